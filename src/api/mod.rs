@@ -1,0 +1,57 @@
+//! What users write: the kinds of `tenet.network/v1alpha1`, their schema and columns.
+//!
+//! No behaviour and no client lives here. Conventions are Kubernetes' own, meaning is Neutron's.
+//! The Rust types are the only source of `crds/`; [`all`] lists every CRD.
+
+mod condition;
+mod floating_ip;
+mod network;
+mod physical_network;
+mod port;
+mod reference;
+mod reference_grant;
+mod router;
+mod subnet;
+mod values;
+
+pub use condition::{Condition, ConditionType, Conditions, Reason};
+pub use floating_ip::{FloatingIP, FloatingIPSpec, FloatingIPStatus, PortForwarding, Protocol};
+pub use network::{Network, NetworkSpec, NetworkStatus, Provider, ProviderType};
+pub use physical_network::{
+    Attachment, AttachmentMode, NodeSelector, PhysicalNetwork, PhysicalNetworkSpec, PhysicalNetworkStatus,
+};
+pub use port::{
+    Binding, DhcpOption, IpAllocation, Port, PortAddress, PortSpec, PortStatus, StatusAddress,
+};
+pub use reference::Reference;
+pub use reference_grant::{GrantFrom, GrantKind, GrantTo, ReferenceGrant, ReferenceGrantSpec};
+pub use router::{
+    ExternalAddress, ExternalGateway, Router, RouterInterface, RouterSpec, RouterStatus, StaticRoute,
+    StatusInterface,
+};
+pub use subnet::{AllocationPool, HostRoute, Subnet, SubnetSpec, SubnetStatus};
+pub use values::{GatewayIP, MacAddr};
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::CustomResourceExt as _;
+
+/// The API group of every kind.
+pub const GROUP: &str = "tenet.network";
+/// The only version served so far.
+pub const VERSION: &str = "v1alpha1";
+/// `apiVersion` as it stands in YAML.
+pub const API_VERSION: &str = "tenet.network/v1alpha1";
+
+/// Every CRD, in the order in which a reader meets the kinds.
+#[must_use]
+pub fn all() -> Vec<CustomResourceDefinition> {
+    vec![
+        Network::crd(),
+        Subnet::crd(),
+        Port::crd(),
+        Router::crd(),
+        FloatingIP::crd(),
+        PhysicalNetwork::crd(),
+        ReferenceGrant::crd(),
+    ]
+}

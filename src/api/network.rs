@@ -1,0 +1,71 @@
+//! A layer 2 domain of a tenant.
+
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Conditions;
+
+/// A layer 2 domain: ports of one network reach each other, ports of different networks do not.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[kube(
+    group = "tenet.network",
+    version = "v1alpha1",
+    kind = "Network",
+    namespaced,
+    status = "NetworkStatus",
+    derive = "PartialEq",
+    shortname = "tnet",
+    category = "tenet"
+)]
+#[serde(rename_all = "camelCase")]
+pub struct NetworkSpec {
+    /// MTU of the guests in bytes, 68 to 65535. Default, and never above: what the path allows.
+    #[schemars(range(min = 68, max = 65535))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtu: Option<u32>,
+    /// Whether routers may take their gateway, and floating IPs their address, here. Default false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external: Option<bool>,
+    /// Where the network touches the wire. Absent: an overlay of our own. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<Provider>,
+}
+
+/// The physical side of a provider network.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Provider {
+    /// Name of the `PhysicalNetwork`, 1 to 253 characters.
+    #[schemars(length(min = 1, max = 253))]
+    pub physical_network: String,
+    /// How frames are told apart on the wire.
+    #[serde(rename = "type")]
+    pub type_: ProviderType,
+    /// VLAN id, 1 to 4094; with type VLAN only, and needed there.
+    #[schemars(range(min = 1, max = 4094))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vlan: Option<u16>,
+}
+
+/// How a provider network's frames are told apart on the wire.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProviderType {
+    /// Untagged frames.
+    Flat,
+    /// IEEE 802.1Q tagged frames.
+    VLAN,
+}
+
+/// What Tenet says of a Network.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct NetworkStatus {
+    /// MTU in bytes that guests are told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtu: Option<u32>,
+    /// Conditions, one of each type.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Conditions,
+}

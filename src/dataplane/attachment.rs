@@ -1,0 +1,41 @@
+//! What is plugged into the ports of this node: the node's own record, in no API object.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Key, Uid};
+
+/// Everything plugged here, by port.
+pub type Attachments = BTreeMap<Key, Attachment>;
+
+/// What is plugged into one port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// UID of the port: a port deleted and made again under the same name is another one.
+    pub port: Uid,
+    /// What is plugged.
+    pub target: Target,
+}
+
+/// Where the guest's end of a port is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Target {
+    /// A veth end in a network namespace.
+    #[serde(rename_all = "camelCase")]
+    Netns {
+        /// A path that leads to the namespace: `/run/netns/NAME`, `/proc/PID/ns/net`.
+        path: String,
+        /// Inode of the namespace: a path may be reused by another one.
+        inode: u64,
+        /// Name of the guest's interface, 1 to 15 bytes.
+        device: String,
+    },
+    /// A tap that a hypervisor holds open.
+    #[serde(rename_all = "camelCase")]
+    Tap {
+        /// Its name before it was plugged.
+        name: String,
+    },
+}

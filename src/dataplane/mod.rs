@@ -1,0 +1,6 @@
+//! What one node holds, in kernel nouns. Pure, but for [`kernel`].
+
+pub mod attachment;
+pub mod names;
+pub mod nft;
+pub mod state;

@@ -1,0 +1,1 @@
+//! Our names in the kernel: the only file that makes or recognises them.

@@ -1,0 +1,133 @@
+//! How objects are named inside Tenet.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// Every kind, in the order in which a reader meets them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// `networks`
+    Network,
+    /// `subnets`
+    Subnet,
+    /// `ports`
+    Port,
+    /// `routers`
+    Router,
+    /// `floatingips`
+    FloatingIP,
+    /// `physicalnetworks`, the cluster's
+    PhysicalNetwork,
+    /// `referencegrants`
+    ReferenceGrant,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 7] = [
+        Self::Network,
+        Self::Subnet,
+        Self::Port,
+        Self::Router,
+        Self::FloatingIP,
+        Self::PhysicalNetwork,
+        Self::ReferenceGrant,
+    ];
+
+    /// Whether objects of the kind live in a namespace.
+    #[must_use]
+    pub fn namespaced(self) -> bool {
+        self != Self::PhysicalNetwork
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// Namespace and name; the namespace of a cluster-scoped object is empty.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    /// Namespace, or empty.
+    pub namespace: Arc<str>,
+    /// Name.
+    pub name: Arc<str>,
+}
+
+impl Key {
+    /// A key from its two parts.
+    #[must_use]
+    pub fn new(namespace: &str, name: &str) -> Self {
+        Self { namespace: namespace.into(), name: name.into() }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.namespace.is_empty() { f.write_str(&self.name) } else { write!(f, "{}/{}", self.namespace, self.name) }
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// One object: its kind and key.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Id {
+    /// Kind.
+    pub kind: Kind,
+    /// Namespace and name.
+    pub key: Key,
+}
+
+impl Id {
+    /// An id from its parts.
+    #[must_use]
+    pub fn new(kind: Kind, key: Key) -> Self {
+        Self { kind, key }
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.key)
+    }
+}
+
+impl fmt::Debug for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The UID of an object as a number: what device names and MAC addresses derive from.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Uid(pub u128);
+
+impl Uid {
+    /// Reads `metadata.uid`. What is not a UUID (the API does not promise one) is hashed into one.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let uuid = uuid::Uuid::parse_str(text)
+            .unwrap_or_else(|_| uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, text.as_bytes()));
+        Self(uuid.as_u128())
+    }
+
+    /// The UID of something that belongs to `self`: the same for the same part, whatever the order of events.
+    #[must_use]
+    pub fn part(self, part: &str) -> Self {
+        let space = uuid::Uuid::from_u128(self.0);
+        Self(uuid::Uuid::new_v5(&space, part.as_bytes()).as_u128())
+    }
+}
+
+impl fmt::Debug for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        uuid::Uuid::from_u128(self.0).fmt(f)
+    }
+}

@@ -1,0 +1,12 @@
+//! What the objects mean: references resolved, clashes judged, addresses chosen. Pure.
+//!
+//! [`link`](link::link) turns a [`Snapshot`] into a [`Topology`](topology::Topology) and problems; `Topology::view`
+//! cuts out the [`NodeView`] that one node realises. No client, no clock, no kernel.
+
+pub mod id;
+pub mod snapshot;
+pub mod view;
+
+pub use id::{Id, Key, Kind, Uid};
+pub use snapshot::Snapshot;
+pub use view::NodeView;

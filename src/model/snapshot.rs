@@ -1,0 +1,31 @@
+//! All objects at one moment: specs as users wrote them, with metadata and the status recorded so far.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::api::{FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet};
+use crate::model::id::Key;
+
+/// Objects of one kind.
+pub type Objects<T> = BTreeMap<Key, Arc<T>>;
+
+/// All objects at one moment. Every object has `metadata.name`, `uid`, `creationTimestamp` and `generation`;
+/// one with a `deletionTimestamp` waits until nothing depends on it.
+/// `status` is what was decided before: it is how decisions are kept over restarts.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Networks.
+    pub networks: Objects<Network>,
+    /// Subnets.
+    pub subnets: Objects<Subnet>,
+    /// Ports.
+    pub ports: Objects<Port>,
+    /// Routers.
+    pub routers: Objects<Router>,
+    /// Floating IPs.
+    pub floating_ips: Objects<FloatingIP>,
+    /// Physical networks.
+    pub physical_networks: Objects<PhysicalNetwork>,
+    /// Reference grants.
+    pub reference_grants: Objects<ReferenceGrant>,
+}
