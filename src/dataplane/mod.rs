@@ -3,4 +3,5 @@
 pub mod attachment;
 pub mod names;
 pub mod nft;
+pub mod plan;
 pub mod state;

@@ -4,9 +4,11 @@
 //! cuts out the [`NodeView`] that one node realises. No client, no clock, no kernel.
 
 pub mod id;
+pub mod report;
 pub mod snapshot;
 pub mod view;
 
 pub use id::{Id, Key, Kind, Uid};
+pub use report::{Remark, Report};
 pub use snapshot::Snapshot;
 pub use view::NodeView;
