@@ -20,14 +20,11 @@ pub use network::{Network, NetworkSpec, NetworkStatus, Provider, ProviderType};
 pub use physical_network::{
     Attachment, AttachmentMode, NodeSelector, PhysicalNetwork, PhysicalNetworkSpec, PhysicalNetworkStatus,
 };
-pub use port::{
-    Binding, DhcpOption, IpAllocation, Port, PortAddress, PortSpec, PortStatus, StatusAddress,
-};
+pub use port::{Binding, DhcpOption, IpAllocation, Port, PortAddress, PortSpec, PortStatus, StatusAddress};
 pub use reference::Reference;
 pub use reference_grant::{GrantFrom, GrantKind, GrantTo, ReferenceGrant, ReferenceGrantSpec};
 pub use router::{
-    ExternalAddress, ExternalGateway, Router, RouterInterface, RouterSpec, RouterStatus, StaticRoute,
-    StatusInterface,
+    ExternalAddress, ExternalGateway, Router, RouterInterface, RouterSpec, RouterStatus, StaticRoute, StatusInterface,
 };
 pub use subnet::{AllocationPool, HostRoute, Subnet, SubnetSpec, SubnetStatus};
 pub use values::{GatewayIP, MacAddr};

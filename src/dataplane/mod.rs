@@ -1,7 +1,16 @@
 //! What one node holds, in kernel nouns. Pure, but for [`kernel`].
 
 pub mod attachment;
+pub mod bridge;
+pub mod dhcp;
+pub mod facts;
+pub mod kernel;
 pub mod names;
 pub mod nft;
 pub mod plan;
+pub mod render;
+pub mod router;
+pub mod router_rules;
 pub mod state;
+pub mod sysctls;
+pub mod wire;

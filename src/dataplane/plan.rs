@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::dataplane::state::{Entry, Item, LinkKind, Spec, State};
+use crate::dataplane::state::{Entry, Item, LinkKind, Make, Spec, State};
 use crate::model::Id;
 
 /// What is done to one item.
@@ -25,6 +25,8 @@ pub struct Change {
     pub from: Option<Spec>,
     /// How it is to be; none: it is to go.
     pub to: Option<Spec>,
+    /// How it is made.
+    pub make: Option<Make>,
     /// The object it is for, where that is known.
     pub owner: Option<Id>,
 }
@@ -50,13 +52,15 @@ impl Change {
 #[must_use]
 pub fn diff(desired: &State, observed: &State) -> Plan {
     let gone = observed.0.iter().rev().filter(|(item, _)| !desired.0.contains_key(item));
-    let (slow, quick): (Vec<_>, Vec<_>) = gone.map(|(item, entry)| removal(item, entry)).partition(|c| is_slow(&c.item));
+    let (slow, quick): (Vec<_>, Vec<_>) =
+        gone.map(|(item, entry)| removal(item, entry)).partition(|c| is_slow(&c.item));
     let wanted = desired.0.iter().filter_map(|(item, entry)| match observed.0.get(item) {
         Some(there) if there.spec == entry.spec => None,
         there => Some(Change {
             item: item.clone(),
             from: there.map(|e| e.spec.clone()),
             to: Some(entry.spec.clone()),
+            make: entry.make.clone(),
             owner: entry.owner.clone(),
         }),
     });
@@ -64,7 +68,7 @@ pub fn diff(desired: &State, observed: &State) -> Plan {
 }
 
 fn removal(item: &Item, entry: &Entry) -> Change {
-    Change { item: item.clone(), from: Some(entry.spec.clone()), to: None, owner: entry.owner.clone() }
+    Change { item: item.clone(), from: Some(entry.spec.clone()), to: None, make: None, owner: entry.owner.clone() }
 }
 
 /// A link takes 20 ms to go (the kernel waits for its readers), so links go last and together.
@@ -109,11 +113,10 @@ impl LinkKind {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Bridge => "bridge",
-            Self::Veth(_) | Self::VethPeer => "veth",
-            Self::Macvlan { .. } => "macvlan",
+            Self::Veth => "veth",
+            Self::Macvlan => "macvlan",
             Self::Vlan { .. } => "vlan",
-            Self::Physical { .. } => "interface",
-            Self::Tap => "tap",
+            Self::MovedIn { .. } => "interface",
         }
     }
 }

@@ -99,66 +99,41 @@ pub struct Hop {
     pub device: IfName,
 }
 
-/// A link.
+/// A link, as the kernel shows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Link {
     /// What it is.
     pub kind: LinkKind,
-    /// MAC address; none: the kernel's choice, or not ours to say.
+    /// MAC address; none: not ours to say.
     pub mac: Option<MacAddr>,
     /// MTU, bytes.
     pub mtu: u32,
-    /// The bridge it is a port of, in the same namespace, and how.
+    /// Whether it is set up.
+    pub up: bool,
+    /// The bridge that it is a port of, in the same namespace, and how.
     pub bridge: Option<BridgePort>,
-    /// Who it is for: written into the link's alias, for people and for recognition.
+    /// Who it is for: the link's alias. A port's names the guest's end too, so another guest makes another alias.
     pub alias: String,
 }
 
 /// What a link is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkKind {
-    /// A bridge: no STP, no multicast snooping, no ageing surprises.
+    /// A bridge without spanning tree and multicast snooping.
     Bridge,
-    /// First end of a veth pair; says where the second goes.
-    Veth(VethPeer),
-    /// Second end of a veth pair.
-    VethPeer,
-    /// macvlan in bridge mode on a link of the host.
-    Macvlan {
-        /// The host's link.
-        parent: IfName,
-    },
+    /// One end of a veth pair.
+    Veth,
+    /// macvlan in bridge mode; its parent is in the host.
+    Macvlan,
     /// IEEE 802.1Q on another link of the same namespace.
     Vlan {
-        /// The link below.
-        parent: IfName,
         /// 1 to 4094.
         id: u16,
     },
-    /// An interface of the host, moved in whole.
-    Physical {
+    /// An interface of the host, or a tap, moved in whole; given back when released.
+    MovedIn {
         /// Its name in the host.
         host_name: IfName,
-    },
-    /// A tap that a hypervisor holds open.
-    Tap,
-}
-
-/// The second end of a veth pair, as it is made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum VethPeer {
-    /// In a namespace of ours or the host; its own entry says the rest.
-    Ours(Netns, IfName),
-    /// In a guest's namespace, which is not ours: made, set up, and never looked at again.
-    Guest {
-        /// Path of the namespace.
-        path: String,
-        /// Inode that the path must lead to.
-        inode: u64,
-        /// Name of the interface there.
-        device: String,
-        /// MAC address.
-        mac: MacAddr,
     },
 }
 
@@ -167,12 +142,45 @@ pub enum VethPeer {
 pub struct BridgePort {
     /// The bridge.
     pub bridge: IfName,
-    /// Whether stations behind it are learned: only where the wire is.
-    pub learning: bool,
-    /// Whether frames to unknown stations go there: only where the wire is.
-    pub flood: bool,
-    /// Whether the port is ours to set flags on; a port of a bridge of the host keeps the kernel's defaults.
-    pub host: bool,
+    /// What is behind the port.
+    pub role: Role,
+}
+
+/// What is behind a bridge port decides which frames go there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A guest: its one station is known, so nothing is learned and no unknown unicast goes there.
+    Guest,
+    /// A router's leg: like a guest, and without multicast.
+    Router,
+    /// The wire: stations are learned, everything unknown goes there.
+    Wire,
+    /// A bridge of the host: its flags are not ours.
+    Host,
+    /// Flags that none of our roles has.
+    Unknown,
+}
+
+/// What must be known to make an item and cannot be seen afterwards.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Make {
+    /// The second end of a veth pair, with an entry of its own.
+    Peer(Netns, IfName),
+    /// The second end of a veth pair in a guest's namespace: made, set up, and never looked at again.
+    Guest {
+        /// Path of the namespace.
+        path: String,
+        /// Inode that the path must lead to.
+        inode: u64,
+        /// Name of the interface there.
+        device: IfName,
+        /// MAC address.
+        mac: MacAddr,
+    },
+    /// The link below: of the host for macvlan, of the same namespace for VLAN.
+    Parent(IfName),
+    /// The address is announced by gratuitous ARP from this MAC address.
+    Announce(MacAddr),
 }
 
 /// A spec with the object it is for.
@@ -182,11 +190,25 @@ pub struct Entry {
     pub spec: Spec,
     /// For whom; none where the kernel does not tell.
     pub owner: Option<Id>,
+    /// How it is made; none in an observed state.
+    pub make: Option<Make>,
 }
 
 /// All that a node holds of ours.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State(pub BTreeMap<Item, Entry>);
+
+impl State {
+    /// Adds what is wanted, and for whom.
+    pub fn want(&mut self, item: Item, spec: Spec, owner: &Id, make: Option<Make>) {
+        self.0.insert(item, Entry { spec, owner: Some(owner.clone()), make });
+    }
+
+    /// Adds what is there.
+    pub fn found(&mut self, item: Item, spec: Spec, owner: Option<Id>) {
+        self.0.insert(item, Entry { spec, owner, make: None });
+    }
+}
 
 impl fmt::Display for Netns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

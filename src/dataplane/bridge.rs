@@ -1,0 +1,172 @@
+//! Networks: one bridge for each that this node uses, with the ports plugged here.
+//!
+//! Where every station is known nothing is learned: each port has a static, sticky FDB entry, so a guest that sends from
+//! another's MAC address moves nothing, and unknown unicast goes nowhere but to the wire.
+
+use crate::api::{MacAddr, Reason};
+use crate::dataplane::attachment::{Attachments, Target};
+use crate::dataplane::facts::Facts;
+use crate::dataplane::names::{self, Detail, Prefix};
+use crate::dataplane::render::Rendered;
+use crate::dataplane::state::{BridgePort, IfName, Item, Link, LinkKind, Make, Netns, Role, Spec};
+use crate::dataplane::wire::{self, Wire};
+use crate::model::view::{NetworkView, NodeView, PhysicalView, PortView};
+use crate::model::{Id, Key, Kind, Remark, Uid};
+
+/// Where a router's leg into a network goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A bridge of ours.
+    Bridge(IfName),
+    /// A bridge of the host.
+    HostBridge(IfName),
+    /// macvlan on an interface of the host.
+    Macvlan(IfName),
+}
+
+/// Where legs into `network` go.
+///
+/// # Errors
+/// Why the network cannot be realised here.
+pub fn place(network: &NetworkView, view: &NodeView, facts: &Facts) -> Result<Place, Remark> {
+    let Some((_, wire)) = wire_of(network, view, facts)? else {
+        return Ok(Place::Bridge(Prefix::Bridge.name(network.uid)));
+    };
+    let tagged = network.provider.as_ref().is_some_and(|p| p.vlan.is_some());
+    Ok(match wire {
+        Wire::HostBridge(name) if !tagged => Place::HostBridge(name),
+        Wire::Shared(name) => Place::Macvlan(name),
+        _ => Place::Bridge(Prefix::Bridge.name(network.uid)),
+    })
+}
+
+fn wire_of<'a>(
+    network: &NetworkView,
+    view: &'a NodeView,
+    facts: &Facts,
+) -> Result<Option<(&'a PhysicalView, Wire)>, Remark> {
+    let Some(provider) = &network.provider else { return Ok(None) };
+    let name = &provider.physical_network;
+    let Some(physical) = view.physical_networks.get(name) else {
+        let message = format!("PhysicalNetwork {name} is not attached to this node: see its conditions");
+        return Err(Remark { reason: Reason::NoAttachment, message });
+    };
+    let wire = wire::choose(physical, facts)?;
+    wire::carries(provider, &wire, facts)?;
+    Ok(Some((physical, wire)))
+}
+
+/// The MAC address of a network's bridge: where the agent answers DHCP from.
+#[must_use]
+pub fn mac(network: &NetworkView) -> MacAddr {
+    mac_of(network.uid.part("bridge"))
+}
+
+/// A locally administered unicast address (IEEE 802) made of a UID.
+fn mac_of(uid: Uid) -> MacAddr {
+    let [a, b, c, d, e, ..] = uid.0.to_be_bytes();
+    MacAddr([0x02, a, b, c, d, e])
+}
+
+/// Renders one network: its bridge if anything here is in it, its wire, and the ports plugged here.
+pub fn render(key: &Key, view: &NodeView, attachments: &Attachments, facts: &Facts, legs: bool, out: &mut Rendered) {
+    let Some(network) = view.networks.get(key) else { return };
+    let id = Id::new(Kind::Network, key.clone());
+    let plugged =
+        || network.ports.iter().filter_map(|(k, p)| attachments.get(k).filter(|a| a.port == p.uid).map(|a| (k, p, a)));
+    let wire = wire_of(network, view, facts);
+    if let Err(remark) = &wire {
+        out.fault(id.clone(), remark.clone());
+        for (port, ..) in plugged() {
+            out.fault(Id::new(Kind::Port, port.clone()), remark.clone());
+        }
+    }
+    let wire = wire.ok().flatten();
+    let legs_here = legs
+        && !matches!(wire, Some((_, Wire::Shared(_))))
+        && matches!(place(network, view, facts), Ok(Place::Bridge(_)));
+    if plugged().next().is_none() && !legs_here {
+        return;
+    }
+    let bridge = Prefix::Bridge.name(network.uid);
+    let spec = Link {
+        kind: LinkKind::Bridge,
+        mac: Some(mac(network)),
+        mtu: network.mtu,
+        up: true,
+        bridge: None,
+        alias: names::alias(&id, None),
+    };
+    out.state.want(Item::Link(Netns::Vswitch, bridge.clone()), Spec::Link(spec), &id, None);
+    if let Some((physical, wire)) = &wire {
+        render_wire(network, physical, wire, &id, &bridge, out);
+    }
+    for (key, port, attachment) in plugged() {
+        let id = Id::new(Kind::Port, key.clone());
+        if matches!(wire, Some((_, Wire::Shared(_)))) {
+            let message = "the physical network is attached with mode: Shared, which carries router legs only: \
+                           attach a bridge of the host, or an interface with mode: Dedicated";
+            out.fault(id.clone(), Remark { reason: Reason::Unsupported, message: message.into() });
+        }
+        render_port(port, &attachment.target, &id, &bridge, network.mtu, out);
+    }
+}
+
+fn render_wire(
+    network: &NetworkView,
+    physical: &PhysicalView,
+    wire: &Wire,
+    id: &Id,
+    bridge: &IfName,
+    out: &mut Rendered,
+) {
+    let port = BridgePort { bridge: bridge.clone(), role: Role::Wire };
+    let owner = network
+        .provider
+        .as_ref()
+        .map_or_else(|| id.clone(), |p| Id::new(Kind::PhysicalNetwork, p.physical_network.clone()));
+    let Some(vlan) = network.provider.as_ref().and_then(|p| p.vlan) else {
+        wire::uplink(wire, physical, &owner, Some(port), &mut out.state);
+        return;
+    };
+    // A flat network on the same wire may have put the uplink into its bridge: VLAN frames leave before the bridge sees them.
+    let uplink = match wire {
+        Wire::HostBridge(_) => Item::Link(Netns::Vswitch, Prefix::Uplink.name(physical.uid)),
+        _ => Item::Link(Netns::Vswitch, Prefix::Physical.name(physical.uid)),
+    };
+    if !out.state.0.contains_key(&uplink) {
+        wire::uplink(wire, physical, &owner, None, &mut out.state);
+    }
+    let Item::Link(_, parent) = uplink else { return };
+    let spec = Link {
+        kind: LinkKind::Vlan { id: vlan },
+        mac: None,
+        mtu: physical.mtu,
+        up: true,
+        bridge: Some(port),
+        alias: names::alias(id, None),
+    };
+    let item = Item::Link(Netns::Vswitch, Prefix::Vlan.name(network.uid));
+    out.state.want(item, Spec::Link(spec), id, Some(Make::Parent(parent)));
+}
+
+fn render_port(port: &PortView, target: &Target, id: &Id, bridge: &IfName, mtu: u32, out: &mut Rendered) {
+    let name = Prefix::Port.name(port.uid);
+    let (kind, alias, make) = match target {
+        Target::Netns { path, inode, device } => {
+            let device: IfName = device.as_str().into();
+            let alias = names::alias(id, Some(&Detail::Guest { inode: *inode, device: device.clone() }));
+            let make = Make::Guest { path: path.clone(), inode: *inode, device, mac: port.mac };
+            (LinkKind::Veth, alias, Some(make))
+        }
+        Target::Tap { name } => {
+            let host_name: IfName = name.as_str().into();
+            let alias = names::alias(id, Some(&Detail::MovedIn { host_name: host_name.clone() }));
+            (LinkKind::MovedIn { host_name }, alias, None)
+        }
+    };
+    let bridge = Some(BridgePort { bridge: bridge.clone(), role: Role::Guest });
+    let spec = Link { kind, mac: None, mtu, up: true, bridge, alias };
+    out.state.want(Item::Link(Netns::Vswitch, name.clone()), Spec::Link(spec), id, make);
+    out.state.want(Item::Fdb(Netns::Vswitch, name, port.mac), Spec::Fdb, id, None);
+}

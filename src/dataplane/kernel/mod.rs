@@ -1,0 +1,3 @@
+//! The hands: the only code that touches a node.
+
+pub mod netns;
