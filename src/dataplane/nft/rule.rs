@@ -22,8 +22,6 @@ pub enum Field {
     IpDaddr,
     /// Destination port, TCP or UDP: look at `L4Proto` first.
     ThDport,
-    /// Source port, TCP or UDP: look at `L4Proto` first.
-    ThSport,
     /// ICMP type: look at `L4Proto` first.
     IcmpType,
     /// Sender's IPv4 address in ARP.

@@ -168,7 +168,6 @@ words!(Field {
     Self::IpSaddr => "ip saddr",
     Self::IpDaddr => "ip daddr",
     Self::ThDport => "th dport",
-    Self::ThSport => "th sport",
     Self::IcmpType => "icmp type",
     Self::ArpSaddrIp => "arp saddr ip",
     Self::ArpSaddrEther => "arp saddr ether",

@@ -32,6 +32,9 @@ const DUMP_INTERRUPTED: u16 = 0x10;
 /// The kernel's buffer for answers to one `recv`, bytes; it sends at most 32 KiB at once.
 const ANSWER_MAX: usize = 64 << 10;
 
+/// Independent requests sent at once: their answers must fit the receive buffer if all fail.
+const TOGETHER: usize = 200;
+
 /// A socket of the namespace that it was opened in.
 pub struct Netfilter {
     socket: Socket,
@@ -114,13 +117,33 @@ impl Netfilter {
     /// # Errors
     /// The first of the kernel's.
     pub fn transaction(&mut self, requests: Vec<Request>) -> io::Result<()> {
-        if requests.is_empty() {
-            return Ok(());
+        let refused = self.exchange(requests, true, 0)?;
+        refused.map_or(Ok(()), |refusal| Err(refusal.into()))
+    }
+
+    /// Sends requests that have nothing to do with each other, and goes on past those that fail.
+    ///
+    /// # Errors
+    /// The first of the kernel's, but for the error number `fine`.
+    pub fn each(&mut self, mut requests: Vec<Request>, fine: i32) -> io::Result<()> {
+        let mut first = Ok(());
+        while !requests.is_empty() {
+            let rest = requests.split_off(requests.len().min(TOGETHER));
+            let refused = self.exchange(std::mem::replace(&mut requests, rest), false, fine)?;
+            first = first.and(refused.map_or(Ok(()), |refusal| Err(refusal.into())));
         }
+        first
+    }
+
+    /// Sends requests in one message; returns the first refusal but for the error number `fine`.
+    fn exchange(&mut self, requests: Vec<Request>, together: bool, fine: i32) -> io::Result<Option<Refusal>> {
+        let Some(last) = requests.len().checked_sub(1) else { return Ok(None) };
+        let (mut bytes, mut names) = (Vec::new(), Vec::new());
         let first = self.next();
-        let mut bytes = Request::bracket(BATCH_BEGIN, NFTABLES).finish(REQUEST, first).1;
-        let mut names = vec![String::from("the transaction")];
-        let last = requests.len() - 1;
+        names.push(String::from("the transaction"));
+        if together {
+            bytes = Request::bracket(BATCH_BEGIN, NFTABLES).finish(REQUEST, first).1;
+        }
         for (index, request) in requests.into_iter().enumerate() {
             // Older kernels do not acknowledge the closing bracket, so the last request within asks for it.
             let flags = if index == last { REQUEST | ACK } else { REQUEST };
@@ -130,8 +153,10 @@ impl Netfilter {
             bytes.extend(message);
         }
         let end = self.seq;
-        let seq = self.next();
-        bytes.extend(Request::bracket(BATCH_END, NFTABLES).finish(REQUEST, seq).1);
+        if together {
+            let seq = self.next();
+            bytes.extend(Request::bracket(BATCH_END, NFTABLES).finish(REQUEST, seq).1);
+        }
         self.send(&bytes)?;
         let mut refused = None;
         self.receive(|answer| {
@@ -139,13 +164,14 @@ impl Netfilter {
                 return Ok(false);
             };
             let refusal = if answer.kind == ERROR { answer.refusal(what) } else { None };
-            let whole = answer.seq == first;
+            // A transaction refused as a whole has one answer, to its opening bracket.
+            let all = answer.seq == end || (answer.seq == first && refusal.is_some());
             if refused.is_none() {
-                refused = refusal;
+                refused = refusal.filter(|r| r.errno != fine);
             }
-            Ok(answer.seq == end || (whole && refused.is_some()))
+            Ok(all)
         })?;
-        refused.map_or(Ok(()), |refusal| Err(refusal.into()))
+        Ok(refused)
     }
 
     fn next(&mut self) -> u32 {

@@ -40,7 +40,6 @@ fn source(field: Field) -> (Source, usize) {
         Field::L4Proto => (Source::Meta(16), 1),
         Field::IpSaddr => (Source::Header(NETWORK, 12), 4),
         Field::IpDaddr => (Source::Header(NETWORK, 16), 4),
-        Field::ThSport => (Source::Header(TRANSPORT, 0), 2),
         Field::ThDport => (Source::Header(TRANSPORT, 2), 2),
         Field::IcmpType => (Source::Header(TRANSPORT, 0), 1),
         // ARP: after htype, ptype, hlen, plen and operation stand the sender's MAC and IP address.

@@ -43,7 +43,7 @@ fn ip(last: u32) -> Value {
 
 /// A rule set with every term, every type and every shape.
 fn everything() -> Ruleset {
-    use Field::{ArpSaddrEther, ArpSaddrIp, IcmpType, IifName, IpDaddr, IpSaddr, L4Proto, OifName, ThDport, ThSport};
+    use Field::{ArpSaddrEther, ArpSaddrIp, IcmpType, IifName, IpDaddr, IpSaddr, L4Proto, OifName, ThDport};
     let name = || Value::Name("tlg0123456789ab".into());
     let port_key = || vec![L4Proto, IpDaddr, ThDport];
     let chain = |kind, hook, priority, policy, rules: Vec<Vec<Term>>| {
@@ -56,7 +56,7 @@ fn everything() -> Ruleset {
         vec![Term::Is(OifName, name()), Term::In(vec![IpSaddr], "nets".into()), Term::Notrack, Term::Accept],
         vec![Term::Within(IpDaddr, "10.0.0.0/25".parse().unwrap()), Term::Reject],
         vec![Term::Is(L4Proto, Value::Proto(1)), Term::Is(IcmpType, Value::Octet(11)), Term::Accept],
-        vec![Term::Is(L4Proto, Value::Proto(17)), Term::Is(ThSport, Value::Port(67)), Term::Accept],
+        vec![Term::Is(L4Proto, Value::Proto(17)), Term::Is(ThDport, Value::Port(67)), Term::Accept],
     ];
     let more = vec![
         vec![Term::New, Term::MoreConnections { set: "connections".into(), over: 4096 }, Term::Drop],
