@@ -1,3 +1,6 @@
 //! The hands: the only code that touches a node.
 
+pub mod conntrack;
+pub mod netfilter;
 pub mod netns;
+pub mod nft;
