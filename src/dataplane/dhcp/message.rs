@@ -59,7 +59,7 @@ impl Request {
         let [op, htype, hlen, _hops] = take(&mut rest).ok_or(short)?;
         let xid = take(&mut rest).ok_or(short)?;
         let [_, _, flags @ ..] = take::<4>(&mut rest).ok_or(short)?;
-        let [ciaddr, _yiaddr, _siaddr, giaddr] = addresses(&mut rest).ok_or(short)?;
+        let [ciaddr, _yiaddr, _siaddr, relay] = addresses(&mut rest).ok_or(short)?;
         let chaddr = MacAddr(take(&mut rest).ok_or(short)?);
         let _padding: [u8; 10] = take(&mut rest).ok_or(short)?;
         let sname: [u8; 64] = take(&mut rest).ok_or(short)?;
@@ -70,7 +70,7 @@ impl Request {
         if (htype, hlen) != (1, 6) {
             return Err("the hardware address is not Ethernet's");
         }
-        if giaddr != Ipv4Addr::UNSPECIFIED {
+        if relay != Ipv4Addr::UNSPECIFIED {
             return Err("it came through a relay");
         }
         if take(&mut rest) != Some(COOKIE) {
@@ -120,7 +120,7 @@ impl Request {
     pub fn room(&self, mtu: u32) -> usize {
         let said = self.option(code::MAX_SIZE).and_then(|v| v.try_into().ok()).map_or(ASSURED, u16::from_be_bytes);
         let mtu = u16::try_from(mtu).unwrap_or(u16::MAX);
-        let packet = said.max(ASSURED).min(LONGEST).min(mtu);
+        let packet = said.clamp(ASSURED, LONGEST).min(mtu);
         usize::from(packet.saturating_sub(HEADERS)).max(SHORTEST)
     }
 }

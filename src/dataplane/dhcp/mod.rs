@@ -13,8 +13,8 @@
 //! front of a slice, nothing is indexed, so no packet makes it panic (dhcproto 0.15, the ready one, does panic on some).
 
 mod answer;
-pub mod code;
-pub mod frame;
+mod code;
+mod frame;
 mod lease;
 mod message;
 mod options;
@@ -27,6 +27,7 @@ mod hostile;
 mod tests;
 
 pub use answer::{Reply, RoutedReply, Silence, answer, answer_routed};
+pub use frame::{CLIENT_PORT, SERVER_PORT};
 pub use table::{Table, table};
 pub use typed::encode_option;
 

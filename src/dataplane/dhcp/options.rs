@@ -56,9 +56,9 @@ pub fn configuration(network: &Network, port: &Port, lease: &Lease) -> Options {
     let mut routes: Vec<(Ipv4Net, Ipv4Addr)> = subnet.host_routes.iter().filter_map(host_route).collect();
     if !routes.is_empty() && !options.contains_key(&code::ROUTES) {
         // RFC 3442: who reads this option ignores the router option, so the default route is said again.
-        let router = options.get(&code::ROUTER).and_then(|value| value.first_chunk::<4>());
+        let gateway = options.get(&code::ROUTER).and_then(|value| value.first_chunk::<4>());
         let has_default = routes.iter().any(|(to, _)| to.prefix_len() == 0);
-        routes.extend(router.filter(|_| !has_default).map(|hop| (Ipv4Net::default(), Ipv4Addr::from(*hop))));
+        routes.extend(gateway.filter(|_| !has_default).map(|hop| (Ipv4Net::default(), Ipv4Addr::from(*hop))));
         options.insert(code::ROUTES, typed::routes(&routes));
     }
     if let Some(routes) = options.get(&code::ROUTES).cloned() {

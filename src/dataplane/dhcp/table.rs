@@ -72,9 +72,10 @@ impl Table {
         self.networks.values().flat_map(|network| &network.held).copied().collect()
     }
 
-    /// Router addresses that renewals may come to.
-    pub fn routed(&self) -> impl Iterator<Item = &(Netns, Ipv4Addr)> {
-        self.routed.keys()
+    /// Addresses of a router that renewals may come to.
+    pub fn routed<'a>(&'a self, router: &Netns) -> impl Iterator<Item = Ipv4Addr> + use<'a> {
+        let ends = (router.clone(), Ipv4Addr::UNSPECIFIED)..=(router.clone(), Ipv4Addr::BROADCAST);
+        self.routed.range(ends).map(|((_, ip), _)| *ip)
     }
 }
 
