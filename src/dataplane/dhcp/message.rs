@@ -60,7 +60,7 @@ impl Request {
         let xid = take(&mut rest).ok_or(short)?;
         let [_, _, flags @ ..] = take::<4>(&mut rest).ok_or(short)?;
         let [ciaddr, _yiaddr, _siaddr, relay] = addresses(&mut rest).ok_or(short)?;
-        let chaddr = MacAddr(take(&mut rest).ok_or(short)?);
+        let station = MacAddr(take(&mut rest).ok_or(short)?);
         let _padding: [u8; 10] = take(&mut rest).ok_or(short)?;
         let sname: [u8; 64] = take(&mut rest).ok_or(short)?;
         let file: [u8; 128] = take(&mut rest).ok_or(short)?;
@@ -96,7 +96,7 @@ impl Request {
             Some([8]) => MessageType::Inform,
             _ => return Err("the message type is not a client's"),
         };
-        Ok(Self { kind, xid, flags, ciaddr, chaddr, options })
+        Ok(Self { kind, xid, flags, ciaddr, chaddr: station, options })
     }
 
     /// The value of an option; one that came in parts is put together (RFC 3396).

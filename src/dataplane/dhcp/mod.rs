@@ -22,6 +22,8 @@ mod table;
 mod typed;
 
 #[cfg(test)]
+mod fixture;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod tests;

@@ -68,6 +68,7 @@ pub fn table(view: &NodeView, bridged: impl Fn(&IfName) -> bool) -> Table {
 
 impl Table {
     /// Addresses that ARP is answered for, on any bridge.
+    #[must_use]
     pub fn held(&self) -> BTreeSet<Ipv4Addr> {
         self.networks.values().flat_map(|network| &network.held).copied().collect()
     }
