@@ -179,6 +179,7 @@ pub struct Said {
     pub macs: (MacAddr, MacAddr),
     pub source: Ipv4Addr,
     pub destination: Ipv4Addr,
+    pub xid: [u8; 4],
     pub ciaddr: Ipv4Addr,
     pub yiaddr: Ipv4Addr,
     pub order: Vec<u8>,
@@ -205,7 +206,8 @@ impl Said {
     }
 
     pub fn message(message: &[u8]) -> Self {
-        assert_eq!(message[..8], [2, 1, 6, 0, 0xaa, 0xbb, 0xcc, 0xdd]);
+        assert_eq!(message[..4], [2, 1, 6, 0]);
+        let xid = message[4..8].try_into().unwrap();
         let at = |n: usize| Ipv4Addr::from(<[u8; 4]>::try_from(&message[n..n + 4]).unwrap());
         let (none, no_mac) = (Ipv4Addr::UNSPECIFIED, MacAddr([0; 6]));
         let (mut order, mut options) = (Vec::new(), BTreeMap::<u8, Vec<u8>>::new());
@@ -219,7 +221,7 @@ impl Said {
         }
         let (ciaddr, yiaddr) = (at(12), at(16));
         let macs = (no_mac, no_mac);
-        Self { macs, source: none, destination: none, ciaddr, yiaddr, order, options, length: message.len() }
+        Self { macs, source: none, destination: none, xid, ciaddr, yiaddr, order, options, length: message.len() }
     }
 
     pub fn kind(&self) -> u8 {

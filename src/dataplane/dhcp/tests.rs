@@ -118,6 +118,7 @@ fn every_message_in_every_state_gets_the_answer_of_the_rfc() {
         assert_eq!((said.kind(), said.yiaddr, said.destination), (kind, ip(yiaddr), ip(to)), "{state}");
         assert_eq!((said.source, said.address(code::SERVER)), (ip(server), Some(ip(server))), "{state}");
         assert_eq!(said.macs, (host(), ask.mac), "{state}: nobody else hears it");
+        assert_eq!(said.xid, [0xaa, 0xbb, 0xcc, 0xdd], "{state}");
         assert_eq!(said.options.contains_key(&code::LEASE), kind != NAK && ask.kind != INFORM, "{state}");
         assert!(said.length >= 300, "{state}");
     }
