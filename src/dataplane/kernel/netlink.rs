@@ -26,6 +26,9 @@ pub struct Request {
     pub flags: u16,
 }
 
+/// What the kernel answered to one request: what was asked for, if anything was.
+pub type Answer = io::Result<Option<RouteNetlinkMessage>>;
+
 /// A socket that asks.
 pub struct Netlink {
     socket: Socket,
@@ -51,7 +54,7 @@ impl Netlink {
     ///
     /// # Errors
     /// The socket itself failed; then nothing is known of any request.
-    pub fn send(&mut self, requests: Vec<Request>) -> io::Result<Vec<io::Result<()>>> {
+    pub fn send(&mut self, requests: Vec<Request>) -> io::Result<Vec<Answer>> {
         let mut answers = Vec::with_capacity(requests.len());
         let mut requests = requests.into_iter();
         loop {
@@ -77,18 +80,26 @@ impl Netlink {
     /// What the kernel answered.
     pub fn ask(&mut self, message: RouteNetlinkMessage, flags: u16) -> io::Result<()> {
         let mut answers = self.send(vec![Request { message, flags }])?;
-        answers.pop().unwrap_or_else(|| Err(io::Error::other("the kernel did not answer")))
+        answers.pop().unwrap_or_else(|| Err(io::Error::other("the kernel did not answer"))).map(|_| ())
     }
 
-    fn collect(&mut self, first: u32, count: usize, answers: &mut Vec<io::Result<()>>) -> io::Result<()> {
-        let mut missing = count;
+    fn collect(&mut self, first: u32, count: usize, answers: &mut Vec<Answer>) -> io::Result<()> {
+        let (mut missing, mut told) = (count, None);
         while missing > 0 {
             for message in self.read()? {
-                let sequence = message.header.sequence_number.wrapping_sub(first) as usize;
-                let NetlinkPayload::Error(answer) = message.payload else { continue };
-                if sequence < count {
-                    answers.push(answer.code.map_or(Ok(()), |code| Err(io::Error::from_raw_os_error(-code.get()))));
-                    missing -= 1;
+                if message.header.sequence_number.wrapping_sub(first) as usize >= count {
+                    continue;
+                }
+                match message.payload {
+                    NetlinkPayload::InnerMessage(inner) => told = Some(inner),
+                    NetlinkPayload::Error(answer) => {
+                        missing -= 1;
+                        answers.push(match answer.code {
+                            None => Ok(told.take()),
+                            Some(code) => Err(io::Error::from_raw_os_error(-code.get())),
+                        });
+                    }
+                    _ => {}
                 }
             }
         }
