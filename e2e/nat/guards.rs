@@ -4,7 +4,7 @@ use std::net::UdpSocket;
 
 use tenet::api::Protocol::{TCP, UDP};
 
-use crate::world::{LEGS, PORT, World, ip, rules, view};
+use crate::world::{Call, LEGS, PORT, World, ip, rules, view};
 
 #[test]
 fn the_external_wire_cannot_inject_to_private_addresses() {
@@ -40,6 +40,25 @@ fn a_guest_that_scans_gets_refusals_and_fills_no_neighbour_table() {
     assert!(world.seen("a1", TCP, "10.0.1.11").is_some());
     world.unset();
     assert!(scan(&world) > 50, "without rules it does");
+}
+
+#[test]
+fn a_guest_that_scans_the_outside_fills_no_neighbour_table_and_stops_no_call_in_progress() {
+    let mut wide = view();
+    wide.external.as_mut().unwrap().cidrs = vec!["203.0.0.0/16".parse().unwrap()];
+    let world = World::new(&wide);
+    world.ip("r", &format!("route add 203.0.0.0/16 dev {}", LEGS[2]));
+    let mut calls = [world.call("a2", "203.0.113.1"), world.call("o", "203.0.113.101")];
+    let socket = world.within("a1", || UdpSocket::bind("0.0.0.0:0").unwrap());
+    for n in 0..2000 {
+        let _ = socket.send_to(b"?", (format!("203.0.{}.{}", n / 250, n % 250), PORT));
+    }
+    let found = world.run("r", &format!("ip neigh show dev {}", LEGS[2])).1;
+    let found = found.lines().filter(|line| line.starts_with("203.0.")).count();
+    assert!((1..=130).contains(&found), "{found}");
+    assert!(calls.iter_mut().all(Call::alive));
+    assert!(world.seen("o", TCP, "203.0.113.102").is_some());
+    assert!(world.seen("b1", TCP, "198.51.100.1").is_some(), "what goes through the gateway goes on");
 }
 
 #[test]

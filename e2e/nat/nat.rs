@@ -2,7 +2,7 @@
 
 use tenet::api::Protocol::{TCP, UDP};
 
-use crate::world::{PORT, World, ip, view};
+use crate::world::{Call, PORT, World, ip, view};
 
 #[test]
 fn everybody_appears_as_who_they_should_from_everywhere() {
@@ -108,7 +108,7 @@ fn replacing_the_whole_table_keeps_connections() {
     second.interfaces[0].mtu = 1400;
     for view in [&second, &first] {
         world.set(view);
-        assert!(calls.iter_mut().all(|call| call.alive()));
+        assert!(calls.iter_mut().all(Call::alive));
     }
 }
 

@@ -7,7 +7,7 @@
 //! - `inward` translates floating IPs and port forwardings, from whichever side they are called;
 //! - `input` is all that the router itself answers;
 //! - `forward` refuses addresses that nobody has: otherwise the kernel would ask for each by ARP, and the neighbour table
-//!   is the whole host's;
+//!   is the whole host's. Where others may be (on the outside, on provider networks) it asks for few at a time;
 //! - `outward` translates sources on their way out, and those of guests that call a floating IP from inside, whose answers
 //!   would otherwise bypass the router;
 //! - `leak` is the last look: no tenant's address goes out untranslated.
@@ -15,6 +15,8 @@
 //! Everything here matches sets. A port or a floating IP that comes or goes changes elements and no rule.
 
 mod arp;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -30,6 +32,13 @@ use crate::model::view::{ExternalView, RouterView};
 
 /// Connections that one guest may have through its router; the kernel's table has room for 65 536 or more.
 const CONNECTIONS: u32 = 4096;
+
+/// Guests whose connections are counted; nft's own limit of a dynamic set.
+const SOURCES: u32 = 65_535;
+/// Stations that nobody knows, on the outside or on a provider network, that one router looks for within so many seconds.
+/// The kernel keeps a neighbour that did not answer for half a minute, and a thousand for the whole host (`gc_thresh3`).
+const ASKED: u32 = 128;
+const ASKED_SECONDS: u32 = 10;
 
 /// ICMP types: echo request, and the errors that path MTU discovery and the router's own packets need (RFC 792).
 const ECHO_REQUEST: u8 = 8;
@@ -55,6 +64,8 @@ pub fn ruleset(router: &RouterView, legs: &Legs) -> Ruleset {
     let ports = router.interfaces.iter().flat_map(|i| i.peers.keys()).filter_map(v4).map(|ip| [Value::Ip(ip)]);
     table.sets.insert("ports".into(), Set::exact([Type::Ipv4Addr], ports));
     table.sets.insert("open".into(), Set::ranges(open(router)));
+    table.sets.insert("wire".into(), Set::ranges(wire(router)));
+    table.sets.insert("asked".into(), Set::dynamic(Type::Ipv4Addr, ASKED, ASKED_SECONDS));
     if let Some(outside) = &outside {
         outside.sets(inner, &mut table);
     }
@@ -98,8 +109,16 @@ fn routed(router: &RouterView) -> impl Iterator<Item = Ipv4Net> {
 
 /// Ranges in which stations may be that are no ports of ours: provider subnets, and what is behind a next hop.
 fn open(router: &RouterView) -> Vec<Ipv4Net> {
-    let provider = router.interfaces.iter().filter(|i| i.provider).filter_map(|i| v4_net(&i.cidr));
-    provider.chain(routed(router)).collect()
+    provider(router).chain(routed(router)).collect()
+}
+
+fn provider(router: &RouterView) -> impl Iterator<Item = Ipv4Net> {
+    router.interfaces.iter().filter(|i| i.provider).filter_map(|i| v4_net(&i.cidr))
+}
+
+/// Ranges in which the router looks for stations that nobody knows.
+fn wire(router: &RouterView) -> Vec<Ipv4Net> {
+    provider(router).chain(router.external.iter().flat_map(|e| &e.cidrs).filter_map(v4_net)).collect()
 }
 
 /// All that is on the tenant side. A route that leads the outside itself (a default route) into a tenant network does not
@@ -169,6 +188,12 @@ fn forward(router: &RouterView, outside: Option<&Outside<'_>>) -> Vec<Vec<Term>>
     if mtus.any(|mtu| Some(mtu) != first) {
         rules.push(vec![Term::Syn, Term::ClampMss]);
     }
+    // Answers go to who is there. Without an outside there is no conntrack to tell them.
+    let mut ask: Vec<_> = outside.map(|_| Term::NewOrUntracked).into_iter().collect();
+    ask.extend([known(Field::IpDaddr, "wire"), unknown(Field::IpDaddr, "ports")]);
+    rules.push([ask.as_slice(), &[Term::Remember("asked".into()), Term::Accept]].concat());
+    ask.push(Term::Drop);
+    rules.push(ask);
     rules
 }
 
@@ -224,7 +249,7 @@ impl<'a> Outside<'a> {
         let mut set = |name: &str, set| table.sets.insert(name.into(), set);
         set("public", Set::exact(address, public));
         set("inner", Set::ranges(inner));
-        set("connections", Set::dynamic(Type::Ipv4Addr));
+        set("connections", Set::dynamic(Type::Ipv4Addr, SOURCES, 0));
         set("floating", Set::map(address, address, self.floating().map(|(out, fixed)| (ip(out), ip(fixed)))));
         set("fixed", Set::map(address, address, self.floating().map(|(out, fixed)| (ip(fixed), ip(out)))));
         let key = [Type::InetProto, Type::Ipv4Addr, Type::InetService];

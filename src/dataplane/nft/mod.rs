@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use rule::{Field, Rule, Term};
-pub use set::{Octets, Set, Shape, Type, Value};
+pub use set::{Octets, Set, Shape, Type, Value, range};
 
 /// Name of a chain or set, 1 to 255 bytes (`NFT_NAME_MAXLEN`).
 pub type Name = Arc<str>;

@@ -49,6 +49,8 @@ pub enum Term {
     Syn,
     /// The first packet of a connection.
     New,
+    /// The first packet of a connection, or one that conntrack does not look at.
+    NewOrUntracked,
     /// The connection's destination is translated.
     Dnatted,
     /// The packet goes the way of the connection's first one.
@@ -60,6 +62,8 @@ pub enum Term {
         /// So many are fine.
         over: u32,
     },
+    /// Adds the destination to a dynamic set; the set is full: the rule ends.
+    Remember(Name),
     /// Conntrack does not look at the packet.
     Notrack,
     /// Lowers the MSS that a TCP SYN offers to what both ways of the route carry.

@@ -1,6 +1,7 @@
 //! Sets and maps: typed keys, elements as the octets that the kernel compares.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
@@ -9,7 +10,42 @@ use crate::api::MacAddr;
 use crate::dataplane::state::IfName;
 
 /// Octets of a key or of data: one value as it is, several each filled up with zeros to a multiple of four.
-pub type Octets = Vec<u8>;
+///
+/// Kept in one number, the octets from the top and their count (0 to 15) in the lowest octet: there may be tens of
+/// thousands of them, compared in every convergence. Ours have 12 octets at most; of longer ones the first 15 are kept.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Octets(u128);
+
+impl Octets {
+    /// The octets.
+    #[must_use]
+    pub fn to_vec(self) -> Vec<u8> {
+        let bytes = self.0.to_be_bytes();
+        bytes[..usize::from(bytes[15])].to_vec()
+    }
+
+    /// Whether there is none: a set's element has no data.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl From<&[u8]> for Octets {
+    fn from(octets: &[u8]) -> Self {
+        let mut bytes = [0; 16];
+        let len = octets.len().min(15);
+        bytes[..len].copy_from_slice(&octets[..len]);
+        bytes[15] = len.to_le_bytes()[0];
+        Self(u128::from_be_bytes(bytes))
+    }
+}
+
+impl fmt::Debug for Octets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.to_vec().fmt(f)
+    }
+}
 
 /// What one value of a key or of data is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +84,7 @@ impl Type {
 
     /// Length in octets; none: not known.
     #[must_use]
-    pub fn len(self) -> Option<usize> {
+    pub fn octets(self) -> Option<usize> {
         match self {
             Self::Ipv4Addr => Some(4),
             Self::EtherAddr => Some(6),
@@ -79,7 +115,7 @@ pub enum Value {
 impl Value {
     /// The octets of the value, in network order.
     #[must_use]
-    pub fn octets(&self) -> Octets {
+    pub fn octets(&self) -> Vec<u8> {
         match self {
             Self::Ip(ip) => ip.octets().to_vec(),
             Self::Mac(mac) => mac.0.to_vec(),
@@ -97,16 +133,16 @@ impl Value {
     /// The octets of a key or of data.
     #[must_use]
     pub fn join(values: &[Self]) -> Octets {
-        match values {
-            [one] => one.octets(),
-            several => several.iter().flat_map(|v| padded(v.octets())).collect(),
-        }
+        let [one] = values else {
+            let mut all = Vec::with_capacity(16);
+            for value in values {
+                all.extend(value.octets());
+                all.resize(all.len().next_multiple_of(4), 0);
+            }
+            return Octets::from(all.as_slice());
+        };
+        Octets::from(one.octets().as_slice())
     }
-}
-
-fn padded(mut octets: Octets) -> Octets {
-    octets.resize(octets.len().next_multiple_of(4), 0);
-    octets
 }
 
 /// How a set holds its elements.
@@ -117,7 +153,12 @@ pub enum Shape {
     /// Ranges of IPv4 addresses; an element's key is the first and the last address.
     Ranges,
     /// Single keys that rules add and the kernel forgets: never part of a value.
-    Dynamic,
+    Dynamic {
+        /// So many at most.
+        size: u32,
+        /// For so many seconds; 0: while their connections last.
+        timeout: u32,
+    },
     /// One that we never use.
     Unknown,
 }
@@ -138,7 +179,7 @@ pub struct Set {
 impl Set {
     /// A set of single keys.
     pub fn exact<const N: usize>(key: [Type; N], keys: impl IntoIterator<Item = [Value; N]>) -> Self {
-        let elements = keys.into_iter().map(|k| (Value::join(&k), Octets::new())).collect();
+        let elements = keys.into_iter().map(|k| (Value::join(&k), Octets::default())).collect();
         Self { key: key.into(), data: Vec::new(), shape: Shape::Exact, elements }
     }
 
@@ -164,14 +205,15 @@ impl Set {
                 _ => merged.push((first, last)),
             }
         }
-        let elements = merged.into_iter().map(|(first, last)| (range(first, last), Octets::new())).collect();
+        let elements = merged.into_iter().map(|(first, last)| (range(first, last), Octets::default())).collect();
         Self { key: vec![Type::Ipv4Addr], data: Vec::new(), shape: Shape::Ranges, elements }
     }
 
-    /// A set that rules fill.
+    /// A set that rules fill, with so many keys at most, each kept for so many seconds (0: while its connections last).
     #[must_use]
-    pub fn dynamic(key: Type) -> Self {
-        Self { key: vec![key], data: Vec::new(), shape: Shape::Dynamic, elements: BTreeMap::new() }
+    pub fn dynamic(key: Type, size: u32, timeout: u32) -> Self {
+        let shape = Shape::Dynamic { size, timeout };
+        Self { key: vec![key], data: Vec::new(), shape, elements: BTreeMap::new() }
     }
 
     /// Whether `other` differs in nothing but elements.
@@ -183,8 +225,8 @@ impl Set {
 
 /// The key of a range of IPv4 addresses, both ends included.
 #[must_use]
-fn range(first: u32, last: u32) -> Octets {
-    [first.to_be_bytes(), last.to_be_bytes()].concat()
+pub fn range(first: u32, last: u32) -> Octets {
+    Octets::from([first.to_be_bytes(), last.to_be_bytes()].as_flattened())
 }
 
 #[cfg(test)]
@@ -196,7 +238,7 @@ mod tests {
     fn ranges_that_touch_or_overlap_become_one() {
         let nets = ["10.0.2.0/24", "10.0.1.0/24", "10.0.1.7/32", "10.9.0.0/16", "255.255.255.255/32"];
         let set = Set::ranges(nets.map(|n| n.parse().unwrap()));
-        let keys: Vec<_> = set.elements.keys().cloned().collect();
+        let keys: Vec<_> = set.elements.keys().map(|k| k.to_vec()).collect();
         let expected =
             [[10, 0, 1, 0, 10, 0, 2, 255], [10, 9, 0, 0, 10, 9, 255, 255], [255, 255, 255, 255, 255, 255, 255, 255]];
         assert_eq!(keys, expected);
@@ -205,7 +247,7 @@ mod tests {
     #[test]
     fn a_concatenation_fills_each_value_up_to_four_octets() {
         let key = Value::join(&[Value::Proto(6), Value::Ip([192, 0, 2, 1].into()), Value::Port(80)]);
-        assert_eq!(key, [6, 0, 0, 0, 192, 0, 2, 1, 0, 80, 0, 0]);
-        assert_eq!(Value::join(&[Value::Mac(MacAddr([2, 0, 0, 0, 0, 1]))]).len(), 6);
+        assert_eq!(key.to_vec(), [6, 0, 0, 0, 192, 0, 2, 1, 0, 80, 0, 0]);
+        assert_eq!(Value::join(&[Value::Mac(MacAddr([2, 0, 0, 0, 0, 1]))]).to_vec().len(), 6);
     }
 }

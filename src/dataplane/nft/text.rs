@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 use std::net::Ipv4Addr;
 
-use super::{Chain, ChainKind, Family, Field, Hook, Policy, Ruleset, Set, Shape, Table, Term, Type, Value};
+use super::{Chain, ChainKind, Family, Field, Hook, Octets, Policy, Ruleset, Set, Shape, Table, Term, Type, Value};
 use crate::api::MacAddr;
 use crate::dataplane::names::TABLE;
 
@@ -56,18 +56,22 @@ impl Display for Set {
         match self.shape {
             Shape::Exact => {}
             Shape::Ranges => writeln!(f, "\t\tflags interval")?,
-            Shape::Dynamic => writeln!(f, "\t\tsize 65535\n\t\tflags dynamic")?,
+            Shape::Dynamic { size, timeout: 0 } => writeln!(f, "\t\tsize {size}\n\t\tflags dynamic")?,
+            Shape::Dynamic { size, timeout } => {
+                writeln!(f, "\t\tsize {size}\n\t\tflags dynamic,timeout\n\t\ttimeout {timeout}s")?;
+            }
             Shape::Unknown => writeln!(f, "\t\t# flags that are not ours")?,
         }
         if self.elements.is_empty() {
             return Ok(());
         }
-        let element = |(key, data): (&Vec<u8>, &Vec<u8>)| {
+        let element = |(key, data): (&Octets, &Octets)| {
+            let key = key.to_vec();
             let key = match self.shape {
                 Shape::Ranges => list(key.chunks(4).map(address), "-"),
-                _ => octets(&self.key, key),
+                _ => octets(&self.key, &key),
             };
-            if self.data.is_empty() { key } else { format!("{key} : {}", octets(&self.data, data)) }
+            if self.data.is_empty() { key } else { format!("{key} : {}", octets(&self.data, &data.to_vec())) }
         };
         writeln!(f, "\t\telements = {{ {} }}", list(self.elements.iter().map(element), ",\n\t\t\t"))
     }
@@ -85,13 +89,15 @@ fn address(octets: &[u8]) -> String {
 fn octets(types: &[Type], mut octets: &[u8]) -> String {
     let one = types.len() == 1;
     let value = |t: &Type| {
-        let len = t.len().unwrap_or(octets.len()).min(octets.len());
+        let len = t.octets().unwrap_or(octets.len()).min(octets.len());
         let (value, rest) = octets.split_at(len);
         let padding = if one { 0 } else { len.next_multiple_of(4) - len };
         octets = rest.get(padding..).unwrap_or_default();
         match (t, value) {
             (Type::Ipv4Addr, _) => address(value),
-            (Type::EtherAddr, &[a, b, c, d, e, g]) => MacAddr([a, b, c, d, e, g]).to_string(),
+            (Type::EtherAddr, mac) => {
+                <[u8; 6]>::try_from(mac).map_or_else(|_| format!("{mac:02x?}"), |m| MacAddr(m).to_string())
+            }
             (Type::InetProto, [n]) => protocol(*n),
             (Type::InetService, &[a, b]) => u16::from_be_bytes([a, b]).to_string(),
             _ => format!("{value:02x?}"),
@@ -134,9 +140,11 @@ impl Display for Term {
             Self::ArpForIpv4 => f.write_str("arp htype 1 arp ptype ip arp hlen 6 arp plen 4"),
             Self::Syn => f.write_str("tcp flags & (syn | rst) == syn"),
             Self::New => f.write_str("ct state new"),
+            Self::NewOrUntracked => f.write_str("ct state new,untracked"),
             Self::Dnatted => f.write_str("ct status dnat"),
             Self::Original => f.write_str("ct direction original"),
             Self::MoreConnections { set, over } => write!(f, "add @{set} {{ ip saddr ct count over {over} }}"),
+            Self::Remember(set) => write!(f, "update @{set} {{ ip daddr }}"),
             Self::Notrack => f.write_str("notrack"),
             Self::ClampMss => f.write_str("tcp option maxseg size set rt mtu"),
             Self::Dnat { by, map, port: false } => write!(f, "dnat to {} map @{map}", all(by)),

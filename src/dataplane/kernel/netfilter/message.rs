@@ -106,6 +106,7 @@ impl<'a> Answer<'a> {
     }
 
     /// The protocol family that it is about.
+    #[must_use]
     pub fn family(&self) -> u8 {
         self.payload.first().copied().unwrap_or_default()
     }
@@ -141,18 +142,15 @@ pub fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
 }
 
 /// A text attribute, without the zero at its end.
+#[must_use]
 pub fn text(value: &[u8]) -> String {
     String::from_utf8_lossy(value.split(|b| *b == 0).next().unwrap_or_default()).into_owned()
 }
 
 /// A number of 32 bits.
+#[must_use]
 pub fn be32(value: &[u8]) -> Option<u32> {
     value.try_into().ok().map(u32::from_be_bytes)
-}
-
-/// A number of 64 bits.
-pub fn be64(value: &[u8]) -> Option<u64> {
-    value.try_into().ok().map(u64::from_be_bytes)
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {

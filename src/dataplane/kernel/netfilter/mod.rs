@@ -11,7 +11,7 @@ use netlink_sys::Socket;
 use netlink_sys::protocols::NETLINK_NETFILTER;
 use nix::sys::socket::{setsockopt, sockopt::SndBufForce};
 
-pub use message::{Answer, Request, attributes, be32, be64, text};
+pub use message::{Answer, Request, attributes, be32, text};
 
 /// Message types of netlink itself.
 const ERROR: u16 = 2;

@@ -80,12 +80,22 @@ pub fn encode(term: &Term, out: &mut Request) {
         // Conntrack's words are of this machine's byte order. `NFT_CT_STATE`, 1 << (IP_CT_NEW + 1); `NFT_CT_STATUS`,
         // IPS_DST_NAT; `NFT_CT_DIRECTION`, IP_CT_DIR_ORIGINAL.
         Term::New => conntrack_bit(0, 8, out),
+        Term::NewOrUntracked => conntrack_bit(0, 8 | 64, out),
         Term::Dnatted => conntrack_bit(2, 32, out),
         Term::Original => {
             conntrack(1, out);
             test(true, &[0], out);
         }
         Term::MoreConnections { set, over } => count(set, *over, out),
+        Term::Remember(set) => {
+            load_all(&[Field::IpDaddr], out);
+            expression("dynset", out, |e| {
+                e.text(1, set);
+                // NFT_DYNSET_OP_UPDATE
+                e.be32(3, 1);
+                e.be32(4, REGISTER);
+            });
+        }
         Term::Notrack => expression("notrack", out, |_| {}),
         Term::ClampMss => clamp(out),
         Term::Dnat { by, map, port } => {

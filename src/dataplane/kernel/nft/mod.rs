@@ -107,7 +107,6 @@ impl Nft {
 
 fn change(family: Family, from: Option<&Table>, to: &Table, out: &mut Vec<Request>) {
     match from {
-        Some(from) if from == to => {}
         Some(from) if from.same_but_elements(to) => request::change_elements(family, from, to, out),
         _ => {
             request::delete(family, out);

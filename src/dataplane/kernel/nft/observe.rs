@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::time::Duration;
 
-use super::request::{DYNAMIC, INTERVAL, MAP, MARK, NFTABLES, RANGE_END, hook, types};
+use super::request::{DYNAMIC, INTERVAL, MAP, MARK, NFTABLES, RANGE_END, TIMEOUT, hook, types};
 use crate::dataplane::kernel::netfilter::{Answer, Netfilter, Request, attributes, be32, text};
 use crate::dataplane::names::TABLE;
-use crate::dataplane::nft::{Chain, ChainKind, Family, Hook, Octets, Policy, Rule, Ruleset, Set, Shape};
+use crate::dataplane::nft::{Chain, ChainKind, Family, Hook, Octets, Policy, Rule, Ruleset, Set, Shape, range};
 
 const GET_TABLE: u16 = 1;
 const GET_CHAIN: u16 = 4;
@@ -18,6 +19,14 @@ const ANY: u8 = 0;
 
 /// `NFT_SET_CONSTANT` and `NFT_SET_CONCAT` change nothing of what a set holds; we set neither.
 const NO_MATTER: u32 = 0x02 | 0x80;
+
+/// A dynamic set with a time for its elements.
+const LASTING: u32 = DYNAMIC | TIMEOUT;
+
+/// Seconds of what the kernel counts in milliseconds.
+fn seconds(milliseconds: [u8; 8]) -> u32 {
+    u32::try_from(u64::from_be_bytes(milliseconds) / 1000).unwrap_or(u32::MAX)
+}
 
 /// All tables of our name; none: there is none.
 pub fn read(netfilter: &mut Netfilter) -> io::Result<Option<Ruleset>> {
@@ -85,49 +94,86 @@ fn sets(netfilter: &mut Netfilter, out: &mut Ruleset) -> io::Result<()> {
             let shape = match values.number(3).unwrap_or_default() & !(MAP | NO_MATTER) {
                 0 => Shape::Exact,
                 INTERVAL => Shape::Ranges,
-                DYNAMIC => Shape::Dynamic,
+                DYNAMIC | LASTING => Shape::Dynamic {
+                    size: Values::inside(values.get(9)).number(1).unwrap_or_default(),
+                    timeout: <[u8; 8]>::try_from(values.get(11)).map_or(0, seconds),
+                },
                 _ => Shape::Unknown,
             };
             let types = |kind| values.number(kind).map(types).unwrap_or_default();
             let set = Set { key: types(4), data: types(6), shape, elements: BTreeMap::new() };
             table.sets.insert(values.text(2).into(), set);
         })?;
-        for (name, set) in table.sets.iter_mut().filter(|(_, set)| set.shape != Shape::Dynamic) {
+        for (name, set) in table.sets.iter_mut().filter(|(_, set)| !matches!(set.shape, Shape::Dynamic { .. })) {
             set.elements = elements(netfilter, *of, name, set.shape)?;
         }
     }
     Ok(())
 }
 
+/// The kernel hands out a set in parts and finds its place again by counting. A hash table that grows meanwhile has another
+/// order then: as many elements come twice as are missed. That ends within milliseconds.
 fn elements(netfilter: &mut Netfilter, of: Family, name: &str, shape: Shape) -> io::Result<BTreeMap<Octets, Octets>> {
+    for pause in [0, 1, 2, 4, 8, 16, 32, 64] {
+        std::thread::sleep(Duration::from_millis(pause));
+        let mut found = parts(netfilter, of, name)?;
+        let count = found.len();
+        found.sort_unstable();
+        found.dedup();
+        if found.len() == count {
+            return Ok(if shape == Shape::Ranges { ranges(found) } else { singles(found) });
+        }
+    }
+    Err(io::ErrorKind::Interrupted.into())
+}
+
+/// Key, whether it is more than the end of a range, and data.
+type Element = (Octets, bool, Octets);
+
+fn parts(netfilter: &mut Netfilter, of: Family, name: &str) -> io::Result<Vec<Element>> {
     let what = format!("reading set {name}");
     let mut request = Request::new(NFTABLES, GET_ELEMENTS, 0, super::request::family(of), what);
     request.text(1, TABLE);
     request.text(2, name);
     let mut found = Vec::new();
     netfilter.dump(request, |answer| {
-        for (_, element) in attributes(Values::of(&answer).get(3)) {
-            let values = Values::inside(element);
-            let value = |kind| Values::inside(values.get(kind)).get(1).to_vec();
-            let end = values.number(3).unwrap_or_default() & RANGE_END != 0;
-            found.push((value(1), !end, value(2)));
-        }
+        let list = answer.attributes().find(|(kind, _)| *kind == 3).map(|(_, list)| list);
+        found.extend(attributes(list.unwrap_or_default()).map(|(_, one)| element(one)));
     })?;
-    if shape != Shape::Ranges {
-        return Ok(found.into_iter().map(|(key, _, data)| (key, data)).collect());
-    }
-    // An end and the start of the next range may be the same address: ends sort first.
-    found.sort_unstable();
-    let last = |end: &[u8]| <[u8; 4]>::try_from(end).map_or(u32::MAX, |o| u32::from_be_bytes(o).wrapping_sub(1));
+    Ok(found)
+}
+
+fn singles(found: Vec<Element>) -> BTreeMap<Octets, Octets> {
+    found.into_iter().map(|(key, _, data)| (key, data)).collect()
+}
+
+/// Sorted elements as ranges. An end and the start of the next range may be the same address: ends sort first.
+fn ranges(found: Vec<Element>) -> BTreeMap<Octets, Octets> {
+    let number = |address: Octets| <[u8; 4]>::try_from(address.to_vec()).map_or(0, u32::from_be_bytes);
     let mut ranges = BTreeMap::new();
     let mut found = found.into_iter().peekable();
     while let Some((first, start, data)) = found.next() {
         if start {
-            let end = found.next_if(|(_, start, _)| !start).map_or(u32::MAX, |(end, ..)| last(&end));
-            ranges.insert([first.as_slice(), &end.to_be_bytes()].concat(), data);
+            let end = found.next_if(|(_, start, _)| !start).map(|(end, ..)| number(end).wrapping_sub(1));
+            ranges.insert(range(number(first), end.unwrap_or(u32::MAX)), data);
         }
     }
-    Ok(ranges)
+    ranges
+}
+
+/// One element. There may be many, so nothing is allocated.
+fn element(value: &[u8]) -> Element {
+    let mut out = (Octets::default(), true, Octets::default());
+    for (kind, value) in attributes(value) {
+        let octets = || attributes(value).next().map_or(Octets::default(), |(_, octets)| Octets::from(octets));
+        match kind {
+            1 => out.0 = octets(),
+            2 => out.2 = octets(),
+            3 => out.1 = be32(value).unwrap_or_default() & RANGE_END == 0,
+            _ => {}
+        }
+    }
+    out
 }
 
 fn family(answer: &Answer<'_>) -> Family {

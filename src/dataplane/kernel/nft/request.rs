@@ -21,15 +21,14 @@ const DELETE_ELEMENTS: u16 = 14;
 const CREATE: u16 = 0x400;
 const APPEND: u16 = 0x800;
 
-/// `NFT_SET_INTERVAL`, `NFT_SET_MAP`, `NFT_SET_EVAL`; `NFT_SET_ELEM_INTERVAL_END`.
+/// `NFT_SET_INTERVAL`, `NFT_SET_MAP`, `NFT_SET_TIMEOUT`, `NFT_SET_EVAL`; `NFT_SET_ELEM_INTERVAL_END`.
 pub const INTERVAL: u32 = 4;
 pub const MAP: u32 = 8;
+pub const TIMEOUT: u32 = 0x10;
 pub const DYNAMIC: u32 = 0x20;
 pub const RANGE_END: u32 = 1;
 /// Type number of a text under `NFTA_RULE_USERDATA`: nft prints type 0 as a comment and passes over what it does not know.
 pub const MARK: u8 = 0x74;
-/// A dynamic set holds so many keys at most; nft's own default.
-const DYNAMIC_SIZE: u32 = 65_535;
 /// A list of elements is one attribute of at most 64 KiB: an element needs 52 octets at most.
 const ELEMENTS_MAX: usize = 1000;
 
@@ -62,7 +61,7 @@ pub fn create(of: Family, table: &Table, out: &mut Vec<Request>) {
     out.push(r);
     for (id, (name, set)) in (1..).zip(&table.sets) {
         out.push(new_set(of, name, set, id));
-        elements(of, name, set, &set.elements, true, out);
+        elements(of, name, set, set.elements.iter(), true, out);
     }
     for (name, chain) in &table.chains {
         out.push(new_chain(of, name, chain));
@@ -74,12 +73,31 @@ pub fn create(of: Family, table: &Table, out: &mut Vec<Request>) {
 pub fn change_elements(of: Family, from: &Table, to: &Table, out: &mut Vec<Request>) {
     for (name, set) in &to.sets {
         let Some(old) = from.sets.get(name) else { continue };
-        let differ = |a: &Set, b: &Set| -> BTreeMap<Octets, Octets> {
-            let only = a.elements.iter().filter(|(key, data)| b.elements.get(*key) != Some(data));
-            only.map(|(key, data)| (key.clone(), data.clone())).collect()
-        };
-        elements(of, name, set, &differ(old, set), false, out);
-        elements(of, name, set, &differ(set, old), true, out);
+        let (gone, new) = difference(&old.elements, &set.elements);
+        elements(of, name, set, gone.into_iter(), false, out);
+        elements(of, name, set, new.into_iter(), true, out);
+    }
+}
+
+type Element<'a> = (&'a Octets, &'a Octets);
+
+/// What only the first has and what only the second has, in one walk through both.
+fn difference<'a>(
+    from: &'a BTreeMap<Octets, Octets>,
+    to: &'a BTreeMap<Octets, Octets>,
+) -> (Vec<Element<'a>>, Vec<Element<'a>>) {
+    let (mut gone, mut new) = (Vec::new(), Vec::new());
+    let (mut old, mut wanted) = (from.iter().peekable(), to.iter().peekable());
+    loop {
+        match (old.peek(), wanted.peek()) {
+            (Some(a), Some(b)) if a == b => {
+                old.next();
+                wanted.next();
+            }
+            (Some(a), b) if b.is_none_or(|b| a <= b) => gone.extend(old.next()),
+            (_, Some(_)) => new.extend(wanted.next()),
+            (_, None) => return (gone, new),
+        }
     }
 }
 
@@ -132,7 +150,8 @@ fn new_set(of: Family, name: &str, set: &Set, id: u32) -> Request {
     let shape = match set.shape {
         Shape::Exact | Shape::Unknown => 0,
         Shape::Ranges => INTERVAL,
-        Shape::Dynamic => DYNAMIC,
+        Shape::Dynamic { timeout: 0, .. } => DYNAMIC,
+        Shape::Dynamic { .. } => DYNAMIC | TIMEOUT,
     };
     r.be32(3, shape | if set.data.is_empty() { 0 } else { MAP });
     r.be32(4, number(&set.key));
@@ -141,8 +160,11 @@ fn new_set(of: Family, name: &str, set: &Set, id: u32) -> Request {
         r.be32(6, number(&set.data));
         r.be32(7, length(&set.data));
     }
-    if set.shape == Shape::Dynamic {
-        r.nest(9, |d| d.be32(1, DYNAMIC_SIZE));
+    if let Shape::Dynamic { size, timeout } = set.shape {
+        r.nest(9, |d| d.be32(1, size));
+        if timeout != 0 {
+            r.bytes(11, &(u64::from(timeout) * 1000).to_be_bytes());
+        }
     }
     r.be32(10, id);
     r
@@ -165,15 +187,22 @@ pub fn types(mut number: u32) -> Vec<Type> {
 
 fn length(types: &[Type]) -> u32 {
     let octets = match types {
-        [one] => one.len().unwrap_or_default(),
-        several => several.iter().map(|t| t.len().unwrap_or_default().next_multiple_of(4)).sum(),
+        [one] => one.octets().unwrap_or_default(),
+        several => several.iter().map(|t| t.octets().unwrap_or_default().next_multiple_of(4)).sum(),
     };
     u32::try_from(octets).unwrap_or(u32::MAX)
 }
 
 /// Adds or deletes elements.
-fn elements(of: Family, name: &str, set: &Set, elements: &BTreeMap<Octets, Octets>, add: bool, out: &mut Vec<Request>) {
-    let all: Vec<_> = elements.iter().flat_map(|(key, data)| ends(set.shape, key, data)).collect();
+fn elements<'a>(
+    of: Family,
+    name: &str,
+    set: &Set,
+    elements: impl Iterator<Item = Element<'a>>,
+    add: bool,
+    out: &mut Vec<Request>,
+) {
+    let all: Vec<_> = elements.flat_map(|(key, data)| ends(set.shape, *key, *data)).collect();
     for chunk in all.chunks(ELEMENTS_MAX) {
         let (kind, flags) = if add { (NEW_ELEMENTS, CREATE) } else { (DELETE_ELEMENTS, 0) };
         let mut r = request(kind, flags, of, &Object::Elements(name));
@@ -182,9 +211,9 @@ fn elements(of: Family, name: &str, set: &Set, elements: &BTreeMap<Octets, Octet
         r.nest(3, |list| {
             for (key, data, flags) in chunk {
                 list.nest(1, |e| {
-                    e.nest(1, |v| v.bytes(1, key));
+                    e.nest(1, |v| v.bytes(1, &key.to_vec()));
                     if !data.is_empty() {
-                        e.nest(2, |v| v.bytes(1, data));
+                        e.nest(2, |v| v.bytes(1, &data.to_vec()));
                     }
                     if *flags != 0 {
                         e.be32(3, *flags);
@@ -197,12 +226,15 @@ fn elements(of: Family, name: &str, set: &Set, elements: &BTreeMap<Octets, Octet
 }
 
 /// What the kernel calls elements: a key, or the first address of a range and the one after its last.
-fn ends<'a>(shape: Shape, key: &'a [u8], data: &'a [u8]) -> Vec<(Octets, &'a [u8], u32)> {
-    let (Shape::Ranges, Some((first, last))) = (shape, key.split_at_checked(4)) else {
-        return vec![(key.to_vec(), data, 0)];
+fn ends(shape: Shape, key: Octets, data: Octets) -> impl Iterator<Item = (Octets, Octets, u32)> {
+    let octets = key.to_vec();
+    let (first, last) = match octets.split_at_checked(4) {
+        Some((first, last)) if shape == Shape::Ranges => (Octets::from(first), Some(last)),
+        _ => (key, None),
     };
-    let after = <[u8; 4]>::try_from(last).ok().and_then(|o| u32::from_be_bytes(o).checked_add(1));
+    let last = last.and_then(|last| <[u8; 4]>::try_from(last).ok());
     // A range up to the last address of all has no end.
-    let end = after.map(|a| (a.to_be_bytes().to_vec(), [].as_slice(), RANGE_END));
-    std::iter::once((first.to_vec(), data, 0)).chain(end).collect()
+    let after = last.and_then(|last| u32::from_be_bytes(last).checked_add(1));
+    let end = after.map(|a| (Octets::from(a.to_be_bytes().as_slice()), Octets::default(), RANGE_END));
+    std::iter::once((first, data, 0)).chain(end)
 }

@@ -61,6 +61,7 @@ fn everything() -> Ruleset {
     let more = vec![
         vec![Term::New, Term::MoreConnections { set: "connections".into(), over: 4096 }, Term::Drop],
         vec![Term::Syn, Term::ClampMss],
+        vec![Term::NewOrUntracked, Term::Remember("asked".into()), Term::Accept],
         vec![Term::Dnatted, Term::Original, Term::Drop],
     ];
     let dnat = vec![
@@ -72,7 +73,8 @@ fn everything() -> Ruleset {
         sets: [
             ("ports", Set::exact([Type::Ipv4Addr], (0..3).map(|n| [ip(n)]))),
             ("nets", Set::ranges(["10.0.0.0/24", "10.7.0.0/16", "128.0.0.0/1"].map(|n| n.parse().unwrap()))),
-            ("connections", Set::dynamic(Type::Ipv4Addr)),
+            ("connections", Set::dynamic(Type::Ipv4Addr, 65_535, 0)),
+            ("asked", Set::dynamic(Type::Ipv4Addr, 100, 30)),
             ("out", Set::map([Type::Ipv4Addr], [Type::Ipv4Addr], (0..9).map(|n| ([ip(n)], [ip(n + 100)])))),
             (
                 "forward",
@@ -149,17 +151,18 @@ fn elements_change_alone_and_anything_else_replaces_the_table() {
         let out = table.sets.get_mut("out").unwrap();
         *out.elements.get_mut(&Value::join(&[ip(1)])).unwrap() = Value::join(&[ip(200)]);
         out.elements.remove(&Value::join(&[ip(2)]));
-        out.elements.extend((1000..6000).map(|n| (Value::join(&[ip(n)]), Value::join(&[ip(n + 9000)]))));
+        out.elements.extend((1000..31_000).map(|n| (Value::join(&[ip(n)]), Value::join(&[ip(n + 40_000)]))));
         table.sets.get_mut("nets").unwrap().elements =
             Set::ranges(["10.0.0.0/25", "10.7.0.0/16", "10.8.0.0/24"].map(|n| n.parse().unwrap())).elements;
         nft.apply(Some(&first), Some(&second)).unwrap();
-        assert_eq!(nft.observe().unwrap().unwrap(), second);
+        // The kernel's hash table is still growing.
+        assert!(nft.observe().unwrap().unwrap() == second);
         let mut third = second.clone();
         third.tables.get_mut(&Family::Ip).unwrap().chains.get_mut("first").unwrap().rules.reverse();
         nft.apply(Some(&second), Some(&third)).unwrap();
         let found = nft.observe().unwrap().unwrap();
-        assert_eq!(found, third);
-        assert_ne!(found, second, "the order of rules counts");
+        assert!(found == third);
+        assert!(found != second, "the order of rules counts");
     });
 }
 
