@@ -19,6 +19,9 @@ const NAK: u8 = 6;
 const RELEASE: u8 = 7;
 const INFORM: u8 = 8;
 
+/// An answer's type, yiaddr, server, and where it goes by IP.
+type Expected = (u8, &'static str, &'static str, &'static str);
+
 fn say(ask: &Ask) -> Result<Said, &'static str> {
     answer(&world(), &bridge(), &ask.frame()).map(|r| Said::read(&r.frame)).map_err(|silence| silence.why)
 }
@@ -30,8 +33,7 @@ fn host() -> MacAddr {
 #[test]
 fn every_message_in_every_state_gets_the_answer_of_the_rfc() {
     let ask = Ask::new;
-    // What is asked; the answer's type, yiaddr, server, and where it goes by IP.
-    let table: Vec<(&str, Ask, Option<(u8, &str, &str, &str)>)> = vec![
+    let table: Vec<(&str, Ask, Option<Expected>)> = vec![
         ("INIT", ask(DISCOVER, WEB), Some((OFFER, "10.0.0.5", "10.0.0.1", "10.0.0.5"))),
         (
             "INIT, deaf to unicast",

@@ -154,6 +154,7 @@ pub fn routes(routes: &[(Ipv4Net, Ipv4Addr)]) -> Vec<u8> {
 }
 
 #[cfg(test)]
+#[allow(clippy::expect_used)]
 mod tests {
     use super::*;
 
