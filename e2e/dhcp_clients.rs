@@ -115,17 +115,17 @@ fn build(gateway: Gateway) -> Server {
     let mac = tenet::dataplane::bridge::mac(view.networks.values().next().unwrap());
     let mut script = format!(
         "for n in vswitch router guest; do ip netns add $n; ip -n $n link set lo up; done
-             ip -n vswitch link add {bridge} address {mac} mtu 1400 type bridge mcast_snooping 0
-             ip -n vswitch link add port type veth peer name eth0 address {GUEST} netns guest
-             ip -n vswitch link set port mtu 1400 master {bridge} up
-             ip -n vswitch link set {bridge} up\n"
+         ip -n vswitch link add {bridge} address {mac} mtu 1400 type bridge mcast_snooping 0
+         ip -n vswitch link add port type veth peer name eth0 address {GUEST} netns guest
+         ip -n vswitch link set port mtu 1400 master {bridge} up
+         ip -n vswitch link set {bridge} up\n"
     );
     if gateway == Gateway::Router {
         let more = format!(
             "ip -n vswitch link add legpeer mtu 1400 type veth peer name leg mtu 1400 netns router
-                 ip -n vswitch link set legpeer master {bridge} up
-                 ip -n router link set leg up
-                 ip -n router address add 10.0.0.1/24 dev leg\n"
+             ip -n vswitch link set legpeer master {bridge} up
+             ip -n router link set leg up
+             ip -n router address add 10.0.0.1/24 dev leg\n"
         );
         script.push_str(&more);
     }
