@@ -284,6 +284,32 @@ fn a_stranger_gets_no_lease() {
 }
 
 #[test]
+fn the_responder_sleeps_through_what_is_not_for_it() {
+    on_a_lan(Gateway::Nobody, |_server| {
+        run("ip -n guest link set eth0 up; ip -n guest address add 10.0.0.5/24 dev eth0", true);
+        std::thread::sleep(Duration::from_millis(500));
+        // The responder's thread was started here, so it is the one of that name in this namespace.
+        let here = fs::read_link("/proc/thread-self/ns/net").unwrap();
+        let tasks = fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path());
+        let ours = |task: &Path| {
+            let name = fs::read_to_string(task.join("comm")).unwrap_or_default();
+            name == "dhcp\n" && fs::read_link(task.join("ns/net")).is_ok_and(|netns| netns == here)
+        };
+        let task = tasks.into_iter().find(|task| ours(task)).unwrap();
+        let wakeups = || {
+            let status = fs::read_to_string(task.join("status")).unwrap();
+            status.lines().find(|line| line.starts_with("voluntary_ctxt_switches")).unwrap().to_owned()
+        };
+        let before = wakeups();
+        run("ip netns exec guest ping -c 3 -i 0.2 -W 1 10.0.0.7 >&2", false);
+        assert_eq!(wakeups(), before, "woken by ARP for a port");
+        run("ip netns exec guest ping -c 1 -W 1 10.0.0.1 >&2", false);
+        assert_ne!(wakeups(), before, "not woken by ARP for the gateway");
+        assert!(run("ip -n guest neighbour show 10.0.0.1", true).contains("lladdr"));
+    });
+}
+
+#[test]
 fn dhclient_gets_a_lease_and_confirms_it_when_it_starts_again() {
     on_a_lan(Gateway::Nobody, |_server| {
         let start = || Client::start("/usr/sbin/dhclient", "isc-dhcp-client", "dhclient -4 -d -v eth0");
