@@ -19,10 +19,6 @@ pub const MAX_SIZE: u8 = 57;
 pub const T1: u8 = 58;
 pub const T2: u8 = 59;
 pub const CLIENT: u8 = 61;
-/// RFC 3046.
-pub const RELAY: u8 = 82;
-/// RFC 3397.
-pub const DOMAIN_SEARCH: u8 = 119;
 /// Classless static routes, RFC 3442.
 pub const ROUTES: u8 = 121;
 /// The same, as Windows asked for before the RFC.

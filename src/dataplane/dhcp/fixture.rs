@@ -90,10 +90,10 @@ pub fn view() -> NodeView {
         provider: false,
         peers: BTreeMap::new(),
     };
-    let router = RouterView { uid: ROUTER, interfaces: vec![interface], external: None, routes: BTreeMap::new() };
+    let main = RouterView { uid: ROUTER, interfaces: vec![interface], external: None, routes: BTreeMap::new() };
     NodeView {
         networks: [(Key::new("default", "blue"), blue_network), (Key::new("infra", "public"), wire)].into(),
-        routers: [(Key::new("default", "main"), router)].into(),
+        routers: [(Key::new("default", "main"), main)].into(),
         physical_networks: BTreeMap::new(),
     }
 }

@@ -19,7 +19,6 @@ mod lease;
 mod message;
 mod options;
 mod table;
-mod typed;
 
 #[cfg(test)]
 mod fixture;
@@ -31,7 +30,6 @@ mod tests;
 pub use answer::{Reply, RoutedReply, Silence, answer, answer_routed};
 pub use frame::{CLIENT_PORT, SERVER_PORT};
 pub use table::{Table, table};
-pub use typed::encode_option;
 
 /// How long a lease lasts, seconds (Neutron's `dhcp_lease_duration`).
 pub const LEASE_SECONDS: u32 = 86400;

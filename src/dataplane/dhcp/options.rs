@@ -8,7 +8,8 @@ use ipnet::{IpNet, Ipv4Net};
 use super::lease::{Lease, gateway_of, server_of};
 use super::message::{MessageType, Request, room_for_options, size};
 use super::table::{Network, Port};
-use super::{LEASE_SECONDS, code, typed};
+use super::{LEASE_SECONDS, code};
+use crate::model::dhcp_option;
 
 /// The protocol's own: first in every message.
 const PROTOCOL: [u8; 6] = [code::MESSAGE_TYPE, code::SERVER, code::LEASE, code::T1, code::T2, code::CLIENT];
@@ -59,7 +60,7 @@ pub fn configuration(network: &Network, port: &Port, lease: &Lease) -> Options {
         let gateway = options.get(&code::ROUTER).and_then(|value| value.first_chunk::<4>());
         let has_default = routes.iter().any(|(to, _)| to.prefix_len() == 0);
         routes.extend(gateway.filter(|_| !has_default).map(|hop| (Ipv4Net::default(), Ipv4Addr::from(*hop))));
-        options.insert(code::ROUTES, typed::routes(&routes));
+        options.insert(code::ROUTES, dhcp_option::routes(&routes));
     }
     if let Some(routes) = options.get(&code::ROUTES).cloned() {
         options.entry(code::ROUTES_MICROSOFT).or_insert(routes);

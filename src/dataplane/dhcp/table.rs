@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use super::encode_option;
 use super::lease::server_of;
 use crate::api::MacAddr;
 use crate::dataplane::bridge;
 use crate::dataplane::names::{self, Prefix};
 use crate::dataplane::state::{IfName, Netns};
+use crate::model::dhcp_option::encode_option;
 use crate::model::view::{GatewayHolder, NetworkView, NodeView, PortView, SubnetView};
 use crate::model::{Key, Uid};
 

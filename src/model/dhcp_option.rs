@@ -5,7 +5,6 @@ use std::str::FromStr;
 
 use ipnet::Ipv4Net;
 
-use super::code;
 use crate::api::DhcpOption;
 
 /// What the bytes of an option mean (RFC 2132 and its successors).
@@ -39,7 +38,8 @@ enum Type {
 
 fn type_of(code: u8) -> Type {
     match code {
-        code::PAD | code::END | 50..=59 | code::CLIENT | code::RELAY => Type::Protocol,
+        // Padding and end; what client and server say of the lease; the client's identifier; a relay's.
+        0 | 255 | 50..=59 | 61 | 82 => Type::Protocol,
         1 | 16 | 28 | 32 | 118 => Type::Address,
         3..=11 | 41 | 42 | 44 | 45 | 48 | 49 | 65 | 68..=76 | 85 | 92 | 112 | 138 | 150 => Type::Addresses,
         21 | 33 => Type::Pairs,
@@ -50,8 +50,8 @@ fn type_of(code: u8) -> Type {
         24 | 35 | 38 | 91 | 108 | 152..=155 | 211 => Type::Long,
         2 => Type::SignedLong,
         43 | 63 | 77..=81 | 83 | 84 | 88..=90 | 93..=99 | 120 | 122..=125 => Type::Structure,
-        code::DOMAIN_SEARCH => Type::Names,
-        code::ROUTES | code::ROUTES_MICROSOFT => Type::Routes,
+        119 => Type::Names,
+        121 | 249 => Type::Routes,
         // Names, paths and URLs; and what nobody has defined, where text is as good as any.
         _ => Type::Text,
     }
@@ -142,6 +142,7 @@ fn routes_of(text: &str) -> Option<Vec<u8>> {
 }
 
 /// Routes as RFC 3442 packs them: prefix length, the bytes of the destination that it covers, next hop.
+#[must_use]
 pub fn routes(routes: &[(Ipv4Net, Ipv4Addr)]) -> Vec<u8> {
     let mut out = Vec::new();
     for (destination, hop) in routes {
@@ -154,6 +155,7 @@ pub fn routes(routes: &[(Ipv4Net, Ipv4Addr)]) -> Vec<u8> {
 }
 
 #[cfg(test)]
+#[allow(clippy::expect_used)]
 mod tests {
     use super::*;
 
@@ -220,6 +222,15 @@ mod tests {
         for (code, value) in table {
             let sentence = encode(code, value).expect_err(value);
             assert!(sentence.contains(&format!("option {code} ")), "{sentence}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_bytes_or_a_sentence(code in 0_u8..=255, value in "\\PC{0,80}|[0-9.,x/a-f]{0,40}") {
+            if let Ok(bytes) = encode(code, &value) {
+                proptest::prop_assert!(!bytes.is_empty() && bytes.len() <= 4 * 255, "{bytes:?}");
+            }
         }
     }
 }
