@@ -15,8 +15,11 @@
 //! Everything here matches sets. A port or a floating IP that comes or goes changes elements and no rule.
 
 mod arp;
+mod cut;
 #[cfg(test)]
 mod tests;
+
+pub use cut::cut;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};

@@ -34,5 +34,6 @@ pub fn announce(device: &str, ip: IpAddr, mac: MacAddr) -> io::Result<()> {
 
 fn frame(operation: u8, ip: [u8; 4], MacAddr(mac): MacAddr) -> Vec<u8> {
     let target = if operation == REQUEST { [0; 6] } else { [0xff; 6] };
-    [&[0xff; 6], &mac, &ETH_P_ARP.to_be_bytes()[..], &[0, 1, 8, 0, 6, 4, 0, operation], &mac, &ip, &target, &ip].concat()
+    [&[0xff; 6], &mac, &ETH_P_ARP.to_be_bytes()[..], &[0, 1, 8, 0, 6, 4, 0, operation], &mac, &ip, &target, &ip]
+        .concat()
 }

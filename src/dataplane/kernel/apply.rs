@@ -141,7 +141,9 @@ fn request(space: &mut space::Space, change: &Change) -> io::Result<Request> {
         (Item::Address(_, name, net), Some(_)) => Message::NewAddress(route::address(index(name)?, *net)),
         (Item::Address(_, name, net), None) => Message::DelAddress(route::address(index(name)?, *net)),
         (Item::Route(_, to), spec) => {
-            let hops = if let Some(Spec::Route(hops)) = spec.as_ref().or(change.from.as_ref()) { hops.iter() } else { [].iter() };
+            let hops =
+                if let Some(Spec::Route(hops)) = spec.as_ref().or(change.from.as_ref()) { Some(hops) } else { None };
+            let hops = hops.into_iter().flatten();
             let ways: io::Result<BTreeSet<route::Way>> = hops.map(|hop| Ok((hop.via, index(&hop.device)?))).collect();
             let message = route::route(*to, &ways?);
             if spec.is_some() { Message::NewRoute(message) } else { Message::DelRoute(message) }
@@ -157,8 +159,10 @@ fn request(space: &mut space::Space, change: &Change) -> io::Result<Request> {
 
 /// Links and namespaces that go. What is in a namespace that goes needs no step of its own.
 fn release(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
-    let leaving: BTreeSet<&Netns> =
-        steps.iter().filter_map(|(_, c)| if let Item::Namespace(netns) = &c.item { Some(netns) } else { None }).collect();
+    let leaving: BTreeSet<&Netns> = steps
+        .iter()
+        .filter_map(|(_, c)| if let Item::Namespace(netns) = &c.item { Some(netns) } else { None })
+        .collect();
     let moved_in = |c: &Change| matches!(&c.from, Some(Spec::Link(l)) if matches!(l.kind, crate::dataplane::state::LinkKind::MovedIn { .. }));
     let goes_along = |c: &Change| leaving.contains(c.item.netns()) && !moved_in(c);
     let links: Vec<Step> = steps
@@ -167,7 +171,8 @@ fn release(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
         .copied()
         .collect();
     links::take_away(kernel, &links, failures);
-    let rest: Vec<Step> = steps.iter().filter(|(_, c)| !matches!(c.item, Item::Link(..) | Item::Peer(..))).copied().collect();
+    let rest: Vec<Step> =
+        steps.iter().filter(|(_, c)| !matches!(c.item, Item::Link(..) | Item::Peer(..))).copied().collect();
     each(&rest, failures, |change| match &change.item {
         Item::Ruleset(netns) if !leaving.contains(netns) => set_rules(kernel, change),
         Item::Namespace(netns) => kernel.remove(netns),

@@ -48,7 +48,8 @@ fn parts(change: &Change) -> Option<(&Netns, &IfName, &Link)> {
 /// Whether the link there can be set to what is wanted: another kind or another guest needs another link.
 fn can_be_set(change: &Change) -> bool {
     let (Some(Spec::Link(from)), Some(Spec::Link(to))) = (&change.from, &change.to) else { return false };
-    from.kind == to.kind && (matches!(change.item, Item::Peer(..)) || names::guest(&from.alias) == names::guest(&to.alias))
+    from.kind == to.kind
+        && (matches!(change.item, Item::Peer(..)) || names::guest(&from.alias) == names::guest(&to.alias))
 }
 
 fn make_one(kernel: &mut Kernel, change: &Change, guest: &mut impl FnMut(OwnedFd, IfName)) -> io::Result<()> {
@@ -146,7 +147,13 @@ pub fn settle(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
     }
 }
 
-fn requests(kernel: &mut Kernel, netns: &Netns, name: &IfName, change: &Change, link: &Link) -> io::Result<Vec<Request>> {
+fn requests(
+    kernel: &mut Kernel,
+    netns: &Netns,
+    name: &IfName,
+    change: &Change,
+    link: &Link,
+) -> io::Result<Vec<Request>> {
     let space = kernel.space(netns)?;
     let index = space.index(name).ok_or_else(|| missing(name))?;
     let bridge = |link: &Link| link.bridge.as_ref().map(|port| port.bridge.clone());
@@ -188,7 +195,8 @@ pub fn send(kernel: &mut Kernel, netns: &Netns, requests: Vec<Request>, position
 
 fn is_gone(error: &io::Error) -> bool {
     use nix::libc::{EADDRNOTAVAIL, ENODEV, ENOENT, ESRCH};
-    matches!(error.raw_os_error(), Some(ENODEV | ENOENT | ESRCH | EADDRNOTAVAIL)) || error.kind() == io::ErrorKind::NotFound
+    matches!(error.raw_os_error(), Some(ENODEV | ENOENT | ESRCH | EADDRNOTAVAIL))
+        || error.kind() == io::ErrorKind::NotFound
 }
 
 /// Takes links away, all of a namespace in one request; what was moved in is given back.

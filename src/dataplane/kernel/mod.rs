@@ -24,7 +24,7 @@ pub mod nft;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::{AsFd as _, BorrowedFd, RawFd};
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
 pub use apply::Failures;
@@ -64,17 +64,15 @@ impl Kernel {
         Ok(Self { run_dir: run_dir.to_owned(), probe, spaces })
     }
 
-    /// What the node has, now.
+    /// What the node has, now. The host is looked at only for those who touch its wires.
     ///
     /// # Errors
     /// The kernel could not be read.
-    pub fn facts(&mut self) -> io::Result<Facts> {
+    pub fn facts(&mut self, observed: &State, wires: bool) -> io::Result<Facts> {
         let mut facts = self.probe.facts();
-        if let Some(host) = self.spaces.get_mut(&Netns::Host) {
-            probe::host(host, &mut facts)?;
-        }
-        if let Some(vswitch) = self.spaces.get_mut(&Netns::Vswitch) {
-            probe::moved_in(vswitch, &mut facts)?;
+        if wires {
+            probe::host(self.space(&Netns::Host)?, &mut facts)?;
+            probe::moved_in(observed, &mut facts);
         }
         Ok(facts)
     }
@@ -104,7 +102,7 @@ impl Kernel {
 
     /// Descriptors that become readable when something changed.
     #[must_use]
-    pub fn watched(&self) -> Vec<RawFd> {
+    pub fn watched(&self) -> Vec<BorrowedFd<'_>> {
         self.spaces.values().map(Space::watched).collect()
     }
 

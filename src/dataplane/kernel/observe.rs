@@ -45,7 +45,8 @@ pub fn space(space: &mut Space, sysctls: &BTreeMap<String, String>) -> io::Resul
 /// Links of ours: in our group *and* with a name of ours.
 fn links(space: &mut Space, state: &mut State) -> io::Result<Ours> {
     let found = space.netlink.dump(&Message::GetLink(link::all()))?;
-    let all: Vec<Seen> = found.iter().filter_map(|m| if let Message::NewLink(m) = m { Some(Seen::of(m)) } else { None }).collect();
+    let all: Vec<Seen> =
+        found.iter().filter_map(|m| if let Message::NewLink(m) = m { Some(Seen::of(m)) } else { None }).collect();
     let names: BTreeMap<u32, &str> = all.iter().map(|seen| (seen.index, seen.name.as_str())).collect();
     space.indices = all.iter().map(|seen| (seen.name.as_str().into(), seen.index)).collect();
     let mut ours = Ours::new();

@@ -15,8 +15,8 @@ use crate::dataplane::kernel::netlink::Netlink;
 use crate::dataplane::kernel::nft::Nft;
 use crate::dataplane::kernel::space::Space;
 use crate::dataplane::kernel::{netns, route, sysctl};
-use crate::dataplane::names::{self, GROUP, Prefix};
-use crate::dataplane::state::{IfName, Link, LinkKind};
+use crate::dataplane::names::{GROUP, Prefix};
+use crate::dataplane::state::{IfName, Item, Link, LinkKind, Netns, Spec, State};
 use crate::dataplane::sysctls;
 
 /// Index of the loopback in every namespace.
@@ -73,7 +73,11 @@ fn try_link(scratch: &OwnedFd, kind: &LinkKind) -> io::Result<()> {
     match Netlink::open(scratch.as_fd())?.ask(Message::NewLink(message), NLM_F_CREATE) {
         // The loopback takes no VLAN; that it was refused for this reason shows that the kernel knows VLANs.
         Err(error) if matches!(error.raw_os_error(), Some(nix::libc::EOPNOTSUPP)) && below_is_loopback(kind) => {
-            if std::path::Path::new("/proc/net/vlan").exists() { Ok(()) } else { Err(error) }
+            if std::path::Path::new("/proc/net/vlan").exists() {
+                Ok(())
+            } else {
+                Err(error)
+            }
         }
         answer => answer,
     }
@@ -130,20 +134,16 @@ pub fn host(host: &mut Space, facts: &mut Facts) -> io::Result<()> {
     Ok(())
 }
 
-/// Interfaces of the host that were moved in.
-///
-/// # Errors
-/// The kernel could not be read.
-pub fn moved_in(vswitch: &mut Space, facts: &mut Facts) -> io::Result<()> {
-    for seen in vswitch.netlink.dump(&Message::GetLink(link::all()))?.iter().filter_map(seen) {
-        if seen.group == GROUP
-            && Prefix::of(&seen.name) == Some(Prefix::Physical)
-            && let Some(host_name) = names::host_name(&seen.alias)
+/// Interfaces of the host that were moved in, of what was observed.
+pub fn moved_in(observed: &State, facts: &mut Facts) {
+    for (item, entry) in &observed.0 {
+        if let (Item::Link(Netns::Vswitch, name), Spec::Link(link)) = (item, &entry.spec)
+            && Prefix::of(name) == Some(Prefix::Physical)
+            && let LinkKind::MovedIn { host_name } = &link.kind
         {
-            facts.moved_in.insert(host_name.to_string(), seen.mtu);
+            facts.moved_in.insert(host_name.to_string(), link.mtu);
         }
     }
-    Ok(())
 }
 
 fn seen(message: &Message) -> Option<Seen> {

@@ -66,7 +66,7 @@ impl Space {
 
     /// The descriptor that becomes readable when something changed here.
     #[must_use]
-    pub fn watched(&self) -> RawFd {
+    pub fn watched(&self) -> BorrowedFd<'_> {
         self.monitor.fd()
     }
 
