@@ -1,6 +1,6 @@
 //! The node side: converges one node to its view and reports.
 
-use std::os::fd::RawFd;
+use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 
 use crate::dataplane::attachment::{Attachments, Target};
@@ -94,7 +94,7 @@ impl Agent {
 
     /// Descriptors that become readable when the kernel changed under us.
     #[must_use]
-    pub fn watched(&self) -> Vec<RawFd> {
+    pub fn watched(&self) -> Vec<BorrowedFd<'_>> {
         Vec::new()
     }
 

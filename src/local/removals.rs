@@ -1,0 +1,96 @@
+//! Between "no file declares it any more" and "it goes": editors and checkouts take a file away for a moment, and a
+//! folder that is suddenly empty is more often a mistake than a wish.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use crate::model::Id;
+
+/// How long nothing more may go missing before what is missing counts as removed. Editors rename the old file away
+/// before they write the new one; that takes them a few milliseconds.
+pub const QUIET: Duration = Duration::from_millis(200);
+
+/// Things that go missing without end are judged after this long.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A folder with fewer objects than this may lose any but its last one without being asked.
+const FEW: usize = 4;
+
+/// Objects that no file declares any more.
+#[derive(Debug, Default)]
+pub struct Removals {
+    missing: BTreeSet<Id>,
+    /// When the first and the last of `missing` were seen to be missing.
+    since: Option<(Instant, Instant)>,
+    held: BTreeMap<String, BTreeSet<Id>>,
+}
+
+impl Removals {
+    /// An object is missing at `now`.
+    pub fn missing(&mut self, id: &Id, now: Instant) {
+        if !self.held.values().any(|ids| ids.contains(id)) && self.missing.insert(id.clone()) {
+            self.since = Some((self.since.map_or(now, |(first, _)| first), now));
+        }
+    }
+
+    /// An object is declared (again).
+    pub fn present(&mut self, id: &Id) {
+        if self.missing.remove(id) && self.missing.is_empty() {
+            self.since = None;
+        }
+        for ids in self.held.values_mut() {
+            ids.remove(id);
+        }
+        self.held.retain(|_, ids| !ids.is_empty());
+    }
+
+    /// When [`Removals::judge`] is to be called.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.since.map(|(first, last)| (last + QUIET).min(first + PATIENCE))
+    }
+
+    /// What may go, of all that is missing. `folder` says which folder an object belonged to, `left` how many objects
+    /// of a folder are still declared. What a folder loses too suddenly is held until [`Removals::confirm`].
+    pub fn judge(&mut self, folder: impl Fn(&Id) -> String, left: impl Fn(&str) -> usize) -> BTreeSet<Id> {
+        self.since = None;
+        let mut lost: BTreeMap<String, BTreeSet<Id>> = BTreeMap::new();
+        for id in std::mem::take(&mut self.missing) {
+            lost.entry(folder(&id)).or_default().insert(id);
+        }
+        let mut go = BTreeSet::new();
+        for (folder, ids) in lost {
+            let left = left(&folder);
+            let gone = ids.len() + self.held.get(&folder).map_or(0, BTreeSet::len);
+            if left == 0 || (left + gone >= FEW && gone > left) {
+                self.held.entry(folder).or_default().extend(ids);
+            } else {
+                go.extend(ids);
+            }
+        }
+        go
+    }
+
+    /// What is held back, by folder.
+    #[must_use]
+    pub fn held(&self) -> &BTreeMap<String, BTreeSet<Id>> {
+        &self.held
+    }
+
+    /// Lets go of everything that is held back.
+    pub fn confirm(&mut self) -> BTreeSet<Id> {
+        std::mem::take(&mut self.held).into_values().flatten().collect()
+    }
+}
+
+/// What a person has to know of what is held back: one sentence for each folder.
+#[must_use]
+pub fn sentences<'a>(held: impl Iterator<Item = (&'a str, usize)>) -> Vec<String> {
+    let line = |(folder, count): (&str, usize)| {
+        let objects = if count == 1 { "1 object".to_owned() } else { format!("{count} objects") };
+        format!(
+            "{folder} has suddenly lost {objects}; nothing is removed until you run `tenet confirm` (or put the files back)"
+        )
+    };
+    held.map(line).collect()
+}
