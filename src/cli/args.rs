@@ -14,7 +14,7 @@ pub struct Cli {
     /// How log lines are written.
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
-    /// What is logged: error, warn, info, debug, trace, or a filter as in RUST_LOG, which it overrides.
+    /// What is logged: error, warn, info, debug, trace, or a filter as in `RUST_LOG`, which it overrides.
     #[arg(long, global = true, value_name = "LEVEL")]
     pub log_level: Option<String>,
     /// What to do.
@@ -34,7 +34,7 @@ pub enum LogFormat {
 /// Everything that `tenet` does.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Print the CustomResourceDefinitions of all kinds as YAML
+    /// Print the `CustomResourceDefinition`s of all kinds as YAML
     #[command(after_help = "Example:\n  tenet crds | kubectl apply -f -")]
     Crds,
     /// Make this host's networks as the YAML in the folders says, and keep them so
@@ -254,3 +254,6 @@ pub struct Clean {
     #[arg(short, long)]
     pub yes: bool,
 }
+
+#[cfg(test)]
+mod tests;

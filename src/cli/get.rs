@@ -16,6 +16,9 @@ use crate::local::store::Store;
 use crate::local::{held, removals};
 use crate::model::{Kind, Snapshot};
 
+/// The category of all kinds, as `kubectl get tenet` has it.
+const CATEGORY: &str = "tenet";
+
 /// `tenet get`
 pub fn run(args: &Get) -> Ended {
     let store =
@@ -37,8 +40,8 @@ pub fn run(args: &Get) -> Ended {
 /// What is printed; none: there is nothing to show.
 fn answer(args: &Get, snapshot: &Snapshot, now: Timestamp) -> Result<Option<String>, Box<dyn Error>> {
     let crds = match &args.kind {
-        Some(word) => vec![kind(word)?],
-        None => api::all(),
+        Some(word) if word != CATEGORY => vec![kind(word)?],
+        _ => api::all(),
     };
     let mut tables = Vec::new();
     let mut all = Vec::new();
@@ -48,7 +51,7 @@ fn answer(args: &Get, snapshot: &Snapshot, now: Timestamp) -> Result<Option<Stri
             && objects.is_empty()
         {
             let plural = &crd.spec.names.plural;
-            return Err(format!("(NotFound): {plural}.{} \"{name}\" not found", api::GROUP).into());
+            return Err(format!("{plural}.{} \"{name}\" not found", api::GROUP).into());
         }
         if objects.is_empty() {
             continue;
@@ -109,3 +112,6 @@ fn kind(word: &str) -> Result<CustomResourceDefinition, String> {
 fn singular(crd: &CustomResourceDefinition) -> String {
     crd.spec.names.singular.clone().unwrap_or_else(|| crd.spec.names.kind.to_lowercase())
 }
+
+#[cfg(test)]
+mod tests;

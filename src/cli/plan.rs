@@ -32,7 +32,6 @@ struct Line {
     action: &'static str,
     kind: &'static str,
     name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
     owner: Option<String>,
 }
 
@@ -60,9 +59,11 @@ fn text(plan: &Plan, colour: bool) -> String {
     if plan.0.is_empty() {
         return "Nothing to change: this host is as the folders say.\n".into();
     }
+    // Groups stand in the order of their names; within one, in the order in which the changes are made.
     let mut groups: BTreeMap<String, Vec<&Change>> = BTreeMap::new();
     for change in &plan.0 {
-        let owner = change.owner.as_ref().map_or_else(|| "The host itself".to_owned(), ToString::to_string);
+        let nobody = if change.to.is_none() { "No longer declared" } else { "This host" };
+        let owner = change.owner.as_ref().map_or_else(|| nobody.to_owned(), ToString::to_string);
         groups.entry(owner).or_default().push(change);
     }
     let paint = |code: u8, text: &str| if colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() };
@@ -149,3 +150,6 @@ fn link_differences(from: &Link, to: &Link) -> Vec<String> {
 fn updown(link: &Link) -> &'static str {
     if link.up { "up" } else { "down" }
 }
+
+#[cfg(test)]
+mod tests;

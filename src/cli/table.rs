@@ -70,10 +70,8 @@ fn lines(rows: &[Vec<String>]) -> String {
     let widths: Vec<_> = (0..rows.first().map_or(0, Vec::len)).map(width).collect();
     let mut text = String::new();
     for row in rows {
-        let mut line = String::new();
-        for (cell, width) in row.iter().zip(&widths) {
-            line += &format!("{cell:width$}   ");
-        }
+        let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let line = cells.join("   ");
         text += line.trim_end();
         text.push('\n');
     }

@@ -2,6 +2,7 @@
 //!
 //! Only files that have changed are read again, and of those only the documents whose text has changed.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::Metadata;
 use std::io;
@@ -16,8 +17,10 @@ use crate::model::Id;
 #[derive(Debug, Default)]
 pub struct Files {
     roots: Vec<PathBuf>,
-    files: BTreeMap<PathBuf, Declarations>,
+    read: BTreeMap<PathBuf, Declarations>,
     claims: BTreeMap<Id, BTreeSet<PathBuf>>,
+    /// Objects that several files declare.
+    doubles: BTreeSet<Id>,
     faults: BTreeMap<PathBuf, Vec<String>>,
     foreign: BTreeMap<PathBuf, Vec<String>>,
 }
@@ -77,7 +80,7 @@ impl Files {
     #[must_use]
     pub fn declared(&self, id: &Id) -> Option<(&Path, &Object)> {
         let path = self.claims.get(id)?.first()?;
-        Some((path, self.files.get(path)?.objects.get(id)?))
+        Some((path, self.read.get(path)?.objects.get(id)?))
     }
 
     /// Whether what a file declared must be kept, because the file, or a folder above it, cannot be read.
@@ -90,7 +93,8 @@ impl Files {
     pub fn problems(&self) -> impl Iterator<Item = String> {
         let faults =
             self.faults.iter().flat_map(|(path, all)| all.iter().map(move |f| format!("{}: {f}", path.display())));
-        let doubles = self.claims.iter().filter(|(_, paths)| paths.len() > 1).flat_map(|(id, paths)| {
+        let claims = self.doubles.iter().filter_map(|id| Some((id, self.claims.get(id)?)));
+        let doubles = claims.flat_map(|(id, paths)| {
             let first = paths.first().map(|p| p.display().to_string()).unwrap_or_default();
             let message =
                 move |p: &PathBuf| format!("{}: {id} is declared in {first} already; that one counts", p.display());
@@ -118,7 +122,7 @@ impl Files {
     pub fn scan_tree(&mut self, dir: &Path, enter: &mut dyn FnMut(&Path), touched: &mut Touched) {
         let mut seen = BTreeSet::new();
         self.walk(dir, enter, touched, &mut seen);
-        let below: Vec<_> = self.files.range(dir.to_path_buf()..).map(|(p, _)| p.clone()).collect();
+        let below: Vec<_> = self.read.range(dir.to_path_buf()..).map(|(p, _)| p.clone()).collect();
         for path in below.into_iter().take_while(|p| p.starts_with(dir)).filter(|p| !seen.contains(p)) {
             if !path.parent().is_some_and(|parent| self.vouches_for(parent)) {
                 self.read(&path, touched);
@@ -131,6 +135,7 @@ impl Files {
         let entries = match std::fs::read_dir(dir).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
             Ok(entries) => entries,
             Err(error) => {
+                self.faults.remove(dir);
                 if error.kind() != io::ErrorKind::NotFound {
                     self.faults.insert(dir.into(), vec![format!("cannot be read: {error}; what it held is kept")]);
                 }
@@ -146,7 +151,7 @@ impl Files {
                 self.walk(&path, enter, touched, seen);
             } else if is_yaml(&path) {
                 let now = std::fs::metadata(&path).as_ref().map(stamp).ok();
-                if now.is_none() || self.files.get(&path).map(|f| f.stamp) != now || self.faults.contains_key(&path) {
+                if now.is_none() || self.read.get(&path).map(|f| f.stamp) != now || self.faults.contains_key(&path) {
                     self.read(&path, touched);
                 }
                 seen.insert(path);
@@ -156,7 +161,7 @@ impl Files {
 
     /// Reads one file again; it may be gone.
     pub fn read(&mut self, path: &Path, touched: &mut Touched) {
-        let before = self.files.remove(path).unwrap_or_default();
+        let before = self.read.remove(path).unwrap_or_default();
         let was_wrong = self.faults.remove(path).is_some();
         self.foreign.remove(path);
         let mut after = Declarations::default();
@@ -183,10 +188,13 @@ impl Files {
             faults.extend(document.errors.iter().cloned());
             for object in &document.objects {
                 let id = object.id();
-                if after.objects.contains_key(&id) {
-                    faults.push(format!("{id} is declared twice; the first one counts"));
-                } else {
-                    after.objects.insert(id, object.clone());
+                match after.objects.entry(id) {
+                    Entry::Occupied(entry) => {
+                        faults.push(format!("{} is declared twice; the first one counts", entry.key()));
+                    }
+                    Entry::Vacant(entry) => {
+                        entry.insert(object.clone());
+                    }
                 }
             }
         }
@@ -201,6 +209,11 @@ impl Files {
                 claims.insert(path.into())
             } else {
                 claims.remove(path)
+            };
+            if claims.len() > 1 {
+                self.doubles.insert(id.clone())
+            } else {
+                self.doubles.remove(id)
             };
             if claims.is_empty() {
                 self.claims.remove(id);
@@ -219,7 +232,7 @@ impl Files {
             self.foreign.insert(path.into(), foreign);
         }
         if exists {
-            self.files.insert(path.into(), after);
+            self.read.insert(path.into(), after);
         }
     }
 }
@@ -244,3 +257,6 @@ pub fn is_hidden(path: &Path) -> bool {
 pub fn is_yaml(path: &Path) -> bool {
     !is_hidden(path) && path.extension().is_some_and(|e| e == "yaml" || e == "yml")
 }
+
+#[cfg(test)]
+mod tests;

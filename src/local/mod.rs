@@ -5,8 +5,9 @@
 //!                    ▲  statuses: on disk before the kernel changes  │
 //!                    └──────────────── report ◄──────────────────────┘
 //! ```
-//! `world` walks that line once; `run` says when.
+//! `world` and `converge` walk that line once; `run` says when.
 
+pub mod converge;
 pub mod files;
 pub mod held;
 pub mod journal;
@@ -17,13 +18,17 @@ pub mod plugs;
 pub mod protocol;
 pub mod removals;
 pub mod run;
+pub mod said;
 pub mod schema;
+#[cfg(test)]
+mod scratch;
 pub mod server;
 pub mod store;
 pub mod watch;
 pub mod world;
 pub mod yaml;
 
+use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
@@ -58,15 +63,12 @@ pub fn run(options: &Options) -> io::Result<()> {
 pub fn once(options: &Options, confirm: bool) -> io::Result<Vec<String>> {
     let (_lock, mut world) = open(options)?;
     world.begin(&mut |_| {}, (Timestamp::now(), Instant::now()));
-    for line in world.files.foreign() {
-        tracing::info!("{line}");
-    }
     if confirm {
         world.confirm(Timestamp::now());
     }
     world.converge(Timestamp::now())?;
     let mut lines = world.complaints();
-    lines.extend(world::unready(&world.store));
+    lines.extend(said::unready(&world.store));
     Ok(lines)
 }
 
@@ -104,7 +106,12 @@ pub fn clean(options: &Options) -> io::Result<Plan> {
 fn open(options: &Options) -> io::Result<(Lock, World<Agent>)> {
     let files = Files::new(&options.folders)?;
     let lock = take_lock(&options.state)?;
-    let agent = Agent::open(&agent_options(options)).map_err(io::Error::other)?;
+    let agent_options = agent_options(options);
+    let run_dir = &agent_options.run_dir;
+    DirBuilder::new().recursive(true).mode(0o755).create(run_dir).map_err(|e| {
+        io::Error::other(format!("directory {}: {e}; run as root, or name another --socket", run_dir.display()))
+    })?;
+    let agent = Agent::open(&agent_options).map_err(io::Error::other)?;
     let store = Store::open(&options.state)?;
     let mut world = World::new(&options.node, files, store, agent);
     world.notes = Some(options.state.clone());
@@ -112,7 +119,7 @@ fn open(options: &Options) -> io::Result<(Lock, World<Agent>)> {
 }
 
 fn take_lock(state: &Path) -> io::Result<Lock> {
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(state);
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(state);
     made.and_then(|()| Lock::take(state)).map_err(|e| {
         if e.kind() == io::ErrorKind::Other {
             return e;

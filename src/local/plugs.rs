@@ -2,10 +2,11 @@
 
 use std::time::Instant;
 
+use super::converge::device;
 use super::node::Node;
 use super::protocol::{Address, Answer, Plugged};
 use super::server::ClientId;
-use super::world::{World, device};
+use super::world::World;
 use crate::api::ConditionType::{Accepted, Programmed, ResolvedRefs};
 use crate::dataplane::attachment::Target;
 use crate::model::{Id, Key, Kind, Uid};

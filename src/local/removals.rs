@@ -94,3 +94,58 @@ pub fn sentences<'a>(held: impl Iterator<Item = (&'a str, usize)>) -> Vec<String
     };
     held.map(line).collect()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::model::{Key, Kind};
+
+    fn id(name: usize) -> Id {
+        Id::new(Kind::Port, Key::new("default", &format!("p{name}")))
+    }
+
+    /// Loses `gone` of a folder with `all` objects; returns how many may go.
+    fn lose(removals: &mut Removals, all: usize, gone: usize) -> usize {
+        (0..gone).for_each(|n| removals.missing(&id(n), Instant::now()));
+        removals.judge(|_| "/f".into(), |_| all - gone).len()
+    }
+
+    #[test]
+    fn a_folder_may_lose_half_of_what_it_holds_but_not_more_and_not_all() {
+        let cases = [(1, 1, 0), (2, 1, 1), (3, 2, 2), (3, 3, 0), (4, 2, 2), (4, 3, 0), (100, 50, 50), (100, 51, 0)];
+        for (all, gone, go) in cases {
+            let mut removals = Removals::default();
+            assert_eq!(lose(&mut removals, all, gone), go, "{gone} of {all}");
+            assert_eq!(removals.confirm().len(), gone - go, "{gone} of {all}");
+            assert!(removals.held().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_folder_cannot_be_emptied_bite_by_bite_at_once() {
+        let mut removals = Removals::default();
+        let start = Instant::now();
+        removals.missing(&id(0), start);
+        let first = removals.deadline().unwrap();
+        removals.missing(&id(1), start + QUIET / 2);
+        assert!(removals.deadline().unwrap() > first, "the second one is waited for");
+        for n in 2..1000_u32 {
+            removals.missing(&id(n as usize), start + n * QUIET / 2);
+        }
+        assert_eq!(removals.deadline(), Some(start + PATIENCE), "but not for ever");
+    }
+
+    #[test]
+    fn what_comes_back_is_held_no_longer_and_what_was_held_is_not_judged_again() {
+        let mut removals = Removals::default();
+        assert_eq!(lose(&mut removals, 4, 4), 0);
+        assert_eq!(lose(&mut removals, 4, 4), 0);
+        removals.present(&id(0));
+        assert_eq!(sentences(removals.held().iter().map(|(f, i)| (f.as_str(), i.len()))).len(), 1);
+        assert_eq!(removals.confirm(), (1..4).map(id).collect());
+        removals.missing(&id(5), Instant::now());
+        removals.present(&id(5));
+        assert_eq!(removals.deadline(), None);
+    }
+}

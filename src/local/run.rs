@@ -22,18 +22,26 @@ use super::world::World;
 use crate::model::Key;
 
 /// How long until something that failed is tried again, at first and at most.
-const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
+
+/// The shortest time between two repairs: somebody who undoes ours at once must not cost a whole processor.
+const CALM: Duration = Duration::from_millis(20);
 
 /// A running instance.
 #[derive(Debug)]
 pub struct Instance<N> {
     world: World<N>,
+    signals: SignalFd,
     watch: Watch,
     server: Server,
     plugs: Vec<Plug>,
     /// Clients that are answered after the next convergence.
     answers: Vec<(ClientId, Answer)>,
+    /// When what failed is tried again, and after how long.
     retry: Option<(Instant, Duration)>,
+    /// The kernel changed under us and was not looked at yet.
+    disturbed: bool,
+    repaired: Option<Instant>,
     /// When to look again for folders that are gone.
     look: Option<Instant>,
     dirty: bool,
@@ -41,6 +49,7 @@ pub struct Instance<N> {
 
 /// Why the loop woke.
 #[derive(Clone, Copy, Debug, Default)]
+#[allow(clippy::struct_excessive_bools)]
 struct Awake {
     signal: bool,
     files: bool,
@@ -54,6 +63,9 @@ impl<N: Node> Instance<N> {
     /// # Errors
     /// The kernel refuses to watch.
     pub fn begin(mut world: World<N>, server: Server) -> io::Result<Self> {
+        let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
+        signals.thread_block()?;
+        let signals = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
         let mut watch = Watch::new()?;
         let mut failed = None;
         let mut enter = |dir: &Path| failed = failed.take().or(watch.add(dir).err());
@@ -61,11 +73,19 @@ impl<N: Node> Instance<N> {
         if let Some(error) = failed {
             return Err(unwatchable(error));
         }
-        let mut instance =
-            Self { world, watch, server, plugs: Vec::new(), answers: Vec::new(), retry: None, look: None, dirty: true };
-        for line in instance.world.files.foreign() {
-            info!("{line}");
-        }
+        let mut instance = Self {
+            world,
+            signals,
+            watch,
+            server,
+            plugs: Vec::new(),
+            answers: Vec::new(),
+            retry: None,
+            disturbed: false,
+            repaired: None,
+            look: None,
+            dirty: true,
+        };
         instance.settle();
         Ok(instance)
     }
@@ -75,20 +95,24 @@ impl<N: Node> Instance<N> {
     /// # Errors
     /// The kernel refuses to wait.
     pub fn run(&mut self) -> io::Result<()> {
-        let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
-        signals.thread_block()?;
-        let signals = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
-        loop {
-            let awake = self.sleep(&signals)?;
-            if awake.signal {
-                info!("stopping; forwarding goes on without this process");
-                return Ok(());
-            }
-            self.wake(awake);
-        }
+        while self.step()? {}
+        info!("stopping; forwarding goes on without this process");
+        Ok(())
     }
 
-    fn sleep(&self, signals: &SignalFd) -> io::Result<Awake> {
+    /// Sleeps until something happens and does what it asks for. False: it was a signal to stop.
+    ///
+    /// # Errors
+    /// The kernel refuses to wait.
+    pub fn step(&mut self) -> io::Result<bool> {
+        let awake = self.sleep()?;
+        if !awake.signal {
+            self.wake(awake);
+        }
+        Ok(!awake.signal)
+    }
+
+    fn sleep(&self) -> io::Result<Awake> {
         let timeout = self.deadline().map_or(PollTimeout::NONE, |at| {
             // Rounded up: waking a moment too early would be a wake-up for nothing.
             let left = at.saturating_duration_since(Instant::now()) + Duration::from_micros(999);
@@ -96,7 +120,7 @@ impl<N: Node> Instance<N> {
         });
         let node = self.world.node.watched();
         let clients = self.server.watched();
-        let all = [signals.as_fd(), self.watch.as_fd()].into_iter().chain(node.iter().copied()).chain(clients);
+        let all = [self.signals.as_fd(), self.watch.as_fd()].into_iter().chain(node.iter().copied()).chain(clients);
         let mut polled: Vec<_> = all.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         match poll(&mut polled, timeout) {
             Ok(_) | Err(Errno::EINTR) => {}
@@ -106,7 +130,7 @@ impl<N: Node> Instance<N> {
         let (first, rest) = ready.split_at(2);
         let (of_node, of_clients) = rest.split_at(node.len());
         Ok(Awake {
-            signal: first == [true, true] || first == [true, false],
+            signal: first.first() == Some(&true),
             files: first.get(1) == Some(&true),
             node: of_node.contains(&true),
             clients: of_clients.contains(&true),
@@ -116,7 +140,8 @@ impl<N: Node> Instance<N> {
     fn deadline(&self) -> Option<Instant> {
         let plugs = self.plugs.iter().map(|p| p.deadline).min();
         let retry = self.retry.map(|(at, _)| at);
-        [self.world.removals.deadline(), plugs, retry, self.look].into_iter().flatten().min()
+        let repair = self.repaired.filter(|_| self.disturbed).map(|at| at + CALM);
+        [self.world.removals.deadline(), plugs, retry, repair, self.look].into_iter().flatten().min()
     }
 
     fn wake(&mut self, awake: Awake) {
@@ -136,13 +161,15 @@ impl<N: Node> Instance<N> {
                 self.client(event, now);
             }
         }
-        let disturbed = awake.node && self.world.node.disturbed();
+        self.disturbed |= awake.node && self.world.node.disturbed();
         self.dirty |= self.retry.is_some_and(|(at, _)| at <= now);
         if self.dirty || !self.plugs.is_empty() {
             self.settle();
-        } else if disturbed {
+        }
+        if self.disturbed && self.repaired.is_none_or(|at| at + CALM <= now) {
+            (self.disturbed, self.repaired) = (false, Some(now));
             let done = self.world.repair(Timestamp::now());
-            self.after(done);
+            self.after(&done);
         }
     }
 
@@ -221,7 +248,7 @@ impl<N: Node> Instance<N> {
         });
         if std::mem::take(&mut self.dirty) {
             let done = self.world.converge(Timestamp::now());
-            self.after(done);
+            self.after(&done);
         }
         let (world, server) = (&mut self.world, &mut self.server);
         for (client, answer) in self.answers.drain(..) {
@@ -239,20 +266,23 @@ impl<N: Node> Instance<N> {
         });
         if undone {
             let done = self.world.converge(Timestamp::now());
-            self.after(done);
+            self.after(&done);
         }
     }
 
-    fn after(&mut self, done: io::Result<bool>) {
-        if let Err(error) = &done {
+    fn after(&mut self, done: &io::Result<bool>) {
+        if let Err(error) = done {
             error!("the state directory cannot be written, so nothing is changed: {error}");
         }
-        self.retry = if matches!(done, Ok(true)) {
-            None
-        } else {
-            let wait = self.retry.map_or(RETRY.0, |(_, wait)| (wait * 2).min(RETRY.1));
-            warn!("not everything could be done; next try in {} s", wait.as_secs());
-            Some((Instant::now() + wait, wait))
+        let now = Instant::now();
+        self.retry = match self.retry {
+            _ if matches!(done, Ok(true)) => None,
+            None => {
+                warn!("not everything could be done; it is tried again from time to time");
+                Some((now + RETRY.0, RETRY.0))
+            }
+            Some((at, wait)) if at <= now => Some((now + (wait * 2).min(RETRY.1), (wait * 2).min(RETRY.1))),
+            waiting => waiting,
         };
     }
 }
@@ -281,3 +311,6 @@ pub struct Options {
     /// Name of the node.
     pub node: String,
 }
+
+#[cfg(test)]
+mod tests;

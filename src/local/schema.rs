@@ -56,7 +56,8 @@ fn fields(map: &serde_json::Map<String, Value>, schema: &JSONSchemaProps, path: 
 fn unknown<'a>(at: &str, name: &str, known: impl Iterator<Item = &'a String>) -> String {
     let (mut near, mut all) = (None, Vec::new());
     for k in known {
-        if k.eq_ignore_ascii_case(name) || k.trim_end_matches('s') == name.trim_end_matches('s') {
+        let (a, b) = (k.to_lowercase(), name.to_lowercase());
+        if a.trim_end_matches('s') == b.trim_end_matches('s') || (b.len() > 1 && a.starts_with(&b)) {
             near = Some(k);
         }
         all.push(k.as_str());

@@ -97,13 +97,13 @@ impl Server {
         events
     }
 
-    /// Answers a client; one that does not read is let go, and noticed as gone by its own end.
+    /// Answers a client; one that does not read is cut off, and has left with the next events.
     pub fn answer(&mut self, id: ClientId, answer: &Answer) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         let Ok(mut line) = serde_json::to_vec(answer) else { return };
         line.push(b'\n');
         if client.stream.write_all(&line).is_err() {
-            self.clients.remove(&id);
+            let _ = client.stream.shutdown(std::net::Shutdown::Both);
         }
     }
 }

@@ -179,7 +179,9 @@ impl Store {
         )+ } }
         record!(Network networks, Subnet subnets, Port ports, Router routers, FloatingIP floating_ips,
             PhysicalNetwork physical_networks);
-        changed.iter().for_each(|id| self.touch(id));
+        for id in &changed {
+            self.touch(id);
+        }
         !changed.is_empty()
     }
 
@@ -236,3 +238,6 @@ impl Store {
         self.dirty.insert(id.clone());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,10 @@
-//! The whole walk on one host: files, store, link, view, node, report, and back into the store.
+//! Everything that one instance knows: what users declare, what is recorded, what they declare no longer, and the node.
 //!
-//! No waiting happens here: `run` says when, this says what.
+//! Here is what files do to the store; `converge` is the rest of the walk. No waiting happens in either: `run` says when.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use k8s_openapi::jiff::Timestamp;
 use tracing::{info, warn};
@@ -13,21 +12,16 @@ use tracing::{info, warn};
 use super::files::{Files, Touched};
 use super::held;
 use super::node::Node;
-use super::object::Object;
 use super::removals::{Removals, sentences};
+use super::said::Said;
 use super::store::{Declared, Store};
-use crate::agent::{self, Agent};
-use crate::api::Binding;
-use crate::dataplane::attachment::{Attachment, Target};
-use crate::dataplane::plan::Plan;
-use crate::model::status::statuses;
-use crate::model::{Id, Key, Kind, NodeView, Problems, Report, Topology, Uid, link};
+use crate::model::{Id, Key, NodeView, Problems, Topology};
 
 /// A host's objects and the node that realises them.
 #[derive(Debug)]
 pub struct World<N> {
     /// Name of the node.
-    name: String,
+    pub(super) name: String,
     /// What users declare.
     pub files: Files,
     /// What is recorded.
@@ -41,15 +35,12 @@ pub struct World<N> {
     /// Where what is held back is written for `tenet get`; none: nowhere.
     pub notes: Option<PathBuf>,
     noted: Option<BTreeMap<String, usize>>,
-    topology: Topology,
-    problems: Problems,
-    bound: BTreeSet<Key>,
+    pub(super) topology: Topology,
+    pub(super) problems: Problems,
+    pub(super) bound: BTreeSet<Key>,
     refused: BTreeMap<Id, String>,
-    said: BTreeMap<String, String>,
+    pub(super) said: Said,
 }
-
-/// How often a convergence starts over because something went while it ran.
-const ROUNDS: usize = 16;
 
 impl<N: Node> World<N> {
     /// A world that has read nothing yet.
@@ -71,7 +62,7 @@ impl<N: Node> World<N> {
             problems: Problems::default(),
             bound,
             refused: BTreeMap::new(),
-            said: BTreeMap::new(),
+            said: Said::default(),
         }
     }
 
@@ -148,108 +139,6 @@ impl<N: Node> World<N> {
         }
     }
 
-    /// Makes the node like the objects, and records how far it got. What was decided is on disk before the node changes.
-    /// Whether all that could be done is done; if not, trying again may help.
-    ///
-    /// # Errors
-    /// The store cannot be written; the node is as it was.
-    pub fn converge(&mut self, now: Timestamp) -> io::Result<bool> {
-        let start = Instant::now();
-        let (mut changes, mut recorded, mut report) = (0, false, Report::default());
-        for _ in 0..ROUNDS {
-            let (bound, strays) = self.bind();
-            recorded |= bound;
-            self.unplug(strays);
-            (self.topology, self.problems) = link(self.store.snapshot());
-            if !self.topology.released.is_empty() {
-                for id in std::mem::take(&mut self.topology.released) {
-                    self.store.remove(&id);
-                    recorded = true;
-                }
-                continue;
-            }
-            let decided = statuses(self.store.snapshot(), &self.topology, &self.problems, None, now);
-            recorded |= self.store.record(decided);
-            self.store.commit(true)?;
-            self.view = self.topology.view(&self.name);
-            let vanished;
-            (report, vanished) = self.realise(now, &mut changes, &mut recorded)?;
-            if !vanished {
-                break;
-            }
-        }
-        self.say(&report);
-        let took = start.elapsed();
-        if changes > 0 || recorded {
-            let ports: usize = self.view.networks.values().map(|n| n.ports.len()).sum();
-            let (networks, routers) = (self.view.networks.len(), self.view.routers.len());
-            info!(changes, networks, ports, routers, ms = millis(took), "converged");
-        }
-        Ok(report.faults.is_empty())
-    }
-
-    /// Makes the node like the view again, after the kernel changed under us.
-    ///
-    /// # Errors
-    /// The store cannot be written.
-    pub fn repair(&mut self, now: Timestamp) -> io::Result<bool> {
-        let start = Instant::now();
-        let (mut changes, mut recorded) = (0, false);
-        let (report, vanished) = self.realise(now, &mut changes, &mut recorded)?;
-        if vanished {
-            return self.converge(now);
-        }
-        self.say(&report);
-        if changes > 0 {
-            info!(changes, ms = millis(start.elapsed()), "repaired");
-        }
-        Ok(report.faults.is_empty())
-    }
-
-    fn realise(&mut self, now: Timestamp, changes: &mut usize, recorded: &mut bool) -> io::Result<(Report, bool)> {
-        let outcome = self.node.converge(&self.view);
-        *changes += outcome.changes;
-        for port in &outcome.vanished {
-            info!(object = %Id::new(Kind::Port, port.clone()), "its guest is gone: unplugged");
-        }
-        let said = statuses(self.store.snapshot(), &self.topology, &self.problems, Some(&outcome.report), now);
-        *recorded |= self.store.record(said);
-        // What a report says is seen again after a power cut; only what was decided has to be on disk.
-        self.store.commit(false)?;
-        Ok((outcome.report, !outcome.vanished.is_empty()))
-    }
-
-    /// Records in the ports' status who has plugged them: whether that is new, and what is plugged into ports that are gone.
-    fn bind(&mut self) -> (bool, Vec<Key>) {
-        let mut changed = false;
-        let (mut bound, mut strays) = (BTreeSet::new(), Vec::new());
-        for (key, attachment) in self.node.attachments() {
-            if self.store.snapshot().ports.get(key).is_some_and(|port| is_for(attachment, port)) {
-                let device = device(&attachment.target).to_owned();
-                changed |= self.store.bind(key, Some(Binding { node_name: self.name.clone(), device }));
-                bound.insert(key.clone());
-            } else {
-                strays.push(key.clone());
-            }
-        }
-        for key in self.bound.difference(&bound) {
-            changed |= self.store.bind(key, None);
-        }
-        self.bound = bound;
-        (changed, strays)
-    }
-
-    fn unplug(&mut self, strays: Vec<Key>) {
-        for key in strays {
-            let done = self.node.detach(&key);
-            let id = Id::new(Kind::Port, key);
-            match done {
-                Ok(()) => info!(object = %id, "the port is gone: unplugged"),
-                Err(error) => warn!(object = %id, %error, "the port is gone and could not be unplugged"),
-            }
-        }
-    }
-
     /// Everything wrong with files and with what they declare, in sentences.
     pub fn complaints(&self) -> Vec<String> {
         let held = self.removals.held().iter().map(|(folder, ids)| (folder.as_str(), ids.len()));
@@ -258,6 +147,8 @@ impl<N: Node> World<N> {
 
     /// Logs what is wrong with files when it appears and when it is gone, and notes what is held back.
     fn say_problems(&mut self) {
+        self.said.lines(self.complaints());
+        self.said.skipped(self.files.foreign());
         let held: BTreeMap<_, _> = self.removals.held().iter().map(|(f, ids)| (f.clone(), ids.len())).collect();
         if let Some(dir) = &self.notes
             && self.noted.as_ref() != Some(&held)
@@ -266,88 +157,5 @@ impl<N: Node> World<N> {
             warn!(%error, "what is held back could not be noted for `tenet get`");
         }
         self.noted = Some(held);
-        let now: BTreeMap<_, _> = self.complaints().into_iter().map(|line| (line, String::new())).collect();
-        let mut said = std::mem::take(&mut self.said);
-        let objects: BTreeMap<_, _> = said.extract_if(.., |_, why| !why.is_empty()).collect();
-        now.keys().filter(|line| !said.contains_key(*line)).for_each(|line| warn!("{line}"));
-        said.keys().filter(|line| !now.contains_key(*line)).for_each(|line| info!("no longer: {line}"));
-        self.said = objects.into_iter().chain(now).collect();
     }
-
-    /// Logs what is wrong with objects when it appears and when it is gone.
-    fn say(&mut self, report: &Report) {
-        let judged = self.problems.iter().filter_map(|(id, all)| Some((id, &all.first()?.remark)));
-        let faults = report.faults.iter().chain(&report.remarks).chain(judged);
-        let now: BTreeMap<_, _> =
-            faults.map(|(id, remark)| (id.to_string(), format!("{}: {}", remark.reason, remark.message))).collect();
-        let mut said = std::mem::take(&mut self.said);
-        let files: BTreeMap<_, _> = said.extract_if(.., |_, why| why.is_empty()).collect();
-        for (object, why) in now.iter().filter(|(object, why)| said.get(*object) != Some(*why)) {
-            warn!(%object, "{why}");
-        }
-        said.keys().filter(|object| !now.contains_key(*object)).for_each(|object| info!(%object, "in order again"));
-        self.said = files.into_iter().chain(now).collect();
-    }
-}
-
-impl World<Agent> {
-    /// What [`World::converge`] would change on the node. Nothing is written.
-    ///
-    /// # Errors
-    /// The kernel could not be observed.
-    pub fn plan(&mut self, now: Timestamp) -> Result<Plan, agent::Error> {
-        loop {
-            self.bind();
-            (self.topology, self.problems) = link(self.store.snapshot());
-            let released = std::mem::take(&mut self.topology.released);
-            if released.is_empty() {
-                break;
-            }
-            released.iter().for_each(|id| self.store.remove(id));
-        }
-        let decided = statuses(self.store.snapshot(), &self.topology, &self.problems, None, now);
-        self.store.record(decided);
-        self.view = self.topology.view(&self.name);
-        self.node.plan(&self.view)
-    }
-}
-
-/// Whether an attachment is for this port, and not for an earlier one of the same name.
-fn is_for(attachment: &Attachment, port: &crate::api::Port) -> bool {
-    let uid = port.metadata.uid.as_deref().map(Uid::parse);
-    uid == Some(attachment.port) && port.metadata.deletion_timestamp.is_none()
-}
-
-/// Name of the device on the guest's side.
-#[must_use]
-pub fn device(target: &Target) -> &str {
-    match target {
-        Target::Netns { device, .. } => device,
-        Target::Tap { name } => name,
-    }
-}
-
-/// Milliseconds with three digits behind the point.
-fn millis(took: Duration) -> f64 {
-    (took.as_secs_f64() * 1e6).round() / 1e3
-}
-
-/// Every object that is not Ready, with reason and message.
-#[must_use]
-pub fn unready(store: &Store) -> Vec<String> {
-    let all = Kind::ALL.into_iter().filter(|k| *k != Kind::ReferenceGrant);
-    let objects = all.flat_map(|kind| Object::all(store.snapshot(), kind));
-    objects.filter_map(|o| unready_line(&o)).collect()
-}
-
-fn unready_line(object: &Object) -> Option<String> {
-    use crate::api::ConditionType::{Accepted, Programmed, Ready, ResolvedRefs};
-    if object.condition(Ready).is_some_and(|c| c.status == "True") {
-        return None;
-    }
-    // The first aspect that is not true says why.
-    let wrong = [Accepted, ResolvedRefs, Programmed, Ready].into_iter().filter_map(|t| object.condition(t));
-    let why = wrong.into_iter().find(|c| c.status != "True");
-    let why = why.map_or_else(|| "nothing is known of it".to_owned(), |c| format!("{}: {}", c.reason, c.message));
-    Some(format!("{}: {why}", object.id()))
 }

@@ -36,7 +36,7 @@ pub fn read(text: &str, before: &[Document]) -> Vec<Document> {
     let mut documents = Vec::new();
     for (number, (line, text)) in split(text).into_iter().enumerate() {
         let mut hasher = DefaultHasher::new();
-        text.hash(&mut hasher);
+        text.trim_start_matches("---").trim_start_matches(['\r', '\n']).hash(&mut hasher);
         let hash = hasher.finish();
         documents.push(known.get(&hash).map_or_else(
             || {
@@ -56,7 +56,9 @@ fn split(text: &str) -> Vec<(usize, &str)> {
     let (mut pieces, mut start, mut at, mut first) = (Vec::new(), 0, 0, 0);
     for (number, line) in text.split_inclusive('\n').enumerate() {
         let marker = line.strip_prefix("---").is_some_and(|rest| rest.trim_start() != rest || rest.is_empty());
-        if marker && at > start {
+        // Comments and directives before a marker belong to the document behind it.
+        let is_head = |line: &str| line.trim().is_empty() || line.starts_with(['#', '%']);
+        if marker && !text[start..at].lines().all(is_head) {
             pieces.push((first, &text[start..at]));
             (start, first) = (at, number);
         }
@@ -183,3 +185,6 @@ fn is_label(text: &str, longest: usize) -> bool {
     let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     (1..=longest).contains(&text.len()) && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-')
 }
+
+#[cfg(test)]
+mod tests;
