@@ -3,15 +3,18 @@
 //! A value read back from the kernel equals the value that made it, and differs from every other: a rule is compared by
 //! its text (which the kernel keeps beside it), a chain by hook, priority and policy, a set by its type and elements.
 
+mod difference;
 mod rule;
 mod set;
 mod text;
+mod value;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use rule::{Field, Rule, Term};
-pub use set::{Octets, Set, Shape, Type, Value, range};
+pub use set::{Set, Shape, range};
+pub use value::{Octets, Type, Value};
 
 /// Name of a chain or set, 1 to 255 bytes (`NFT_NAME_MAXLEN`).
 pub type Name = Arc<str>;

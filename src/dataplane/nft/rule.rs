@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
-use super::set::Value;
+use super::value::Value;
 use super::{Name, text};
 
 /// Something about a packet.

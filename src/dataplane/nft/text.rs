@@ -65,16 +65,21 @@ impl Display for Set {
         if self.elements.is_empty() {
             return Ok(());
         }
-        let element = |(key, data): (&Octets, &Octets)| {
-            let key = key.to_vec();
-            let key = match self.shape {
-                Shape::Ranges => list(key.chunks(4).map(address), "-"),
-                _ => octets(&self.key, &key),
-            };
-            if self.data.is_empty() { key } else { format!("{key} : {}", octets(&self.data, &data.to_vec())) }
-        };
-        writeln!(f, "\t\telements = {{ {} }}", list(self.elements.iter().map(element), ",\n\t\t\t"))
+        writeln!(
+            f,
+            "\t\telements = {{ {} }}",
+            list(self.elements.iter().map(|(key, data)| element(self, *key, *data)), ",\n\t\t\t")
+        )
     }
+}
+
+/// One element of a set.
+pub(super) fn element(set: &Set, key: Octets, data: Octets) -> String {
+    let key = match set.shape {
+        Shape::Ranges => list(key.to_vec().chunks(4).map(address), "-"),
+        _ => octets(&set.key, &key.to_vec()),
+    };
+    if set.data.is_empty() { key } else { format!("{key} : {}", octets(&set.data, &data.to_vec())) }
 }
 
 fn list(items: impl Iterator<Item = impl ToString>, between: &str) -> String {

@@ -2,6 +2,7 @@
 //! neighbour table of the host.
 
 use crate::dataplane::nft::{Chain, ChainKind, Field, Hook, Policy, Rule, Set, Table, Term, Type, Value};
+use crate::dataplane::state::IfName;
 use crate::model::view::RouterView;
 
 use super::{Legs, v4, v4_net};
@@ -12,7 +13,7 @@ pub(super) fn table(router: &RouterView, legs: &Legs) -> Table {
     let pair = |(ip, mac)| v4(ip).map(|ip| [Value::Ip(ip), Value::Mac(mac)]);
     let pairs = router.interfaces.iter().flat_map(|i| i.peers.iter().map(|(ip, mac)| (ip, *mac))).filter_map(pair);
     let heard = |terms: Vec<Term>| Rule::new([&[Term::ArpForIpv4], terms.as_slice(), &[Term::Accept]].concat());
-    let within = |leg: &crate::dataplane::state::IfName, net| {
+    let within = |leg: &IfName, net| {
         heard(vec![Term::Is(Field::IifName, Value::Name(leg.clone())), Term::Within(Field::ArpSaddrIp, net)])
     };
     let probe = heard(vec![Term::Is(Field::ArpSaddrIp, Value::Ip([0; 4].into()))]);

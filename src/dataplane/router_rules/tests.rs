@@ -1,8 +1,10 @@
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::api::MacAddr;
-use crate::model::view::{FloatingView, InterfaceView};
+use crate::model::view::{ExternalView, FloatingView, InterfaceView};
 use crate::model::{Key, Uid};
 
 fn router() -> RouterView {

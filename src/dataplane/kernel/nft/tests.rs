@@ -233,3 +233,33 @@ fn a_refusal_names_the_object_and_changes_nothing() {
         assert!(error.contains("elements in set ports of table ip tenet"), "{error}");
     });
 }
+
+#[test]
+fn from_any_elements_to_any_others_the_kernel_ends_with_the_others() {
+    use proptest::collection::{btree_map, btree_set};
+    let nets = btree_set((0..64_u32, 24..=32_u8), 0..20);
+    let states = proptest::collection::vec((btree_map(0..40_u32, 0..40_u32, 0..30), nets), 2..12);
+    let sets = |(map, nets): (std::collections::BTreeMap<u32, u32>, std::collections::BTreeSet<(u32, u8)>)| {
+        let nets = nets.into_iter().map(|(n, len)| {
+            // Up to the very last address, whose range has no end.
+            ipnet::Ipv4Net::new(Ipv4Addr::from_bits(u32::MAX - n * 64), len).unwrap()
+        });
+        let mut rules = everything();
+        let table = rules.tables.get_mut(&Family::Ip).unwrap();
+        table.sets.insert("nets".into(), Set::ranges(nets));
+        let map = map.into_iter().map(|(a, b)| ([ip(a)], [ip(b)]));
+        table.sets.insert("out".into(), Set::map([Type::Ipv4Addr], [Type::Ipv4Addr], map));
+        rules
+    };
+    private(|| {
+        proptest::proptest!(proptest::test_runner::Config::with_cases(64), |(states in states)| {
+            let mut nft = open();
+            let mut from = nft.observe().unwrap();
+            for to in states.into_iter().map(sets) {
+                nft.apply(from.as_ref(), Some(&to)).unwrap();
+                from = nft.observe().unwrap();
+                proptest::prop_assert_eq!(from.as_ref(), Some(&to));
+            }
+        });
+    });
+}
