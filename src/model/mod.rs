@@ -4,12 +4,17 @@
 //! cuts out the [`NodeView`] that one node realises. No client, no clock, no kernel.
 
 mod cut;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod fixtures;
 pub mod id;
 pub mod ipam;
 mod link;
 pub mod report;
 pub mod snapshot;
 pub mod status;
+#[cfg(test)]
+mod tests;
 pub mod topology;
 pub mod valid;
 pub mod view;

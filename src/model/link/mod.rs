@@ -5,6 +5,7 @@
 
 mod claims;
 mod external;
+mod floating_ip;
 mod network;
 mod outcome;
 mod port;
@@ -14,7 +15,7 @@ mod release;
 mod router;
 mod subnet;
 
-use crate::api::{ConditionType, Reason, Reference};
+use crate::api::{ConditionType, GrantKind, Reason, Reference};
 use crate::model::id::{Id, Key, Kind};
 use crate::model::ipam::Holder;
 use crate::model::report::Remark;
@@ -33,9 +34,11 @@ pub fn link(snapshot: &Snapshot) -> (Topology, Problems) {
     subnet::link(&mut world);
     let mut claims = Vec::new();
     router::claim(&mut world, &mut claims);
+    floating_ip::claim(&mut world, &mut claims);
     port::claim(&mut world, &mut claims);
     claims::settle(&mut world, claims);
     router::link(&mut world);
+    floating_ip::link(&mut world);
     release::release(&mut world);
     (world.topology, world.problems)
 }
@@ -79,6 +82,16 @@ impl World<'_> {
         let index = self.references.subnet(from, reference)?;
         let node = &self.topology.subnets[index];
         ready(node.standing, Kind::Subnet, &node.key).map(|()| index)
+    }
+
+    /// The port that a reference leads to, if it counts. One that is being deleted is gone for everybody else.
+    fn port(&self, from: &Key, reference: &Reference) -> Result<Index, Remark> {
+        let place = self.references.permitted(GrantKind::Port, from, reference)?;
+        let ports = &self.topology.ports;
+        let found = ports.binary_search_by(|p| (&*p.key.namespace, &*p.key.name).cmp(&place)).ok();
+        let index = found.filter(|i| ports[*i].standing != Standing::Released);
+        let index = index.ok_or_else(|| references::not_found(Kind::Port, place))?;
+        ready(ports[index].standing, Kind::Port, &ports[index].key).map(|()| index)
     }
 
     /// How a holder is called before somebody in `namespace`: other tenants' names are not told.

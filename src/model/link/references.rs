@@ -18,7 +18,6 @@ type Positions<'a> = HashMap<(&'a str, &'a str), Index>;
 pub struct References<'a> {
     networks: Positions<'a>,
     subnets: Positions<'a>,
-    ports: &'a Objects<crate::api::Port>,
     grants: HashMap<&'a str, Vec<&'a ReferenceGrantSpec>>,
 }
 
@@ -35,12 +34,7 @@ impl<'a> References<'a> {
                 grants.entry(&key.namespace).or_default().push(&grant.spec);
             }
         }
-        Self {
-            networks: positions(&snapshot.networks),
-            subnets: positions(&snapshot.subnets),
-            ports: &snapshot.ports,
-            grants,
-        }
+        Self { networks: positions(&snapshot.networks), subnets: positions(&snapshot.subnets), grants }
     }
 
     /// Where a reference to a network leads.
@@ -55,15 +49,8 @@ impl<'a> References<'a> {
         self.subnets.get(&place).copied().ok_or_else(|| not_found(Kind::Subnet, place))
     }
 
-    /// Where a reference to a port leads. A port that is being deleted is gone for everybody else.
-    pub fn port(&self, from: &Key, reference: &Reference) -> Result<Key, Remark> {
-        let place = self.permitted(GrantKind::Port, from, reference)?;
-        let key = Key::new(place.0, place.1);
-        let found = self.ports.get(&key).filter(|port| port.metadata.deletion_timestamp.is_none());
-        found.map(|_| key).ok_or_else(|| not_found(Kind::Port, place))
-    }
-
-    fn permitted<'r>(
+    /// Namespace and name that a reference leads to, if it may.
+    pub fn permitted<'r>(
         &self,
         kind: GrantKind,
         from: &'r Key,
@@ -94,7 +81,8 @@ fn grants(grant: &ReferenceGrantSpec, kind: GrantKind, from: &Key, reference: &R
         && grant.to.iter().any(|to| to.kind == kind && to.name.as_ref().is_none_or(|name| *name == reference.name))
 }
 
-fn not_found(kind: Kind, (namespace, name): (&str, &str)) -> Remark {
+/// Nothing is where a reference leads.
+pub fn not_found(kind: Kind, (namespace, name): (&str, &str)) -> Remark {
     let message = format!("{kind} {} does not exist: create it, or correct the reference.", Key::new(namespace, name));
     Remark { reason: Reason::NotFound, message }
 }
