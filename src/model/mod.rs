@@ -1,19 +1,28 @@
 //! What the objects mean: references resolved, clashes judged, addresses chosen. Pure.
 //!
-//! [`link`](topology::link) turns a [`Snapshot`] into a [`Topology`](topology::Topology) and problems; `Topology::view`
+//! [`link`] turns a [`Snapshot`] into a [`Topology`](topology::Topology) and problems; `Topology::view`
 //! cuts out the [`NodeView`] that one node realises. No client, no clock, no kernel.
 
 pub mod dhcp_option;
+mod cut;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod fixtures;
 pub mod id;
+pub mod ipam;
+mod link;
 pub mod report;
 pub mod snapshot;
 pub mod status;
+#[cfg(test)]
+mod tests;
 pub mod topology;
 pub mod valid;
 pub mod view;
 
 pub use id::{Id, Key, Kind, Uid};
+pub use link::link;
 pub use report::{Remark, Report};
 pub use snapshot::Snapshot;
-pub use topology::{Problem, Problems, Topology, link};
+pub use topology::{Problem, Problems, Topology};
 pub use view::NodeView;

@@ -1,11 +1,18 @@
-//! What all objects mean together.
+//! What all objects mean together: the result of [`link`](crate::model::link).
+//!
+//! Objects of a kind stand in a `Vec` in the order of their keys, the bad ones too, and refer to each other by position:
+//! a world is linked anew on every change, so looking up names again and again would cost more than everything else.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
 
-use crate::model::id::Id;
+use ipnet::IpNet;
+
+use crate::api::{FloatingIP, MacAddr, Network, PhysicalNetwork, Port, Protocol, Router, Subnet};
+use crate::model::id::{Id, Key, Uid};
+use crate::model::ipam::{Ledger, Range};
 use crate::model::report::Remark;
-use crate::model::snapshot::Snapshot;
-use crate::model::view::NodeView;
 
 /// What is wrong, object by object: the first thing wrong of each aspect.
 pub type Problems = BTreeMap<Id, Vec<Problem>>;
@@ -24,18 +31,136 @@ pub struct Problem {
 pub struct Topology {
     /// Objects with a `deletionTimestamp` that nothing depends on any more.
     pub released: BTreeSet<Id>,
+    /// Objects with a `deletionTimestamp` that others depend on, and a sentence that names these.
+    pub(super) in_use: BTreeMap<Id, String>,
+    pub(super) physical_networks: Vec<PhysicalNode>,
+    pub(super) networks: Vec<NetworkNode>,
+    pub(super) subnets: Vec<SubnetNode>,
+    pub(super) ports: Vec<PortNode>,
+    pub(super) routers: Vec<RouterNode>,
+    pub(super) floating_ips: Vec<FloatingNode>,
 }
 
-impl Topology {
-    /// The part of the topology that `node` realises.
-    #[must_use]
-    pub fn view(&self, _node: &str) -> NodeView {
-        NodeView::default()
+/// Position of an object among those of its kind.
+pub(super) type Index = usize;
+
+/// How far an object got.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It contradicts itself, so nothing else about it was looked at.
+    #[default]
+    Unjudged,
+    /// It does not resolve, or clashes with another.
+    Refused,
+    /// It counts. Of a router or a floating IP single parts may still be refused.
+    InForce,
+    /// It is deleted and nothing depends on it.
+    Released,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct PhysicalNode {
+    pub key: Key,
+    pub object: Arc<PhysicalNetwork>,
+    pub standing: Standing,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct NetworkNode {
+    pub key: Key,
+    pub object: Arc<Network>,
+    pub standing: Standing,
+    pub physical: Option<Index>,
+    /// Bytes.
+    pub mtu: u32,
+    /// Accepted subnets: the order in which addresses are looked for.
+    pub subnets: Vec<Index>,
+    /// The same as ranges of addresses, by first address: first, last, subnet.
+    pub spans: Vec<(u128, u128, Index)>,
+    /// MAC addresses taken on this network.
+    pub macs: BTreeSet<MacAddr>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct SubnetNode {
+    pub key: Key,
+    pub object: Arc<Subnet>,
+    pub standing: Standing,
+    /// The network, as soon as the reference resolves.
+    pub network: Option<Index>,
+    pub range: Range,
+    /// Who has which address.
+    pub ledger: Ledger,
+    /// Routers with an interface here, the first choice first.
+    pub routers: Vec<Index>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct PortNode {
+    pub key: Key,
+    pub object: Arc<Port>,
+    pub standing: Standing,
+    /// The network, as soon as the reference resolves.
+    pub network: Option<Index>,
+    pub addresses: Vec<(Index, IpAddr)>,
+    pub mac: Option<MacAddr>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct RouterNode {
+    pub key: Key,
+    pub object: Arc<Router>,
+    pub standing: Standing,
+    pub uid: Uid,
+    pub legs: Vec<Leg>,
+    pub external: Option<ExternalLeg>,
+    pub routes: BTreeMap<IpNet, Vec<IpAddr>>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Leg {
+    /// Position in `spec.interfaces`.
+    pub part: usize,
+    pub subnet: Index,
+    pub ip: IpAddr,
+    pub uid: Uid,
+    pub mac: MacAddr,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct ExternalLeg {
+    pub network: Index,
+    pub addresses: Vec<(Index, IpAddr)>,
+    pub uid: Uid,
+    pub mac: MacAddr,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct FloatingNode {
+    pub key: Key,
+    pub object: Arc<FloatingIP>,
+    pub standing: Standing,
+    /// The external network, as soon as the reference resolves.
+    pub network: Option<Index>,
+    pub ip: Option<IpAddr>,
+    /// The router that translates.
+    pub router: Option<Index>,
+    pub fixed: Option<IpAddr>,
+    pub forwardings: BTreeMap<(Protocol, u16), (IpAddr, u16)>,
+}
+
+impl NetworkNode {
+    /// The accepted subnet that holds an address.
+    pub fn subnet_of(&self, number: u128) -> Option<Index> {
+        let after = self.spans.partition_point(|(first, ..)| *first <= number);
+        let (_, last, subnet) = self.spans.get(after.checked_sub(1)?)?;
+        (number <= *last).then_some(*subnet)
     }
-}
 
-/// Resolves references, judges clashes, chooses addresses. Never fails: what is wrong becomes a problem of its object.
-#[must_use]
-pub fn link(_snapshot: &Snapshot) -> (Topology, Problems) {
-    (Topology::default(), Problems::default())
+    /// An accepted subnet that shares addresses with a range.
+    pub fn overlapping(&self, first: u128, last: u128) -> Option<Index> {
+        let before = self.spans.partition_point(|(start, ..)| *start <= last);
+        let (_, end, subnet) = self.spans.get(before.checked_sub(1)?)?;
+        (*end >= first).then_some(*subnet)
+    }
 }

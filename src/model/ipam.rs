@@ -1,0 +1,237 @@
+//! Addresses of one subnet: which there are, and who has them.
+//!
+//! An address is a number here, IPv4 as IPv4-mapped IPv6 (RFC 4291, 2.5.5.2), so that both families count alike.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::net::{IpAddr, Ipv6Addr};
+
+use ipnet::IpNet;
+
+use crate::api::{GatewayIP, SubnetSpec};
+
+/// An address as a number.
+#[must_use]
+pub fn number(ip: IpAddr) -> u128 {
+    match ip {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(ip) => ip.to_bits(),
+    }
+}
+
+/// The address that a number stands for.
+#[must_use]
+pub fn address(number: u128) -> IpAddr {
+    Ipv6Addr::from_bits(number).to_canonical()
+}
+
+/// First and last address of a range.
+#[must_use]
+pub fn span(cidr: IpNet) -> (u128, u128) {
+    (number(cidr.network()), number(cidr.broadcast()))
+}
+
+/// The addresses of a subnet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// The range.
+    pub cidr: IpNet,
+    /// First and last address that a station may have.
+    pub hosts: (u128, u128),
+    /// The gateway in force.
+    pub gateway: Option<u128>,
+    /// What automatic addresses are taken from: disjoint, ascending, without the gateway.
+    pub pools: Vec<(u128, u128)>,
+}
+
+impl Range {
+    /// Fills in Neutron's defaults: the gateway is the first host, the pools are all hosts but the gateway. A subnet of a
+    /// single address (/32) has no gateway unless it names one: it would leave no address for anybody else.
+    #[must_use]
+    pub fn of(spec: &SubnetSpec) -> Self {
+        let (first, last) = span(spec.cidr);
+        // Point-to-point links use every address (RFC 3021, RFC 6164). Else IPv4 has a network and a broadcast address;
+        // the first IPv6 address means any router of the subnet (RFC 4291, 2.6.1).
+        let hosts = match spec.cidr {
+            _ if last - first <= 1 => (first, last),
+            IpNet::V4(_) => (first + 1, last - 1),
+            IpNet::V6(_) => (first + 1, last),
+        };
+        let gateway = match spec.gateway_ip {
+            Some(GatewayIP::None) => None,
+            Some(GatewayIP::Address(ip)) => Some(number(ip)),
+            None => (first < last).then_some(hosts.0),
+        };
+        let given = spec.allocation_pools.as_deref().map(|pools| {
+            pools.iter().map(|p| (number(p.start).max(hosts.0), number(p.end).min(hosts.1))).collect::<Vec<_>>()
+        });
+        let mut pools: Vec<_> =
+            given.unwrap_or_else(|| vec![hosts]).into_iter().flat_map(|pool| without(pool, gateway)).collect();
+        pools.sort_unstable();
+        Self { cidr: spec.cidr, hosts, gateway, pools }
+    }
+
+    /// Whether a station may have the address.
+    #[must_use]
+    pub fn is_host(&self, number: u128) -> bool {
+        self.hosts.0 <= number && number <= self.hosts.1
+    }
+
+    /// Whether the address is in a pool.
+    #[must_use]
+    pub fn in_pools(&self, number: u128) -> bool {
+        self.pools.iter().any(|(start, end)| *start <= number && number <= *end)
+    }
+
+    /// How many addresses the pools have.
+    #[must_use]
+    pub fn total(&self) -> u128 {
+        self.pools.iter().map(|(start, end)| (end - start).saturating_add(1)).fold(0, u128::saturating_add)
+    }
+}
+
+/// A pool less one address: at most two pools.
+fn without((start, end): (u128, u128), hole: Option<u128>) -> impl Iterator<Item = (u128, u128)> {
+    let hole = hole.filter(|h| start <= *h && *h <= end);
+    let below = hole.map_or((start, end), |h| (start, h - 1));
+    let above = hole.map(|h| (h + 1, end));
+    std::iter::once(below).chain(above).filter(|(start, end)| start <= end)
+}
+
+/// Who has an address; the number is the object's position among those of its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Holder {
+    /// An interface of a router.
+    Interface(usize),
+    /// The external leg of a router.
+    External(usize),
+    /// A floating IP.
+    FloatingIP(usize),
+    /// A port.
+    Port(usize),
+}
+
+/// Who has which address of a subnet. Nothing is ever given back: a world is linked anew on every change.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    held: BTreeMap<u128, Holder>,
+    from_pools: u64,
+    /// No address of the pools below this one is free.
+    searched: u128,
+}
+
+impl Ledger {
+    /// Gives an address to somebody.
+    ///
+    /// # Errors
+    /// Who has it.
+    pub fn take(&mut self, range: &Range, number: u128, holder: Holder) -> Result<(), Holder> {
+        match self.held.entry(number) {
+            Entry::Occupied(entry) => Err(*entry.get()),
+            Entry::Vacant(entry) => {
+                entry.insert(holder);
+                self.from_pools += u64::from(range.in_pools(number));
+                Ok(())
+            }
+        }
+    }
+
+    /// Gives the lowest free address of the pools to somebody; none: they are used up.
+    pub fn take_lowest(&mut self, range: &Range, holder: Holder) -> Option<u128> {
+        let free = range.pools.iter().find_map(|(start, end)| self.lowest_free((*start).max(self.searched), *end))?;
+        self.searched = free + 1;
+        self.take(range, free, holder).ok().map(|()| free)
+    }
+
+    fn lowest_free(&self, mut next: u128, end: u128) -> Option<u128> {
+        if next > end {
+            return None;
+        }
+        for held in self.held.range(next..=end).map(|(held, _)| *held) {
+            if held != next {
+                break;
+            }
+            next += 1;
+        }
+        (next <= end).then_some(next)
+    }
+
+    /// Who has an address.
+    #[must_use]
+    pub fn holder(&self, number: u128) -> Option<Holder> {
+        self.held.get(&number).copied()
+    }
+
+    /// Everybody, by address.
+    pub fn iter(&self) -> impl Iterator<Item = (u128, Holder)> {
+        self.held.iter().map(|(number, holder)| (*number, *holder))
+    }
+
+    /// How many addresses of the pools are taken.
+    #[must_use]
+    pub fn from_pools(&self) -> u64 {
+        self.from_pools
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::api::{AllocationPool, Reference};
+
+    fn spec(cidr: &str) -> SubnetSpec {
+        SubnetSpec {
+            network_ref: Reference { name: "blue".into(), namespace: None },
+            cidr: cidr.parse().unwrap(),
+            gateway_ip: None,
+            allocation_pools: None,
+            dhcp: None,
+            dns_nameservers: Vec::new(),
+            dns_domain: None,
+            host_routes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn defaults_follow_the_size_of_the_subnet() {
+        for (cidr, gateway, pools, total) in [
+            ("10.0.0.0/24", Some("10.0.0.1"), vec![("10.0.0.2", "10.0.0.254")], 253),
+            ("10.0.0.0/30", Some("10.0.0.1"), vec![("10.0.0.2", "10.0.0.2")], 1),
+            ("10.0.0.0/31", Some("10.0.0.0"), vec![("10.0.0.1", "10.0.0.1")], 1),
+            ("10.0.0.7/32", None, vec![("10.0.0.7", "10.0.0.7")], 1),
+        ] {
+            let range = Range::of(&spec(cidr));
+            assert_eq!(range.gateway.map(|g| address(g).to_string()).as_deref(), gateway, "{cidr}");
+            let text = |n: u128| address(n).to_string();
+            let found: Vec<_> = range.pools.iter().map(|(a, b)| (text(*a), text(*b))).collect();
+            assert_eq!(found, pools.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect::<Vec<_>>(), "{cidr}");
+            assert_eq!(range.total(), total, "{cidr}");
+        }
+    }
+
+    #[test]
+    fn a_gateway_in_the_middle_splits_the_pool() {
+        let mut spec = spec("10.0.0.0/29");
+        spec.gateway_ip = Some(GatewayIP::Address("10.0.0.4".parse().unwrap()));
+        assert_eq!(Range::of(&spec).total(), 5);
+        spec.gateway_ip = Some(GatewayIP::None);
+        assert_eq!(Range::of(&spec).total(), 6);
+    }
+
+    #[test]
+    fn the_lowest_free_address_is_taken_and_never_twice() {
+        let mut spec = spec("10.0.0.0/24");
+        let pool = |start: &str, end: &str| AllocationPool { start: start.parse().unwrap(), end: end.parse().unwrap() };
+        spec.allocation_pools = Some(vec![pool("10.0.0.20", "10.0.0.21"), pool("10.0.0.10", "10.0.0.11")]);
+        let range = Range::of(&spec);
+        let mut ledger = Ledger::default();
+        let ip = |text: &str| number(text.parse().unwrap());
+        ledger.take(&range, ip("10.0.0.10"), Holder::Port(0)).unwrap();
+        ledger.take(&range, ip("10.0.0.99"), Holder::Port(1)).unwrap();
+        assert_eq!(ledger.take(&range, ip("10.0.0.10"), Holder::Port(2)), Err(Holder::Port(0)));
+        let taken: Vec<_> = (3..7).map_while(|i| ledger.take_lowest(&range, Holder::Port(i))).collect();
+        assert_eq!(taken, [ip("10.0.0.11"), ip("10.0.0.20"), ip("10.0.0.21")]);
+        assert_eq!(ledger.from_pools(), 4, "the address outside the pools does not count");
+    }
+}

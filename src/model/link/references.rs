@@ -1,0 +1,88 @@
+//! References: where they lead, and whether they may.
+//!
+//! A reference into another namespace needs a `ReferenceGrant` there. Without one the answer is the same whether or not the
+//! target exists, so that nobody learns another tenant's names by trying.
+
+use std::collections::HashMap;
+
+use crate::api::{GrantKind, Reason, Reference, ReferenceGrantSpec};
+use crate::model::id::{Key, Kind};
+use crate::model::report::Remark;
+use crate::model::snapshot::{Objects, Snapshot};
+use crate::model::topology::Index;
+use crate::model::valid::Valid as _;
+
+type Positions<'a> = HashMap<(&'a str, &'a str), Index>;
+
+/// Where every reference leads.
+pub struct References<'a> {
+    networks: Positions<'a>,
+    subnets: Positions<'a>,
+    grants: HashMap<&'a str, Vec<&'a ReferenceGrantSpec>>,
+}
+
+fn positions<T>(objects: &Objects<T>) -> Positions<'_> {
+    objects.keys().enumerate().map(|(index, key)| ((&*key.namespace, &*key.name), index)).collect()
+}
+
+impl<'a> References<'a> {
+    /// Indexes what can be referred to.
+    pub fn of(snapshot: &'a Snapshot) -> Self {
+        let mut grants: HashMap<&str, Vec<&ReferenceGrantSpec>> = HashMap::new();
+        for (key, grant) in &snapshot.reference_grants {
+            if grant.metadata.deletion_timestamp.is_none() && grant.valid().is_ok() {
+                grants.entry(&key.namespace).or_default().push(&grant.spec);
+            }
+        }
+        Self { networks: positions(&snapshot.networks), subnets: positions(&snapshot.subnets), grants }
+    }
+
+    /// Where a reference to a network leads.
+    pub fn network(&self, from: &Key, reference: &Reference) -> Result<Index, Remark> {
+        let place = self.permitted(GrantKind::Network, from, reference)?;
+        self.networks.get(&place).copied().ok_or_else(|| not_found(Kind::Network, place))
+    }
+
+    /// Where a reference to a subnet leads.
+    pub fn subnet(&self, from: &Key, reference: &Reference) -> Result<Index, Remark> {
+        let place = self.permitted(GrantKind::Subnet, from, reference)?;
+        self.subnets.get(&place).copied().ok_or_else(|| not_found(Kind::Subnet, place))
+    }
+
+    /// Namespace and name that a reference leads to, if it may.
+    pub fn permitted<'r>(
+        &self,
+        kind: GrantKind,
+        from: &'r Key,
+        reference: &'r Reference,
+    ) -> Result<(&'r str, &'r str), Remark> {
+        let namespace = namespace(from, reference);
+        let granted = || self.grants.get(namespace).is_some_and(|g| g.iter().any(|g| grants(g, kind, from, reference)));
+        if namespace == &*from.namespace || granted() {
+            return Ok((namespace, &reference.name));
+        }
+        let message = format!(
+            "Namespace {namespace} does not let namespace {} refer to {kind:?} {}: ask its owner for a ReferenceGrant \
+             there, from namespace {}, to kind {kind:?}.",
+            from.namespace, reference.name, from.namespace
+        );
+        Err(Remark { reason: Reason::RefNotPermitted, message })
+    }
+}
+
+/// The namespace that a reference leads to.
+pub fn namespace<'r>(from: &'r Key, reference: &'r Reference) -> &'r str {
+    reference.namespace.as_deref().unwrap_or(&from.namespace)
+}
+
+fn grants(grant: &ReferenceGrantSpec, kind: GrantKind, from: &Key, reference: &Reference) -> bool {
+    let from_fits = |namespace: &str| namespace == "*" || namespace == &*from.namespace;
+    grant.from.iter().any(|f| from_fits(&f.namespace))
+        && grant.to.iter().any(|to| to.kind == kind && to.name.as_ref().is_none_or(|name| *name == reference.name))
+}
+
+/// Nothing is where a reference leads.
+pub fn not_found(kind: Kind, (namespace, name): (&str, &str)) -> Remark {
+    let message = format!("{kind} {} does not exist: create it, or correct the reference.", Key::new(namespace, name));
+    Remark { reason: Reason::NotFound, message }
+}

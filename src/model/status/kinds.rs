@@ -1,0 +1,184 @@
+//! The status of each kind: its own fields beside the conditions.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::Judge;
+use super::conditions::Progress;
+use crate::api::{
+    FloatingIPStatus, GatewayIP, NetworkStatus, PhysicalNetworkStatus, PortStatus, Reference, RouterStatus,
+    StatusAddress, StatusInterface, SubnetStatus,
+};
+use crate::model::id::{Key, Kind};
+use crate::model::ipam::address;
+use crate::model::topology::{Index, Leg, NetworkNode, PortNode, RouterNode, Standing, SubnetNode};
+
+impl Judge<'_> {
+    pub(super) fn physical_networks(&self) -> BTreeMap<Key, PhysicalNetworkStatus> {
+        self.each(Kind::PhysicalNetwork, &self.topology.physical_networks, |_, recorded, known| {
+            let node = self.node()?;
+            let attached = matches!(known.progress, Progress::Done | Progress::Remarked(_));
+            if recorded.nodes.iter().any(|n| n == node) == attached {
+                return None;
+            }
+            let others = recorded.nodes.iter().filter(|n| *n != node).cloned();
+            let mut nodes: Vec<String> = others.chain(attached.then(|| node.to_owned())).collect();
+            nodes.sort_unstable();
+            Some(PhysicalNetworkStatus { nodes, ..Default::default() })
+        })
+    }
+
+    pub(super) fn networks(&self) -> BTreeMap<Key, NetworkStatus> {
+        self.each(Kind::Network, &self.topology.networks, |node, recorded, _| {
+            let mtu = in_force(node.standing).then_some(node.mtu);
+            (recorded.mtu != mtu).then(|| NetworkStatus { mtu, ..Default::default() })
+        })
+    }
+
+    pub(super) fn subnets(&self) -> BTreeMap<Key, SubnetStatus> {
+        self.each(Kind::Subnet, &self.topology.subnets, |node, recorded, _| {
+            let counts = if in_force(node.standing) { Counts::of(node) } else { Counts::default() };
+            (Counts::recorded(recorded) != counts).then(|| counts.status())
+        })
+    }
+
+    pub(super) fn ports(&self) -> BTreeMap<Key, PortStatus> {
+        self.each(Kind::Port, &self.topology.ports, |node, recorded, known| {
+            // A port that is not in force keeps what is recorded, so that it gets the same addresses once it is.
+            if !in_force(node.standing) {
+                return None;
+            }
+            if recorded.binding.is_none() {
+                known.progress = Progress::Unbound;
+            }
+            let network = &self.topology.networks[node.network?];
+            (!self.same_port(node, network, recorded)).then(|| PortStatus {
+                addresses: node.addresses.iter().map(|(subnet, ip)| self.address(node, *subnet, *ip)).collect(),
+                mac_address: node.mac,
+                mtu: Some(network.mtu),
+                network_uid: network.object.metadata.uid.clone(),
+                binding: recorded.binding.clone(),
+                conditions: Vec::new(),
+            })
+        })
+    }
+
+    fn same_port(&self, node: &PortNode, network: &NetworkNode, recorded: &PortStatus) -> bool {
+        recorded.mac_address == node.mac
+            && recorded.mtu == Some(network.mtu)
+            && recorded.network_uid == network.object.metadata.uid
+            && recorded.addresses.len() == node.addresses.len()
+            && recorded
+                .addresses
+                .iter()
+                .zip(&node.addresses)
+                .all(|(was, (subnet, ip))| was.ip == *ip && self.leads(&was.subnet_ref, &node.key, *subnet))
+    }
+
+    fn address(&self, node: &PortNode, subnet: Index, ip: IpAddr) -> StatusAddress {
+        StatusAddress { subnet_ref: refer(&node.key, &self.topology.subnets[subnet].key), ip }
+    }
+
+    pub(super) fn routers(&self) -> BTreeMap<Key, RouterStatus> {
+        self.each(Kind::Router, &self.topology.routers, |node, recorded, _| {
+            let gateway_node = node.external.as_ref().and(self.node().or(recorded.gateway_node.as_deref()));
+            if self.same_router(node, recorded) && recorded.gateway_node.as_deref() == gateway_node {
+                return None;
+            }
+            let interface = |leg: &Leg| StatusInterface {
+                subnet_ref: refer(&node.key, &self.topology.subnets[leg.subnet].key),
+                ip: leg.ip,
+                mac_address: leg.mac,
+            };
+            Some(RouterStatus {
+                interfaces: node.legs.iter().map(interface).collect(),
+                external_addresses: external_addresses(node).collect(),
+                gateway_node: gateway_node.map(str::to_owned),
+                conditions: Vec::new(),
+            })
+        })
+    }
+
+    fn same_router(&self, node: &RouterNode, recorded: &RouterStatus) -> bool {
+        recorded.interfaces.len() == node.legs.len()
+            && recorded.interfaces.iter().zip(&node.legs).all(|(was, leg)| {
+                was.ip == leg.ip && was.mac_address == leg.mac && self.leads(&was.subnet_ref, &node.key, leg.subnet)
+            })
+            && external_addresses(node).eq(recorded.external_addresses.iter().copied())
+    }
+
+    pub(super) fn floating_ips(&self) -> BTreeMap<Key, FloatingIPStatus> {
+        self.each(Kind::FloatingIP, &self.topology.floating_ips, |node, recorded, known| {
+            let router = node.router.map(|r| &self.topology.routers[r].key);
+            let node_name = router.and(self.node().or(recorded.node_name.as_deref()));
+            let reserved = node.object.spec.port_ref.is_none() && node.object.spec.port_forwardings.is_empty();
+            if in_force(node.standing) && router.is_none() && !reserved {
+                known.progress = Progress::Nothing;
+            }
+            let ip = if in_force(node.standing) { node.ip } else { recorded.ip };
+            let same_router = match (&recorded.router_ref, router) {
+                (Some(was), Some(router)) => is(was, &node.key, router),
+                (was, router) => was.is_none() && router.is_none(),
+            };
+            let same = same_router && recorded.ip == ip && recorded.node_name.as_deref() == node_name;
+            (!same).then(|| FloatingIPStatus {
+                ip,
+                router_ref: router.map(|router| refer(&node.key, router)),
+                node_name: node_name.map(str::to_owned),
+                conditions: Vec::new(),
+            })
+        })
+    }
+
+    /// Whether a recorded reference leads to a subnet.
+    fn leads(&self, reference: &Reference, from: &Key, subnet: Index) -> bool {
+        is(reference, from, &self.topology.subnets[subnet].key)
+    }
+}
+
+fn in_force(standing: Standing) -> bool {
+    standing == Standing::InForce
+}
+
+/// A reference names the namespace only where it is another one.
+fn refer(from: &Key, to: &Key) -> Reference {
+    let namespace = (from.namespace != to.namespace).then(|| to.namespace.to_string());
+    Reference { name: to.name.to_string(), namespace }
+}
+
+fn is(reference: &Reference, from: &Key, to: &Key) -> bool {
+    let other = (from.namespace != to.namespace).then_some(&*to.namespace);
+    *reference.name == *to.name && reference.namespace.as_deref() == other
+}
+
+fn external_addresses(node: &RouterNode) -> impl Iterator<Item = IpAddr> {
+    node.external.iter().flat_map(|e| e.addresses.iter().map(|(_, ip)| *ip))
+}
+
+/// What a subnet's status says of its addresses.
+#[derive(Clone, Copy, Default, PartialEq)]
+struct Counts {
+    gateway: Option<GatewayIP>,
+    total: Option<i64>,
+    allocated: Option<i64>,
+    free: Option<i64>,
+}
+
+impl Counts {
+    /// A pool may have more addresses than `i64` counts (IPv6): it says the most it can.
+    fn of(node: &SubnetNode) -> Self {
+        let total = i64::try_from(node.range.total()).unwrap_or(i64::MAX);
+        let allocated = i64::try_from(node.ledger.from_pools()).unwrap_or(i64::MAX);
+        let gateway = node.range.gateway.map_or(GatewayIP::None, |n| GatewayIP::Address(address(n)));
+        Self { gateway: Some(gateway), total: Some(total), allocated: Some(allocated), free: Some(total - allocated) }
+    }
+
+    fn recorded(status: &SubnetStatus) -> Self {
+        Self { gateway: status.gateway_ip, total: status.total, allocated: status.allocated, free: status.free }
+    }
+
+    fn status(self) -> SubnetStatus {
+        let Self { gateway: gateway_ip, total, allocated, free } = self;
+        SubnetStatus { gateway_ip, total, allocated, free, conditions: Vec::new() }
+    }
+}

@@ -1,0 +1,4 @@
+//! Tests of what objects mean together, from objects to topology, view and statuses.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod refusals;
