@@ -61,10 +61,7 @@ impl Journal {
     /// The directory cannot be written; a line that is not the last one is damaged.
     pub fn open(dir: &Path, each: impl FnMut(Record)) -> io::Result<Self> {
         let path = dir.join(FILE);
-        let fresh = dir.join(FRESH);
-        if fresh.exists() {
-            std::fs::remove_file(fresh)?;
-        }
+        remove(&dir.join(FRESH))?;
         let missing = !path.exists();
         let file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&path)?;
         if missing {
@@ -105,6 +102,7 @@ impl Journal {
     /// The disk's; the old journal stands then.
     pub fn rewrite(&mut self, records: impl Iterator<Item = Record>) -> io::Result<()> {
         let fresh = self.path.with_file_name(FRESH);
+        remove(&fresh)?;
         let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&fresh)?;
         let mut out = io::BufWriter::new(file);
         for record in records {
@@ -121,6 +119,14 @@ impl Journal {
         self.compact = self.length;
         self.file = file;
         Ok(())
+    }
+}
+
+/// Removes a journal that was not finished.
+fn remove(fresh: &Path) -> io::Result<()> {
+    match std::fs::remove_file(fresh) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

@@ -206,8 +206,11 @@ impl Store {
         let batch: Vec<_> = self.dirty.iter().map(|id| self.as_record(id)).collect();
         journal.append(&batch, durable)?;
         self.dirty.clear();
-        if journal.has_grown() {
-            journal.rewrite(self.sources.keys().map(|id| self.as_record(id)))?;
+        if journal.has_grown()
+            && let Err(error) = journal.rewrite(self.sources.keys().map(|id| self.as_record(id)))
+        {
+            // The batch is on disk all the same.
+            tracing::warn!(%error, "the journal goes on growing: it could not be written anew");
         }
         Ok(())
     }

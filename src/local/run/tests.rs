@@ -1,5 +1,5 @@
 //! The loop, in this process, with a make-believe node.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::fd::BorrowedFd;
@@ -52,7 +52,7 @@ impl Node for Fake {
     fn converge(&mut self, _: &NodeView) -> Outcome {
         self.log.lock().unwrap().journals.push(std::fs::read_to_string(&self.journal).unwrap());
         let vanished: Vec<_> = std::mem::take(&mut self.vanished).into_iter().collect();
-        vanished.iter().for_each(|key| drop(self.attachments.remove(key)));
+        self.attachments.retain(|key, _| !vanished.contains(key));
         Outcome { vanished, ..Outcome::default() }
     }
 

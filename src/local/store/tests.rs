@@ -26,7 +26,7 @@ fn statuses(name: &str, mtu: u32) -> Statuses {
 /// All that a store holds, as text.
 fn contents(store: &Store) -> String {
     let all = Kind::ALL.into_iter().flat_map(|kind| Object::all(store.snapshot(), kind));
-    all.map(|o| format!("{} {}\n", store.source(&o.id()).unwrap(), o.json().unwrap())).collect()
+    all.map(|o| format!("{} {}", store.source(&o.id()).unwrap(), o.json().unwrap())).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
