@@ -4,6 +4,7 @@
 //! cuts out the [`NodeView`] that one node realises. No client, no clock, no kernel.
 
 mod cut;
+mod entry;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod fixtures;
@@ -20,7 +21,7 @@ pub mod valid;
 pub mod view;
 
 pub use id::{Id, Key, Kind, Uid};
-pub use link::link;
+pub use link::{Linker, link};
 pub use report::{Remark, Report};
 pub use snapshot::Snapshot;
 pub use topology::{Problem, Problems, Topology};

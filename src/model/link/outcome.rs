@@ -17,7 +17,7 @@ pub fn grant(world: &mut World, claim: Claim) {
     match claim.holder {
         Holder::Port(port) => {
             let node = &mut world.topology.ports[port];
-            (node.addresses, node.mac, node.standing) = (addresses, mac, Standing::InForce);
+            (node.addresses, node.mac, node.standing) = (addresses.into_iter().collect(), mac, Standing::InForce);
         }
         Holder::Interface(router) => {
             let (Some((subnet, ip)), Some(mac)) = (addresses.first().copied(), mac) else { return };
@@ -43,9 +43,8 @@ pub fn grant(world: &mut World, claim: Claim) {
 pub fn deny(world: &mut World, claim: &Claim, remark: Remark) {
     match claim.holder {
         Holder::Port(port) => {
-            let node = &mut world.topology.ports[port];
-            node.standing = Standing::Refused;
-            let key = node.key.clone();
+            world.topology.ports[port].standing = Standing::Refused;
+            let key = world.port_key(port).clone();
             world.refuse(Kind::Port, &key, remark);
         }
         Holder::Interface(router) => {
