@@ -159,8 +159,8 @@ impl NetworkNode {
     }
 
     /// Takes a MAC address; false: somebody has it.
-    pub fn take_mac(&mut self, MacAddr([a, b, c, d, e, f]): MacAddr) -> bool {
-        self.macs.insert(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+    pub fn take_mac(&mut self, mac: MacAddr) -> bool {
+        self.macs.insert(mac.0.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
     }
 
     /// The accepted subnet that holds an address.

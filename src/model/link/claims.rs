@@ -111,7 +111,7 @@ pub fn settle(world: &mut World, mut claims: Vec<Claim>) {
     attempt(&mut claims, named);
     attempt(&mut claims, automatic);
     for claim in claims {
-        outcome::grant(world, claim);
+        outcome::grant(world, &claim);
     }
 }
 
@@ -241,8 +241,8 @@ pub fn take_mac(world: &mut World, holder: Holder, mac: MacAddr) -> bool {
 pub fn derive_mac(world: &mut World, network: Index, uid: Uid) -> Option<MacAddr> {
     let mut series = std::iter::once(uid).chain((1..).map(|n: u32| uid.part(&format!("mac {n}"))));
     series.find_map(|uid| {
-        let [a, b, c, d, e, ..] = uid.0.to_be_bytes();
-        let mac = MacAddr([0x02, a, b, c, d, e]);
+        let mut mac = MacAddr([0x02; 6]);
+        mac.0[1..].copy_from_slice(&uid.0.to_be_bytes()[..5]);
         world.topology.networks[network].take_mac(mac).then_some(mac)
     })
 }

@@ -96,7 +96,7 @@ pub fn link(world: &mut World) {
             if let Err((condition, remark)) = forward(world, index, forwarding, &mut uses) {
                 let part = format!("The forwarding of {:?} {}", forwarding.protocol, forwarding.port);
                 let key = world.topology.floating_ips[index].key.clone();
-                world.problem(Kind::FloatingIP, &key, condition, left_out(&part, remark));
+                world.problem(Kind::FloatingIP, &key, condition, left_out(&part, &remark));
             }
         }
     }

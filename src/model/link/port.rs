@@ -56,10 +56,10 @@ fn judge(world: &mut World, entry: &PortEntry) -> (Standing, Option<Index>) {
     }
     let in_force = |n: &Index| world.topology.networks[*n].standing == Standing::InForce;
     let network = entry.network.filter(in_force);
-    if network.is_none() {
-        if let Err(remark) = world.network(&entry.key, &entry.object.spec.network_ref) {
-            world.unresolved(Kind::Port, &entry.key, remark);
-        }
+    if network.is_none()
+        && let Err(remark) = world.network(&entry.key, &entry.object.spec.network_ref)
+    {
+        world.unresolved(Kind::Port, &entry.key, remark);
     }
     (Standing::Refused, network)
 }

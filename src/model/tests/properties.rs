@@ -88,7 +88,7 @@ fn sound(view: &NodeView) -> Result<(), TestCaseError> {
             prop_assert!(macs.insert((leg.network.to_string(), leg.mac)));
             prop_assert!(!leg.peers.contains_key(&leg.ip));
         }
-        for external in router.external.iter() {
+        if let Some(external) = &router.external {
             let own = external.addresses.iter().map(ipnet::IpNet::addr);
             for ip in own.chain(external.floating.keys().copied()).chain(external.forwarding.keys().copied()) {
                 prop_assert!(take(external.network.to_string(), ip), "{ip} twice");

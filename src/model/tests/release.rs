@@ -1,7 +1,7 @@
 //! Deletion: what others depend on waits, says for whom, and everything at once goes at once.
 
 use crate::api::Condition;
-use crate::model::fixtures::{NODE, delete, id, key, plug, settle, world};
+use crate::model::fixtures::{NODE, add, delete, id, key, plug, settle, world};
 use crate::model::{Id, Snapshot};
 
 const ALL: &str = "
@@ -88,8 +88,10 @@ fn ports_and_floating_ips_never_wait_and_give_their_addresses_back() {
 
 #[test]
 fn a_condition_names_the_first_and_counts_the_rest() {
-    let ports: String = (0..9).map(|i| format!("\nPort p{i} {{networkRef: {{name: blue}}}}")).collect();
-    let mut snapshot = world(&format!("Network blue{ports}"));
+    let mut snapshot = world("Network blue");
+    for age in 0..9 {
+        add(&mut snapshot, age, &format!("Port p{age} {{networkRef: {{name: blue}}}}"));
+    }
     settle(&mut snapshot);
     delete(&mut snapshot, "Network blue");
     settle(&mut snapshot);
