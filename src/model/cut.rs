@@ -7,6 +7,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use crate::api::{AttachmentMode, MacAddr};
+use crate::model::entry::PortEntry;
 use crate::model::id::{Key, Uid};
 use crate::model::ipam::{Holder, address, number};
 use crate::model::topology::{ExternalLeg, Index, Leg, PortNode, RouterNode, Standing, Topology};
@@ -19,22 +20,25 @@ impl Topology {
     /// The part of the topology that `node` realises.
     #[must_use]
     pub fn view(&self, node: &str) -> NodeView {
-        let here: Vec<&PortNode> =
-            self.ports.iter().filter(|p| p.standing == Standing::InForce && bound_to(p) == Some(node)).collect();
+        let ports = self.entries.iter().zip(&self.ports);
+        let here: Vec<(&PortEntry, &PortNode)> = ports
+            .filter(|(entry, port)| entry.bound && port.standing == Standing::InForce && bound_to(entry) == Some(node))
+            .collect();
         let routers = self.routers_in_use(&here);
         let legs = routers.iter().flat_map(|r| &self.routers[*r].legs).filter_map(|l| self.subnets[l.subnet].network);
         let outside = routers.iter().filter_map(|r| self.routers[*r].external.as_ref()).map(|e| e.network);
-        let networks: BTreeSet<Index> = here.iter().filter_map(|p| p.network).chain(legs).chain(outside).collect();
+        let networks: BTreeSet<Index> =
+            here.iter().filter_map(|(_, port)| port.network).chain(legs).chain(outside).collect();
         let mut view = NodeView { physical_networks: self.physical(), ..NodeView::default() };
         let mut subnets: BTreeMap<Index, Arc<SubnetView>> = BTreeMap::new();
         for index in networks {
             let network = self.network(index, &mut subnets);
             view.networks.insert(self.networks[index].key.clone(), network);
         }
-        for port in here {
+        for (entry, port) in here {
             let network = port.network.and_then(|n| view.networks.get_mut(&self.networks[n].key));
             if let (Some(network), Some(mac)) = (network, port.mac) {
-                network.ports.insert(port.key.clone(), port_view(port, mac, &subnets));
+                network.ports.insert(entry.key.clone(), port_view(entry, port, mac, &subnets));
             }
         }
         let mut floating: BTreeMap<Index, Vec<Index>> = BTreeMap::new();
@@ -49,8 +53,9 @@ impl Topology {
     }
 
     /// Routers with an external gateway or a port here behind them, and those that they hand packets on to.
-    fn routers_in_use(&self, here: &[&PortNode]) -> BTreeSet<Index> {
-        let near: BTreeSet<Index> = here.iter().flat_map(|p| p.addresses.iter().map(|(subnet, _)| *subnet)).collect();
+    fn routers_in_use(&self, here: &[(&PortEntry, &PortNode)]) -> BTreeSet<Index> {
+        let near: BTreeSet<Index> =
+            here.iter().flat_map(|(_, p)| p.addresses.iter().map(|(subnet, _)| *subnet)).collect();
         let used = |r: &RouterNode| r.external.is_some() || r.legs.iter().any(|l| near.contains(&l.subnet));
         let mut queue: Vec<Index> = (0..self.routers.len()).filter(|i| used(&self.routers[*i])).collect();
         let mut found = BTreeSet::new();
@@ -98,13 +103,7 @@ impl Topology {
             physical_network: self.physical_networks[physical].key.clone(),
             vlan: provider.vlan,
         });
-        NetworkView {
-            uid: uid(node.object.metadata.uid.as_ref()),
-            mtu: node.mtu,
-            provider,
-            subnets: views.collect(),
-            ports: BTreeMap::new(),
-        }
+        NetworkView { uid: node.uid, mtu: node.mtu, provider, subnets: views.collect(), ports: BTreeMap::new() }
     }
 
     fn subnet(&self, index: Index) -> SubnetView {
@@ -161,7 +160,7 @@ impl Topology {
         match holder {
             Holder::Port(p) => {
                 let port = &self.ports[p];
-                bound_to(port).filter(|_| port.standing == Standing::InForce).and(port.mac)
+                port.mac.filter(|_| self.entries[p].bound && port.standing == Standing::InForce)
             }
             Holder::Interface(r) | Holder::External(r) if r == router => None,
             Holder::Interface(r) => self.routers[r].legs.iter().find(|l| l.subnet == subnet).map(|l| l.mac),
@@ -202,11 +201,11 @@ impl Topology {
     }
 }
 
-fn port_view(port: &PortNode, mac: MacAddr, subnets: &BTreeMap<Index, Arc<SubnetView>>) -> PortView {
+fn port_view(entry: &PortEntry, port: &PortNode, mac: MacAddr, subnets: &BTreeMap<Index, Arc<SubnetView>>) -> PortView {
     let with_subnet = |(subnet, ip): &(Index, IpAddr)| Some((*ip, subnets.get(subnet)?.clone()));
-    let spec = &port.object.spec;
+    let spec = &entry.object.spec;
     PortView {
-        uid: uid(port.object.metadata.uid.as_ref()),
+        uid: uid(entry.object.metadata.uid.as_ref()),
         mac,
         addresses: port.addresses.iter().filter_map(with_subnet).collect(),
         hostname: spec.hostname.clone(),
@@ -215,7 +214,7 @@ fn port_view(port: &PortNode, mac: MacAddr, subnets: &BTreeMap<Index, Arc<Subnet
 }
 
 /// The node that a port is bound to.
-fn bound_to(port: &PortNode) -> Option<&str> {
+fn bound_to(port: &PortEntry) -> Option<&str> {
     port.object.status.as_ref()?.binding.as_ref().map(|b| b.node_name.as_str())
 }
 

@@ -93,9 +93,10 @@ impl Range {
 /// A pool less one address: at most two pools.
 fn without((start, end): (u128, u128), hole: Option<u128>) -> impl Iterator<Item = (u128, u128)> {
     let hole = hole.filter(|h| start <= *h && *h <= end);
-    let below = hole.map_or((start, end), |h| (start, h - 1));
-    let above = hole.map(|h| (h + 1, end));
-    std::iter::once(below).chain(above).filter(|(start, end)| start <= end)
+    let whole = (hole.is_none() && start <= end).then_some((start, end));
+    let below = hole.filter(|h| start < *h).map(|h| (start, h - 1));
+    let above = hole.filter(|h| *h < end).map(|h| (h + 1, end));
+    [whole, below, above].into_iter().flatten()
 }
 
 /// Who has an address; the number is the object's position among those of its kind.
@@ -139,7 +140,7 @@ impl Ledger {
     /// Gives the lowest free address of the pools to somebody; none: they are used up.
     pub fn take_lowest(&mut self, range: &Range, holder: Holder) -> Option<u128> {
         let free = range.pools.iter().find_map(|(start, end)| self.lowest_free((*start).max(self.searched), *end))?;
-        self.searched = free + 1;
+        self.searched = free.saturating_add(1);
         self.take(range, free, holder).ok().map(|()| free)
     }
 
@@ -151,7 +152,7 @@ impl Ledger {
             if held != next {
                 break;
             }
-            next += 1;
+            next = next.checked_add(1)?;
         }
         (next <= end).then_some(next)
     }

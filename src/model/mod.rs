@@ -5,6 +5,7 @@
 
 pub mod dhcp_option;
 mod cut;
+mod entry;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod fixtures;
@@ -21,7 +22,7 @@ pub mod valid;
 pub mod view;
 
 pub use id::{Id, Key, Kind, Uid};
-pub use link::link;
+pub use link::{Linker, link};
 pub use report::{Remark, Report};
 pub use snapshot::Snapshot;
 pub use topology::{Problem, Problems, Topology};

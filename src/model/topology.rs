@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::api::{FloatingIP, MacAddr, Network, PhysicalNetwork, Port, Protocol, Router, Subnet};
+use crate::api::{FloatingIP, MacAddr, Network, PhysicalNetwork, Protocol, Router, Subnet};
+use crate::model::entry::{Few, PortEntry};
 use crate::model::id::{Id, Key, Uid};
 use crate::model::ipam::{Ledger, Range};
 use crate::model::report::Remark;
@@ -36,6 +37,8 @@ pub struct Topology {
     pub(super) physical_networks: Vec<PhysicalNode>,
     pub(super) networks: Vec<NetworkNode>,
     pub(super) subnets: Vec<SubnetNode>,
+    /// Ports as they were read; `ports` is what came of each.
+    pub(super) entries: Arc<Vec<PortEntry>>,
     pub(super) ports: Vec<PortNode>,
     pub(super) routers: Vec<RouterNode>,
     pub(super) floating_ips: Vec<FloatingNode>,
@@ -77,8 +80,9 @@ pub(super) struct NetworkNode {
     pub subnets: Vec<Index>,
     /// The same as ranges of addresses, by first address: first, last, subnet.
     pub spans: Vec<(u128, u128, Index)>,
-    /// MAC addresses taken on this network.
-    pub macs: BTreeSet<MacAddr>,
+    /// MAC addresses taken on this network, as numbers.
+    macs: BTreeSet<u64>,
+    pub uid: Uid,
 }
 
 #[derive(Clone, Debug)]
@@ -95,14 +99,12 @@ pub(super) struct SubnetNode {
     pub routers: Vec<Index>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct PortNode {
-    pub key: Key,
-    pub object: Arc<Port>,
     pub standing: Standing,
     /// The network, as soon as the reference resolves.
     pub network: Option<Index>,
-    pub addresses: Vec<(Index, IpAddr)>,
+    pub addresses: Few<(Index, IpAddr)>,
     pub mac: Option<MacAddr>,
 }
 
@@ -150,6 +152,17 @@ pub(super) struct FloatingNode {
 }
 
 impl NetworkNode {
+    pub fn new(key: Key, object: Arc<Network>, standing: Standing, physical: Option<Index>, mtu: u32) -> Self {
+        let uid = Uid::parse(object.metadata.uid.as_deref().unwrap_or_default());
+        let (subnets, spans, macs) = Default::default();
+        Self { key, object, standing, physical, mtu, subnets, spans, macs, uid }
+    }
+
+    /// Takes a MAC address; false: somebody has it.
+    pub fn take_mac(&mut self, mac: MacAddr) -> bool {
+        self.macs.insert(mac.0.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+    }
+
     /// The accepted subnet that holds an address.
     pub fn subnet_of(&self, number: u128) -> Option<Index> {
         let after = self.spans.partition_point(|(first, ..)| *first <= number);

@@ -111,7 +111,7 @@ pub fn settle(world: &mut World, mut claims: Vec<Claim>) {
     attempt(&mut claims, named);
     attempt(&mut claims, automatic);
     for claim in claims {
-        outcome::grant(world, claim);
+        outcome::grant(world, &claim);
     }
 }
 
@@ -159,9 +159,10 @@ fn automatic(world: &mut World, claim: &mut Claim) -> Result<(), Remark> {
         }
     }
     if let (Mac::Derived, Holder::Port(port)) = (claim.mac, claim.holder) {
-        let node = &world.topology.ports[port];
-        let uid = Uid::parse(node.object.metadata.uid.as_deref().unwrap_or_default());
-        claim.mac = Mac::Settled(node.network.and_then(|network| derive_mac(world, network, uid)));
+        let object = &world.topology.entries[port].object;
+        let uid = Uid::parse(object.metadata.uid.as_deref().unwrap_or_default());
+        claim.mac =
+            Mac::Settled(world.topology.ports[port].network.and_then(|network| derive_mac(world, network, uid)));
     }
     Ok(())
 }
@@ -233,16 +234,16 @@ fn in_use(world: &World, holder: Holder, ip: IpAddr, other: Holder) -> Remark {
 pub fn take_mac(world: &mut World, holder: Holder, mac: MacAddr) -> bool {
     let Holder::Port(port) = holder else { return false };
     let network = world.topology.ports[port].network;
-    network.is_some_and(|n| world.topology.networks[n].macs.insert(mac))
+    network.is_some_and(|n| world.topology.networks[n].take_mac(mac))
 }
 
 /// Takes the first free MAC address of a UID's series: locally administered, unicast (IEEE 802), the same every time.
 pub fn derive_mac(world: &mut World, network: Index, uid: Uid) -> Option<MacAddr> {
     let mut series = std::iter::once(uid).chain((1..).map(|n: u32| uid.part(&format!("mac {n}"))));
     series.find_map(|uid| {
-        let [a, b, c, d, e, ..] = uid.0.to_be_bytes();
-        let mac = MacAddr([0x02, a, b, c, d, e]);
-        world.topology.networks[network].macs.insert(mac).then_some(mac)
+        let mut mac = MacAddr([0x02; 6]);
+        mac.0[1..].copy_from_slice(&uid.0.to_be_bytes()[..5]);
+        world.topology.networks[network].take_mac(mac).then_some(mac)
     })
 }
 
@@ -258,6 +259,6 @@ fn key<'w>(world: &'w World<'_>, holder: Holder) -> &'w Key {
     match holder {
         Holder::Interface(i) | Holder::External(i) => &world.topology.routers[i].key,
         Holder::FloatingIP(i) => &world.topology.floating_ips[i].key,
-        Holder::Port(i) => &world.topology.ports[i].key,
+        Holder::Port(i) => world.port_key(i),
     }
 }

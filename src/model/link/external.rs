@@ -39,7 +39,7 @@ pub fn choose(world: &mut World, router: Index, object: &Router, candidates: &[C
         });
         clash.map_or(Ok(network), |(outside, inside)| Err((ConditionType::Accepted, overlap(world, outside, inside))))
     });
-    judged.map_err(|(condition, remark)| world.problem(Kind::Router, &key, condition, left_out(WAY, remark))).ok()
+    judged.map_err(|(condition, remark)| world.problem(Kind::Router, &key, condition, left_out(WAY, &remark))).ok()
 }
 
 /// Claims the addresses of a router on its external network.
@@ -49,7 +49,7 @@ pub fn claim(world: &mut World, rank: Rank, network: Index, object: &Router) -> 
     let mut wishes = match wishes(world, &key, network, object) {
         Ok(wishes) => wishes,
         Err((condition, remark)) => {
-            world.problem(Kind::Router, &key, condition, left_out(WAY, remark));
+            world.problem(Kind::Router, &key, condition, left_out(WAY, &remark));
             return None;
         }
     };

@@ -96,7 +96,7 @@ pub fn link(world: &mut World) {
             if let Err((condition, remark)) = forward(world, index, forwarding, &mut uses) {
                 let part = format!("The forwarding of {:?} {}", forwarding.protocol, forwarding.port);
                 let key = world.topology.floating_ips[index].key.clone();
-                world.problem(Kind::FloatingIP, &key, condition, left_out(&part, remark));
+                world.problem(Kind::FloatingIP, &key, condition, left_out(&part, &remark));
             }
         }
     }
@@ -193,11 +193,11 @@ fn target(world: &World, from: &Key, port: &Reference, fixed: Option<IpAddr>) ->
         (Some(only), None) => Ok(*only),
         (None, _) => {
             let which = fixed.map_or_else(|| "no IPv4 address".to_owned(), |ip| format!("no address {ip}"));
-            let message = format!("Port {} has {which}: name one of its addresses in fixedIP.", node.key);
+            let message = format!("Port {} has {which}: name one of its addresses in fixedIP.", world.port_key(port));
             Err(refused(Reason::AmbiguousFixedIP, message))
         }
         (Some(_), Some(_)) => {
-            let message = format!("Port {} has several addresses: name one of them in fixedIP.", node.key);
+            let message = format!("Port {} has several addresses: name one of them in fixedIP.", world.port_key(port));
             Err(refused(Reason::AmbiguousFixedIP, message))
         }
     }

@@ -6,6 +6,7 @@
 mod claims;
 mod external;
 mod floating_ip;
+mod linker;
 mod network;
 mod outcome;
 mod port;
@@ -22,13 +23,17 @@ use crate::model::report::Remark;
 use crate::model::snapshot::Snapshot;
 use crate::model::topology::{Index, Problem, Problems, Standing, Topology};
 
+pub use linker::Linker;
+pub use rank::Rank;
 use references::References;
 
 /// Resolves references, judges clashes, chooses addresses. Never fails: what is wrong becomes a problem of its object.
 #[must_use]
 pub fn link(snapshot: &Snapshot) -> (Topology, Problems) {
-    let references = References::of(snapshot);
-    let mut world = World { snapshot, references, topology: Topology::default(), problems: Problems::default() };
+    Linker::default().link(snapshot)
+}
+
+fn run(mut world: World) -> (Topology, Problems) {
     network::link_physical(&mut world);
     network::link(&mut world);
     subnet::link(&mut world);
@@ -87,11 +92,16 @@ impl World<'_> {
     /// The port that a reference leads to, if it counts. One that is being deleted is gone for everybody else.
     fn port(&self, from: &Key, reference: &Reference) -> Result<Index, Remark> {
         let place = self.references.permitted(GrantKind::Port, from, reference)?;
-        let ports = &self.topology.ports;
-        let found = ports.binary_search_by(|p| (&*p.key.namespace, &*p.key.name).cmp(&place)).ok();
+        let Topology { entries, ports, .. } = &self.topology;
+        let found = entries.binary_search_by(|p| (&*p.key.namespace, &*p.key.name).cmp(&place)).ok();
         let index = found.filter(|i| ports[*i].standing != Standing::Released);
         let index = index.ok_or_else(|| references::not_found(Kind::Port, place))?;
-        ready(ports[index].standing, Kind::Port, &ports[index].key).map(|()| index)
+        ready(ports[index].standing, Kind::Port, &entries[index].key).map(|()| index)
+    }
+
+    /// How a port is called.
+    fn port_key(&self, port: Index) -> &Key {
+        &self.topology.entries[port].key
     }
 
     /// How a holder is called before somebody in `namespace`: other tenants' names are not told.
@@ -99,7 +109,7 @@ impl World<'_> {
         let (kind, key) = match holder {
             Holder::Interface(i) | Holder::External(i) => (Kind::Router, &self.topology.routers[i].key),
             Holder::FloatingIP(i) => (Kind::FloatingIP, &self.topology.floating_ips[i].key),
-            Holder::Port(i) => (Kind::Port, &self.topology.ports[i].key),
+            Holder::Port(i) => (Kind::Port, self.port_key(i)),
         };
         if &*key.namespace == namespace { format!("{kind} {key}") } else { format!("a {kind} of another namespace") }
     }

@@ -38,16 +38,8 @@ pub fn link(world: &mut World) {
         if physical.is_some() && standing == Standing::InForce {
             on_wires.push(Rank::of(&object.metadata, object.status.as_ref().map(|s| &s.conditions), index));
         }
-        world.topology.networks.push(NetworkNode {
-            key: key.clone(),
-            object: object.clone(),
-            standing,
-            physical,
-            mtu,
-            subnets: Vec::new(),
-            spans: Vec::new(),
-            macs: Default::default(),
-        });
+        let node = NetworkNode::new(key.clone(), object.clone(), standing, physical, mtu);
+        world.topology.networks.push(node);
     }
     segments(world, on_wires);
 }

@@ -10,14 +10,14 @@ use crate::model::report::Remark;
 use crate::model::topology::{ExternalLeg, Index, Leg, Standing};
 
 /// Gives the object what it claimed.
-pub fn grant(world: &mut World, claim: Claim) {
+pub fn grant(world: &mut World, claim: &Claim) {
     let addresses: Vec<(Index, IpAddr)> =
         claim.wishes.iter().filter_map(|w| w.got).map(|(subnet, number)| (subnet, address(number))).collect();
     let mac = if let Mac::Settled(mac) = claim.mac { mac } else { None };
     match claim.holder {
         Holder::Port(port) => {
             let node = &mut world.topology.ports[port];
-            (node.addresses, node.mac, node.standing) = (addresses, mac, Standing::InForce);
+            (node.addresses, node.mac, node.standing) = (addresses.into_iter().collect(), mac, Standing::InForce);
         }
         Holder::Interface(router) => {
             let (Some((subnet, ip)), Some(mac)) = (addresses.first().copied(), mac) else { return };
@@ -43,19 +43,18 @@ pub fn grant(world: &mut World, claim: Claim) {
 pub fn deny(world: &mut World, claim: &Claim, remark: Remark) {
     match claim.holder {
         Holder::Port(port) => {
-            let node = &mut world.topology.ports[port];
-            node.standing = Standing::Refused;
-            let key = node.key.clone();
+            world.topology.ports[port].standing = Standing::Refused;
+            let key = world.port_key(port).clone();
             world.refuse(Kind::Port, &key, remark);
         }
         Holder::Interface(router) => {
             let key = world.topology.routers[router].key.clone();
-            let remark = left_out(&interface(world, router, claim.part), remark);
+            let remark = left_out(&interface(world, router, claim.part), &remark);
             world.refuse(Kind::Router, &key, remark);
         }
         Holder::External(router) => {
             let key = world.topology.routers[router].key.clone();
-            world.refuse(Kind::Router, &key, left_out(super::external::WAY, remark));
+            world.refuse(Kind::Router, &key, left_out(super::external::WAY, &remark));
         }
         Holder::FloatingIP(floating) => {
             let node = &mut world.topology.floating_ips[floating];
@@ -75,7 +74,7 @@ pub fn interface(world: &World, router: Index, part: usize) -> String {
 }
 
 /// One part of an object cannot be; the rest goes on.
-pub fn left_out(part: &str, remark: Remark) -> Remark {
+pub fn left_out(part: &str, remark: &Remark) -> Remark {
     Remark { reason: remark.reason, message: format!("{part} is left out: {}", remark.message) }
 }
 

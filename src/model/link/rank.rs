@@ -24,6 +24,11 @@ impl Rank {
         Self { fresh, created, index }
     }
 
+    /// The same at a position.
+    pub fn at(self, index: Index) -> Self {
+        Self { index, ..self }
+    }
+
     /// Everything but the name: for objects of different kinds.
     pub fn age(self) -> (bool, Timestamp) {
         (self.fresh, self.created)

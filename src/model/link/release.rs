@@ -59,7 +59,7 @@ fn of_router(topology: &Topology, router: Index) -> impl Iterator<Item = (Kind, 
 
 fn of_subnet(topology: &Topology, subnet: Index) -> impl Iterator<Item = (Kind, &Key)> {
     topology.subnets[subnet].ledger.iter().filter_map(|(_, holder)| match holder {
-        Holder::Port(i) => Some((Kind::Port, &topology.ports[i].key)),
+        Holder::Port(i) => Some((Kind::Port, &topology.entries[i].key)),
         Holder::FloatingIP(i) => Some((Kind::FloatingIP, &topology.floating_ips[i].key)),
         Holder::Interface(i) | Holder::External(i) => {
             let node = &topology.routers[i];
@@ -71,12 +71,12 @@ fn of_subnet(topology: &Topology, subnet: Index) -> impl Iterator<Item = (Kind, 
 fn of_network(topology: &Topology, network: Index) -> impl Iterator<Item = (Kind, &Key)> {
     let here = Some(network);
     let subnets = topology.subnets.iter().filter(move |s| s.network == here && s.standing != Standing::Released);
-    let ports = topology.ports.iter().filter(move |p| p.network == here);
+    let ports = topology.entries.iter().zip(&topology.ports).filter(move |(_, port)| port.network == here);
     let routers = topology.routers.iter().filter(move |r| r.external.as_ref().is_some_and(|e| e.network == network));
     let floating = topology.floating_ips.iter().filter(move |f| f.network == here);
     subnets
         .map(|s| (Kind::Subnet, &s.key))
-        .chain(ports.map(|p| (Kind::Port, &p.key)))
+        .chain(ports.map(|(entry, _)| (Kind::Port, &entry.key)))
         .chain(routers.map(|r| (Kind::Router, &r.key)))
         .chain(floating.map(|f| (Kind::FloatingIP, &f.key)))
 }

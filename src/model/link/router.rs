@@ -1,5 +1,6 @@
 //! Routers: legs that may stand side by side, and routes through them. A part that cannot be is left out, the rest goes on.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::claims::{self, Claim, Mac, Scope, Wish};
@@ -44,7 +45,7 @@ pub fn claim(world: &mut World, claims: &mut Vec<Claim>) {
             uid: Uid::parse(object.metadata.uid.as_deref().unwrap_or_default()),
             legs: Vec::new(),
             external: None,
-            routes: Default::default(),
+            routes: BTreeMap::new(),
         });
     }
     ranks.sort_unstable();
@@ -76,7 +77,7 @@ fn candidates(world: &mut World, router: Index, object: &Router) -> Vec<Candidat
                 found.push(Candidate { part, subnet, ip, recorded });
             }
             Err((condition, remark)) => {
-                let remark = left_out(&interface(world, router, part), remark);
+                let remark = left_out(&interface(world, router, part), &remark);
                 world.problem(Kind::Router, &key, condition, remark);
             }
         }
@@ -117,7 +118,7 @@ fn side_by_side(world: &mut World, router: Index, candidates: &mut Vec<Candidate
         clash.is_none()
     });
     for (part, subnet, other) in refused {
-        let remark = left_out(&interface(world, router, part), overlap(world, subnet, other));
+        let remark = left_out(&interface(world, router, part), &overlap(world, subnet, other));
         let key = world.topology.routers[router].key.clone();
         world.refuse(Kind::Router, &key, remark);
     }
@@ -172,7 +173,7 @@ fn routes(world: &mut World, router: Index) {
         let node = &world.topology.routers[router];
         if let Err(remark) = next_hop(world, node, route.next_hop) {
             let key = node.key.clone();
-            world.refuse(Kind::Router, &key, left_out(&format!("The route to {}", route.destination), remark));
+            world.refuse(Kind::Router, &key, left_out(&format!("The route to {}", route.destination), &remark));
             continue;
         }
         let hops = world.topology.routers[router].routes.entry(route.destination).or_default();

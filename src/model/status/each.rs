@@ -8,7 +8,7 @@ use super::Judge;
 use super::conditions::{Known, Wanted};
 use crate::api::Conditions;
 use crate::model::id::{Key, Kind};
-use crate::model::topology::{FloatingNode, NetworkNode, PhysicalNode, PortNode, RouterNode, Standing, SubnetNode};
+use crate::model::topology::{FloatingNode, NetworkNode, PhysicalNode, RouterNode, Standing, SubnetNode};
 
 /// An object of the topology.
 pub trait Node {
@@ -32,9 +32,22 @@ pub trait Recorded: Clone + Default {
     fn set_conditions(&mut self, conditions: Conditions);
 }
 
+macro_rules! recorded {
+    ($status:ident) => {
+        impl Recorded for crate::api::$status {
+            fn conditions(&self) -> &Conditions {
+                &self.conditions
+            }
+            fn set_conditions(&mut self, conditions: Conditions) {
+                self.conditions = conditions;
+            }
+        }
+    };
+}
+
 macro_rules! nodes {
     ($($node:ident: $status:ident,)+) => { $(
-        impl Node for $node {
+        impl Node for &$node {
             type Status = crate::api::$status;
             fn key(&self) -> &Key {
                 &self.key
@@ -50,22 +63,16 @@ macro_rules! nodes {
             }
         }
 
-        impl Recorded for crate::api::$status {
-            fn conditions(&self) -> &Conditions {
-                &self.conditions
-            }
-            fn set_conditions(&mut self, conditions: Conditions) {
-                self.conditions = conditions;
-            }
-        }
+        recorded!($status);
     )+ };
 }
+
+recorded!(PortStatus);
 
 nodes! {
     PhysicalNode: PhysicalNetworkStatus,
     NetworkNode: NetworkStatus,
     SubnetNode: SubnetStatus,
-    PortNode: PortStatus,
     RouterNode: RouterStatus,
     FloatingNode: FloatingIPStatus,
 }
@@ -76,16 +83,16 @@ impl Judge<'_> {
     pub fn each<N: Node>(
         &self,
         kind: Kind,
-        nodes: &[N],
+        nodes: impl IntoIterator<Item = N>,
         fields: impl Fn(&N, &N::Status, &mut Known) -> Option<N::Status>,
     ) -> BTreeMap<Key, N::Status> {
         let mut sayings = self.sayings(kind);
         let mut changed = BTreeMap::new();
         let nothing = N::Status::default();
-        for node in nodes.iter().filter(|n| n.standing() != Standing::Released) {
+        for node in nodes.into_iter().filter(|n| n.standing() != Standing::Released) {
             let recorded = node.recorded().unwrap_or(&nothing);
             let mut known = sayings.of(node.key(), node.metadata().generation, node.standing());
-            let fields = fields(node, recorded, &mut known);
+            let fields = fields(&node, recorded, &mut known);
             let wanted = Wanted::of(&known, recorded.conditions());
             if fields.is_none() && wanted.same(recorded.conditions()) {
                 continue;

@@ -6,12 +6,12 @@ use std::net::IpAddr;
 use super::Judge;
 use super::conditions::Progress;
 use crate::api::{
-    FloatingIPStatus, GatewayIP, NetworkStatus, PhysicalNetworkStatus, PortStatus, Reference, RouterStatus,
-    StatusAddress, StatusInterface, SubnetStatus,
+    FloatingIPStatus, GatewayIP, NetworkStatus, PhysicalNetworkStatus, Reference, RouterStatus, StatusInterface,
+    SubnetStatus,
 };
 use crate::model::id::{Key, Kind};
 use crate::model::ipam::address;
-use crate::model::topology::{Index, Leg, NetworkNode, PortNode, RouterNode, Standing, SubnetNode};
+use crate::model::topology::{Leg, RouterNode, Standing, SubnetNode};
 
 impl Judge<'_> {
     pub(super) fn physical_networks(&self) -> BTreeMap<Key, PhysicalNetworkStatus> {
@@ -42,43 +42,6 @@ impl Judge<'_> {
         })
     }
 
-    pub(super) fn ports(&self) -> BTreeMap<Key, PortStatus> {
-        self.each(Kind::Port, &self.topology.ports, |node, recorded, known| {
-            // A port that is not in force keeps what is recorded, so that it gets the same addresses once it is.
-            if !in_force(node.standing) {
-                return None;
-            }
-            if recorded.binding.is_none() {
-                known.progress = Progress::Unbound;
-            }
-            let network = &self.topology.networks[node.network?];
-            (!self.same_port(node, network, recorded)).then(|| PortStatus {
-                addresses: node.addresses.iter().map(|(subnet, ip)| self.address(node, *subnet, *ip)).collect(),
-                mac_address: node.mac,
-                mtu: Some(network.mtu),
-                network_uid: network.object.metadata.uid.clone(),
-                binding: recorded.binding.clone(),
-                conditions: Vec::new(),
-            })
-        })
-    }
-
-    fn same_port(&self, node: &PortNode, network: &NetworkNode, recorded: &PortStatus) -> bool {
-        recorded.mac_address == node.mac
-            && recorded.mtu == Some(network.mtu)
-            && recorded.network_uid == network.object.metadata.uid
-            && recorded.addresses.len() == node.addresses.len()
-            && recorded
-                .addresses
-                .iter()
-                .zip(&node.addresses)
-                .all(|(was, (subnet, ip))| was.ip == *ip && self.leads(&was.subnet_ref, &node.key, *subnet))
-    }
-
-    fn address(&self, node: &PortNode, subnet: Index, ip: IpAddr) -> StatusAddress {
-        StatusAddress { subnet_ref: refer(&node.key, &self.topology.subnets[subnet].key), ip }
-    }
-
     pub(super) fn routers(&self) -> BTreeMap<Key, RouterStatus> {
         self.each(Kind::Router, &self.topology.routers, |node, recorded, _| {
             let gateway_node = node.external.as_ref().and(self.node().or(recorded.gateway_node.as_deref()));
@@ -102,7 +65,9 @@ impl Judge<'_> {
     fn same_router(&self, node: &RouterNode, recorded: &RouterStatus) -> bool {
         recorded.interfaces.len() == node.legs.len()
             && recorded.interfaces.iter().zip(&node.legs).all(|(was, leg)| {
-                was.ip == leg.ip && was.mac_address == leg.mac && self.leads(&was.subnet_ref, &node.key, leg.subnet)
+                was.ip == leg.ip
+                    && was.mac_address == leg.mac
+                    && is(&was.subnet_ref, &node.key, &self.topology.subnets[leg.subnet].key)
             })
             && external_addresses(node).eq(recorded.external_addresses.iter().copied())
     }
@@ -129,19 +94,14 @@ impl Judge<'_> {
             })
         })
     }
-
-    /// Whether a recorded reference leads to a subnet.
-    fn leads(&self, reference: &Reference, from: &Key, subnet: Index) -> bool {
-        is(reference, from, &self.topology.subnets[subnet].key)
-    }
 }
 
-fn in_force(standing: Standing) -> bool {
+pub fn in_force(standing: Standing) -> bool {
     standing == Standing::InForce
 }
 
 /// A reference names the namespace only where it is another one.
-fn refer(from: &Key, to: &Key) -> Reference {
+pub fn refer(from: &Key, to: &Key) -> Reference {
     let namespace = (from.namespace != to.namespace).then(|| to.namespace.to_string());
     Reference { name: to.name.to_string(), namespace }
 }

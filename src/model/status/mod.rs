@@ -3,6 +3,7 @@
 mod conditions;
 mod each;
 mod kinds;
+mod port;
 
 use std::collections::BTreeMap;
 use std::iter::Peekable;
@@ -18,6 +19,7 @@ use crate::model::snapshot::Snapshot;
 use crate::model::topology::{Problem, Problems, Standing, Topology};
 
 use conditions::{Known, Progress};
+pub(super) use port::Settled;
 
 /// Statuses that differ from what the snapshot records.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -97,6 +99,14 @@ impl<'a> Judge<'a> {
 }
 
 impl<'a> Sayings<'a> {
+    /// Whether nobody says anything of the object.
+    fn silent(&mut self, key: &Key) -> bool {
+        self.problems.at(key).is_none()
+            && self.faults.at(key).is_none()
+            && self.remarks.at(key).is_none()
+            && self.in_use.at(key).is_none()
+    }
+
     fn of(&mut self, key: &Key, generation: Option<i64>, standing: Standing) -> Known<'a> {
         let problems = self.problems.at(key).map_or(&[][..], Vec::as_slice);
         let find = |condition| problems.iter().find(|p| p.condition == condition).map(|p| &p.remark);

@@ -1,4 +1,11 @@
 //! Tests of what objects mean together, from objects to topology, view and statuses.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod addresses;
+mod floating;
+mod properties;
+mod references;
 mod refusals;
+mod release;
+mod routers;
+mod statuses;

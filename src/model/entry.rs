@@ -1,0 +1,121 @@
+//! What is read of a port once and stays until the object changes.
+//!
+//! There are far more ports than anything else, and most of them are as they were: a walk over their objects would wait for
+//! memory at every string, so what linking needs of them stands side by side.
+
+use std::net::IpAddr;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use crate::api::{IpAllocation, MacAddr, Port};
+use crate::model::id::{Key, Uid};
+use crate::model::link::Rank;
+use crate::model::report::Remark;
+use crate::model::status::Settled;
+use crate::model::valid::Valid as _;
+
+/// A port, read.
+#[derive(Clone, Debug)]
+pub struct PortEntry {
+    /// Its key.
+    pub key: Key,
+    /// The object.
+    pub object: Arc<Port>,
+    /// What it says wrong by itself.
+    pub invalid: Option<Box<Remark>>,
+    /// Whether somebody has deleted it.
+    pub deleted: bool,
+    /// Who comes first; without its position.
+    pub rank: Rank,
+    /// Whether it leaves its addresses and its MAC address to us.
+    pub plain: bool,
+    /// Whether it is plugged.
+    pub bound: bool,
+    /// Of which healthy port its conditions already speak.
+    pub settled: Settled,
+    /// What its status says.
+    pub recorded: Recorded,
+    /// Where its reference to a network led the last time.
+    pub network: Option<usize>,
+}
+
+/// What the status of a port says beside conditions.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// Subnets and addresses.
+    pub addresses: Few<(Key, IpAddr)>,
+    /// MAC address.
+    pub mac: Option<MacAddr>,
+    /// MTU, bytes.
+    pub mtu: Option<u32>,
+    /// UID of the network.
+    pub network_uid: Option<Uid>,
+}
+
+impl PortEntry {
+    /// Reads a port. `known` gives the key of a subnet as the topology has it: comparing it again costs nothing then.
+    pub fn read(key: &Key, object: &Arc<Port>, known: impl Fn(&str, &str) -> Option<Key>) -> Self {
+        let (spec, status) = (&object.spec, object.status.as_ref());
+        let addresses = status.into_iter().flat_map(|s| &s.addresses).map(|address| {
+            let namespace = address.subnet_ref.namespace.as_deref().unwrap_or(&key.namespace);
+            let name = &address.subnet_ref.name;
+            (known(namespace, name).unwrap_or_else(|| Key::new(namespace, name)), address.ip)
+        });
+        let recorded = Recorded {
+            addresses: addresses.collect(),
+            mac: status.and_then(|s| s.mac_address),
+            mtu: status.and_then(|s| s.mtu),
+            network_uid: status.and_then(|s| s.network_uid.as_deref()).map(Uid::parse),
+        };
+        let conditions = status.map(|s| &s.conditions);
+        Self {
+            key: key.clone(),
+            object: object.clone(),
+            invalid: object.valid().err().map(Box::new),
+            deleted: object.metadata.deletion_timestamp.is_some(),
+            rank: Rank::of(&object.metadata, conditions, 0),
+            plain: spec.addresses.is_none()
+                && spec.mac_address.is_none()
+                && spec.ip_allocation != Some(IpAllocation::None),
+            bound: status.is_some_and(|s| s.binding.is_some()),
+            settled: Settled::of(object.metadata.generation, conditions.map_or(&[], Vec::as_slice)),
+            recorded,
+            network: None,
+        }
+    }
+}
+
+/// A list of seldom more than one: one element needs no memory of its own.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Few<T> {
+    /// Nothing.
+    #[default]
+    None,
+    /// One element.
+    One(T),
+    /// Several.
+    Many(Vec<T>),
+}
+
+impl<T> Deref for Few<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        match self {
+            Self::None => &[],
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        }
+    }
+}
+
+impl<T> FromIterator<T> for Few<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(all: I) -> Self {
+        let mut all = all.into_iter();
+        match (all.next(), all.next()) {
+            (None, _) => Self::None,
+            (Some(one), None) => Self::One(one),
+            (Some(one), Some(two)) => Self::Many([one, two].into_iter().chain(all).collect()),
+        }
+    }
+}
