@@ -74,6 +74,10 @@ impl JsonSchema for MacAddr {
         json_schema!({
             "type": "string", "minLength": 17, "maxLength": 17,
             "pattern": "^([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$",
+            "x-kubernetes-validations": [{
+                "rule": "self.matches('^.[02468aceACE]') && self != '00:00:00:00:00:00'",
+                "message": "must be a unicast MAC address: the second digit even, not all zero",
+            }],
         })
     }
 }
