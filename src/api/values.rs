@@ -131,7 +131,7 @@ impl JsonSchema for GatewayIP {
             "type": "string", "minLength": 2, "maxLength": 39,
             "x-kubernetes-validations": [{
                 "rule": "self == 'None' || isIP(self)",
-                "message": "must be an IP address or None",
+                "message": "is neither an IP address nor None: write 10.0.0.1, say, or None",
             }],
         })
     }
