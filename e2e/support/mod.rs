@@ -213,9 +213,9 @@ impl Host {
         let text = self.tenet(&format!("plug {port} --netns {name} -o json --timeout 10s")).expect_ok();
         let plugged: serde_json::Value = serde_json::from_str(&text).unwrap();
         for address in plugged["addresses"].as_array().unwrap() {
-            let cidr = address["cidr"].as_str().unwrap_or_else(|| panic!("no cidr in {text}"));
-            ip(&format!("-n {name} addr add {cidr} dev eth0"));
-            if let Some(gateway) = address["gateway"].as_str() {
+            let (ip_address, prefix) = (address["ip"].as_str().unwrap(), &address["prefixLength"]);
+            ip(&format!("-n {name} addr add {ip_address}/{prefix} dev eth0"));
+            if let Some(gateway) = address["gatewayIP"].as_str() {
                 ip(&format!("-n {name} route replace default via {gateway}"));
             }
         }
