@@ -55,7 +55,8 @@ fn every_cel_rule_has_a_bad_object() {
     let mut unseen = BTreeSet::new();
     for (kind, schema) in schemas() {
         let seen: BTreeSet<String> = cases[&kind].iter().flat_map(|case| cel(&schema, case)).collect();
-        walk(&kind, &schema, &mut |path, field| {
+        // Statuses are written by Tenet itself; their rules are those of the same values in specs.
+        walk(&kind, &schema["properties"]["spec"], &mut |path, field| {
             for rule in field["x-kubernetes-validations"].as_array().into_iter().flatten() {
                 let message = rule["message"].as_str().unwrap_or_else(|| panic!("{path} has a rule without a message"));
                 if !seen.contains(message) {

@@ -72,7 +72,9 @@ pub(super) const GATEWAY_HOST: &str = concat!(
     "(self.gatewayIP != ", network!(), " && !", last!("self.gatewayIP"), ")"
 );
 
-pub(super) const POOLS_INSIDE: &str = concat!(unless_ipv4!(), "!has(self.allocationPools) || ", pools_inside!());
+pub(super) const POOLS_INSIDE: &str = concat!(
+    unless_ipv4!(), "!has(self.allocationPools) || !self.allocationPools.all(p, isIP(p.start) && isIP(p.end)) || ", pools_inside!()
+);
 
 pub(super) const POOLS_HOSTS: &str = concat!(
     unless_ipv4!(), unless_pools!(), unless_edges!(),
