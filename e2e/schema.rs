@@ -2,10 +2,10 @@
 //! rule, in CEL and in Rust, takes the good objects of `objects/` and refuses the bad ones.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[path = "objects/mod.rs"]
-mod objects;
 #[path = "schema/files.rs"]
 mod files;
+#[path = "objects/mod.rs"]
+mod objects;
 #[path = "schema/rules.rs"]
 mod rules;
 #[path = "schema/shape.rs"]

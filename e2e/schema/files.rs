@@ -8,7 +8,8 @@ use tenet::api::{all, crd_yaml};
 #[test]
 fn the_crds_folder_is_what_the_code_says() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
-    let files: Vec<_> = all().iter().map(|crd| (format!("{}.yaml", crd.spec.names.plural), crd_yaml(crd).unwrap())).collect();
+    let files: Vec<_> =
+        all().iter().map(|crd| (format!("{}.yaml", crd.spec.names.plural), crd_yaml(crd).unwrap())).collect();
     if env::var_os("TENET_WRITE_CRDS").is_some() {
         fs::create_dir_all(&folder).unwrap();
         for (name, text) in &files {
