@@ -8,6 +8,9 @@ use ipnet::Ipv4Net;
 use super::{Verdict, require, size, within};
 use crate::api::{DhcpOption, Reason, dhcp_type as dhcp};
 
+/// Codes of one type, what the type is, and whether a text is of it.
+type Check = (&'static [u8], &'static str, fn(&str) -> bool);
+
 /// Judges one option.
 pub(super) fn valid(DhcpOption { code, value }: &DhcpOption) -> Verdict {
     within("dhcpOptions.code", *code, 1, 254)?;
@@ -28,7 +31,7 @@ pub(super) fn valid(DhcpOption { code, value }: &DhcpOption) -> Verdict {
             )
         });
     }
-    let checks: [(&[u8], &str, fn(&str) -> bool); 12] = [
+    let checks: [Check; 12] = [
         (dhcp::ADDRESS, "one IPv4 address", is::<Ipv4Addr>),
         (dhcp::ADDRESSES, "IPv4 addresses separated by commas", all::<Ipv4Addr>),
         (dhcp::PAIRS, "pairs of IPv4 addresses, all separated by commas", |text| {
