@@ -175,8 +175,15 @@ fn a_grant_opens_the_outside_and_its_withdrawal_closes_it() {
 #[test]
 fn a_static_route_leads_through_an_appliance() {
     let host = host("09-static-route");
-    let (_vpn, db) = (host.leased("vpn", "vpn"), host.leased("db", "db"));
-    ip("-n vpn addr add 172.16.0.1/32 dev lo");
+    let (vpn, db) = (host.leased("vpn", "vpn"), host.leased("db", "db"));
+    host.guest("far");
+    ip("-n far link add eth0 type veth peer name far netns vpn
+        -n vpn addr add 172.16.0.254/24 dev far
+        -n vpn link set far up
+        -n far addr add 172.16.0.1/24 dev eth0
+        -n far link set eth0 up
+        -n far route add default via 172.16.0.254");
+    vpn.within(|| std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap());
     db.wait_pings("172.16.0.1");
     host.edit("networks.yaml", "  routes: ", "  # routes: ");
     until("the route is gone", || !db.pings("172.16.0.1"));
