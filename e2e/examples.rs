@@ -28,7 +28,7 @@ fn waiting(example: &str) -> Host {
 /// A guest with a server that says its name.
 fn serving(host: &Host, port: &str, name: &str) -> Guest {
     let guest = host.leased(port, name);
-    guest.serve(8080);
+    guest.serve(8080, name);
     guest
 }
 
@@ -100,7 +100,7 @@ fn a_router_joins_two_networks_and_an_interface_less_parts_them() {
 fn guests_reach_the_outside_as_their_router() {
     let host = host("04-outside-snat");
     let web = host.leased("web-0", "a");
-    outside().serve(80);
+    outside().serve(80, "outside");
     web.wait_pings("203.0.113.200");
     assert_eq!(web.asks("203.0.113.200", 80).as_deref(), Some("outside sees 203.0.113.10"));
     assert_eq!(web.asks_udp("203.0.113.200", 80).as_deref(), Some("outside sees 203.0.113.10"));
@@ -124,7 +124,7 @@ fn a_floating_ip_leads_to_its_guest_and_moves_by_one_edit() {
     let host = host("05-floating-ip");
     let (a, _b) = (serving(&host, "web-0", "a"), serving(&host, "web-1", "b"));
     let outside = outside();
-    outside.serve(80);
+    outside.serve(80, "outside");
     until("web-0 answers", || outside.asks("203.0.113.100", 8080).as_deref() == Some("a sees 203.0.113.200"));
     assert_eq!(a.asks("203.0.113.200", 80).as_deref(), Some("outside sees 203.0.113.100"), "also when it calls out");
     assert!(run("ping -c 1 -W 1 203.0.113.100").ok(), "the host reaches it, too");
@@ -136,7 +136,7 @@ fn a_floating_ip_leads_to_its_guest_and_moves_by_one_edit() {
 fn one_address_leads_to_several_guests_port_by_port() {
     let host = host("06-port-forwarding");
     let (a, b) = (serving(&host, "web-0", "a"), serving(&host, "web-1", "b"));
-    b.serve(5353);
+    b.serve(5353, "b");
     until("web-0 answers at port 80", || asks("203.0.113.100", 80).as_deref() == Some("a sees 203.0.113.1"));
     assert_eq!(asks("203.0.113.100", 81).as_deref(), Some("b sees 203.0.113.1"));
     assert_eq!(outside().asks_udp("203.0.113.100", 53).as_deref(), Some("b sees 203.0.113.200"));

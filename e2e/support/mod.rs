@@ -174,6 +174,11 @@ impl Host {
         agent.wait().unwrap().code()
     }
 
+    /// Leaves everything up when the test ends; the instance's process keeps it, and its end is the end of it all.
+    pub fn leave(mut self) -> u32 {
+        self.agent.take().expect("nothing runs").id()
+    }
+
     /// Everything that the instances said so far.
     pub fn log(&self) -> String {
         let mut text = String::new();

@@ -24,12 +24,12 @@ impl Guest {
         netns::open(&Path::new("/run/netns").join(&self.name)).unwrap()
     }
 
-    /// Answers on a TCP and on the UDP port of the same number, for as long as the test lasts, with the guest's name and
+    /// Answers on a TCP and on the UDP port of the same number, for as long as the test lasts, with a name and
     /// the address that it sees the caller under: `web-0 sees 203.0.113.10`.
-    pub fn serve(&self, port: u16) {
+    pub fn serve(&self, port: u16, name: &str) {
         let at = (Ipv4Addr::UNSPECIFIED, port);
         let (tcp, udp) = self.within(|| (TcpListener::bind(at).unwrap(), UdpSocket::bind(at).unwrap()));
-        let name = self.name.clone();
+        let name = name.to_owned();
         let says = move |peer: SocketAddr| format!("{name} sees {}", peer.ip());
         let to_tcp = says.clone();
         thread::spawn(move || {
