@@ -2,7 +2,7 @@
 
 # Rewrites crds/ from the types in src/api.
 crds:
-	TENET_WRITE_CRDS=1 cargo test --test crds
+	TENET_WRITE_CRDS=1 cargo test --test schema crds_folder
 
 # The control plane that the API tests start.
 kube:

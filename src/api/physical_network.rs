@@ -79,7 +79,7 @@ pub enum AttachmentMode {
 #[serde(rename_all = "camelCase")]
 pub struct PhysicalNetworkStatus {
     /// Nodes that are attached.
-    #[schemars(with = "Vec<text::ObjectName>", length(max = 5000))]
+    #[schemars(length(max = 5000), inner(length(max = 253)))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nodes: Vec<String>,
     /// Conditions, one of each type.

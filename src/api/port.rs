@@ -6,7 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::cel::unique;
+use super::cel::{UNIQUE_IPS, unique};
 use super::condition::ConditionText;
 use super::{Conditions, MacAddr, Reference, dhcp_type as dhcp, text};
 
@@ -34,7 +34,7 @@ use super::{Conditions, MacAddr, Reference, dhcp_type as dhcp, text};
 #[x_kube(
     validation = Rule::new("!has(self.addresses) || !has(self.ipAllocation) || self.ipAllocation != 'None'")
         .message("addresses contradict ipAllocation None: remove one of the two"),
-    validation = Rule::new(concat!("!has(self.addresses) || ", unique!("self.addresses.filter(p, has(p.ip))", "a.ip == b.ip")))
+    validation = Rule::new(UNIQUE_IPS)
         .message("addresses name an ip twice: remove one"),
     validation = Rule::new(concat!("!has(self.dhcpOptions) || ", unique!("self.dhcpOptions", "a.code == b.code")))
         .message("dhcpOptions set a code twice: remove one")

@@ -7,7 +7,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::cel::unique;
+use super::cel::{UNIQUE_IPS, unique};
 use super::condition::ConditionText;
 use super::{Conditions, MacAddr, Reference, text};
 
@@ -66,7 +66,7 @@ pub struct RouterInterface {
 /// A router's way to the outside.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[x_kube(
-    validation = Rule::new(concat!("!has(self.addresses) || ", unique!("self.addresses.filter(p, has(p.ip))", "a.ip == b.ip")))
+    validation = Rule::new(UNIQUE_IPS)
         .message("addresses name an ip twice: remove one")
 )]
 #[serde(rename_all = "camelCase")]

@@ -120,3 +120,93 @@ impl LinkKind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::api::MacAddr;
+    use crate::dataplane::state::{BridgePort, Link, Netns, Role};
+
+    fn link(mtu: u32, bridge: Option<&str>) -> Spec {
+        let bridge = bridge.map(|name| BridgePort { bridge: name.into(), role: Role::Guest });
+        Spec::Link(Link { kind: LinkKind::Veth, mac: None, mtu, up: true, bridge, alias: String::new() })
+    }
+
+    /// What a plan leaves of a state, if each step does what it says.
+    fn applied(plan: &Plan, mut state: State) -> State {
+        for change in &plan.0 {
+            match &change.to {
+                Some(spec) => state.found(change.item.clone(), spec.clone(), None),
+                None => drop(state.0.remove(&change.item)),
+            }
+        }
+        state
+    }
+
+    fn specs(state: &State) -> Vec<(&Item, &Spec)> {
+        state.0.iter().map(|(item, entry)| (item, &entry.spec)).collect()
+    }
+
+    fn netns() -> impl Strategy<Value = Netns> {
+        prop_oneof![
+            Just(Netns::Host),
+            Just(Netns::Vswitch),
+            (0..3u8).prop_map(|n| Netns::Router(format!("rtr-{n}").into()))
+        ]
+    }
+
+    fn entry() -> impl Strategy<Value = (Item, Spec)> {
+        let name = (0..4u8).prop_map(|n| format!("l{n}").into());
+        (netns(), name, 0..9u8, 0..3u32).prop_map(|(netns, name, what, n)| match what {
+            0 => (Item::Namespace(netns), Spec::Namespace),
+            1 => (Item::Sysctls(netns), Spec::Sysctls([("x".to_owned(), n.to_string())].into())),
+            2 => (Item::Peer(netns, name), link(n, None)),
+            3 => (Item::Fdb(netns, name, MacAddr([2, 0, 0, 0, 0, 1])), Spec::Fdb),
+            4 => (Item::Neighbour(netns, name, [10, 0, 0, 1].into()), Spec::Neighbour(MacAddr([2, 0, 0, 0, 0, 1]))),
+            5 => (Item::Address(netns, name, "10.0.0.1/24".parse().unwrap_or_default()), Spec::Address),
+            6 => (Item::Route(netns, ipnet::IpNet::default()), Spec::Route(BTreeSet::new())),
+            _ => (Item::Link(netns, name), link(n, Some("b"))),
+        })
+    }
+
+    fn state() -> impl Strategy<Value = State> {
+        proptest::collection::vec(entry(), 0..24).prop_map(|entries| {
+            let mut state = State::default();
+            entries.into_iter().for_each(|(item, spec)| state.found(item, spec, None));
+            state
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_state_becomes_any_other_and_then_nothing_is_left_to_do(from in state(), to in state()) {
+            let end = applied(&diff(&to, &from), from);
+            prop_assert_eq!(specs(&end), specs(&to));
+            prop_assert!(diff(&to, &end).0.is_empty());
+        }
+
+        #[test]
+        fn what_must_be_is_made_parents_first_and_what_must_go_goes_children_first(from in state(), to in state()) {
+            let plan = diff(&to, &from);
+            let made: Vec<_> = plan.0.iter().filter(|c| c.to.is_some()).map(|c| &c.item).collect();
+            prop_assert!(made.is_sorted());
+            let slow: Vec<_> = plan.0.iter().filter(|c| c.to.is_none() && is_slow(&c.item)).map(|c| &c.item).collect();
+            prop_assert!(slow.iter().rev().is_sorted());
+        }
+
+        #[test]
+        fn an_address_that_moves_is_taken_away_before_it_is_given(from in state(), to in state()) {
+            let plan = diff(&to, &from);
+            let address = |c: &&Change| matches!(c.item, Item::Address(..));
+            let last_gone = plan.0.iter().rposition(|c| address(&c) && c.to.is_none());
+            let first_made = plan.0.iter().position(|c| address(&c) && c.to.is_some());
+            if let (Some(gone), Some(made)) = (last_gone, first_made) {
+                prop_assert!(gone < made);
+            }
+        }
+    }
+}

@@ -135,3 +135,62 @@ pub fn carries(provider: &ProviderView, wire: &Wire, facts: &Facts) -> Result<()
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Uid;
+
+    fn facts() -> Facts {
+        let link = HostLink { mtu: 1500, ..HostLink::default() };
+        let links = [
+            ("lo", HostLink { loopback: true, ..link.clone() }),
+            ("br0", HostLink { bridge: true, addressed: true, ..link.clone() }),
+            ("free", link.clone()),
+            ("busy", HostLink { addressed: true, ..link.clone() }),
+            ("out", HostLink { default_route: true, ..link.clone() }),
+            ("slave", HostLink { enslaved: true, ..link }),
+        ];
+        let links = links.into_iter().map(|(name, link)| (name.to_owned(), link)).collect();
+        Facts { links, moved_in: [("gone".to_owned(), 1500)].into(), ..Facts::default() }
+    }
+
+    fn physical(interface: &str, mode: AttachmentMode, mtu: u32) -> PhysicalView {
+        PhysicalView { uid: Uid(1), interface: interface.to_owned(), mode, mtu }
+    }
+
+    #[test]
+    fn a_wire_is_taken_only_where_the_host_loses_nothing() {
+        use AttachmentMode::{Dedicated, Shared};
+        let cases = [
+            ("br0", Dedicated, 1500, Ok(Wire::HostBridge("br0".into()))),
+            ("br0", Shared, 1500, Ok(Wire::HostBridge("br0".into()))),
+            ("free", Dedicated, 1500, Ok(Wire::Dedicated("free".into()))),
+            ("free", Shared, 1500, Ok(Wire::Shared("free".into()))),
+            ("busy", Shared, 1500, Ok(Wire::Shared("busy".into()))),
+            ("gone", Dedicated, 1500, Ok(Wire::Dedicated("gone".into()))),
+            ("busy", Dedicated, 1500, Err(Reason::InterfaceInUse)),
+            ("out", Dedicated, 1500, Err(Reason::InterfaceInUse)),
+            ("slave", Dedicated, 1500, Err(Reason::InterfaceInUse)),
+            ("lo", Shared, 1500, Err(Reason::InterfaceInUse)),
+            ("nowhere", Dedicated, 1500, Err(Reason::NoAttachment)),
+            ("free", Dedicated, 9000, Err(Reason::InvalidMTU)),
+            ("gone", Dedicated, 9000, Err(Reason::InvalidMTU)),
+        ];
+        for (interface, mode, mtu, expected) in cases {
+            let found = choose(&physical(interface, mode, mtu), &facts()).map_err(|remark| remark.reason);
+            assert_eq!(found, expected, "{interface} {mode:?} {mtu}");
+        }
+    }
+
+    #[test]
+    fn a_vlan_needs_the_kernel_and_the_whole_wire() {
+        let tagged = ProviderView { physical_network: crate::model::Key::new("", "p"), vlan: Some(7) };
+        let with = Facts { vlan: true, ..Facts::default() };
+        let whole = Wire::Dedicated("e".into());
+        assert!(carries(&tagged, &whole, &with).is_ok());
+        assert!(carries(&tagged, &whole, &Facts::default()).is_err());
+        assert!(carries(&tagged, &Wire::Shared("e".into()), &with).is_err());
+        assert!(carries(&ProviderView { vlan: None, ..tagged }, &Wire::Shared("e".into()), &Facts::default()).is_ok());
+    }
+}

@@ -23,7 +23,9 @@ pub(super) fn valid(DhcpOption { code, value }: &DhcpOption) -> Verdict {
     if let Some(digits) = value.strip_prefix("0x") {
         let pairs = !digits.is_empty() && digits.len() % 2 == 0 && digits.bytes().all(|b| b.is_ascii_hexdigit());
         return require(pairs, Reason::Invalid, || {
-            format!("dhcpOptions: the value of {code} must have pairs of hexadecimal digits after 0x, and `{value}` has not")
+            format!(
+                "dhcpOptions: the value of {code} must have pairs of hexadecimal digits after 0x, and `{value}` has not"
+            )
         });
     }
     let checks: [(&[u8], &str, fn(&str) -> bool); 12] = [
@@ -45,7 +47,9 @@ pub(super) fn valid(DhcpOption { code, value }: &DhcpOption) -> Verdict {
     let wants = checks.iter().find(|(codes, _, fits)| codes.contains(code) && !fits(value));
     wants.map_or(Ok(()), |(_, what, _)| {
         require(false, Reason::Invalid, || {
-            format!("dhcpOptions: value must be {what} for code {code}, and `{value}` is not; or write it raw as 0x…")
+            format!(
+                "dhcpOptions: value must be {what} for code {code}, and `{value}` is not; raw bytes are written 0x…"
+            )
         })
     })
 }
