@@ -1,11 +1,25 @@
 //! The node side: converges one node to its view and reports.
 
-use std::os::fd::RawFd;
-use std::path::PathBuf;
+mod record;
 
-use crate::dataplane::attachment::{Attachments, Target};
-use crate::dataplane::plan::Plan;
-use crate::model::{Key, NodeView, Report, Uid};
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::api::Reason;
+use crate::dataplane::attachment::{Attachment, Attachments, Target};
+use crate::dataplane::dhcp::Table;
+use crate::dataplane::kernel::{Failures, Kernel, dhcp::Server, guest_netns, netns};
+use crate::dataplane::names::Prefix;
+use crate::dataplane::plan::{self, Plan};
+use crate::dataplane::render::{Rendered, render};
+use crate::dataplane::state::{Item, LinkKind, Make, Spec, State};
+use crate::model::{Id, Key, NodeView, Remark, Report, Uid};
+use record::Record;
+
+/// A plan is made, and believed only when the next observation finds nothing left to do; at most so often.
+const PASSES: usize = 3;
 
 /// Where an agent keeps things.
 #[derive(Clone, Debug)]
@@ -23,9 +37,19 @@ pub struct Options {
 #[error("{0}")]
 pub struct Error(pub String);
 
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
 /// One node.
 pub struct Agent {
-    attachments: Attachments,
+    options: Options,
+    kernel: Kernel,
+    record: Record,
+    /// The responder, with the inode of the namespace that it answers in.
+    dhcp: Option<(u64, Server)>,
 }
 
 /// What a convergence did.
@@ -44,14 +68,16 @@ impl Agent {
     ///
     /// # Errors
     /// What is missing, with what to do.
-    pub fn open(_options: &Options) -> Result<Self, Error> {
-        Ok(Self { attachments: Attachments::new() })
+    pub fn open(options: &Options) -> Result<Self, Error> {
+        let kernel = Kernel::open(&options.run_dir)?;
+        let record = Record::open(&options.state_dir)?;
+        Ok(Self { options: options.clone(), kernel, record, dhcp: None })
     }
 
     /// What is plugged here.
     #[must_use]
     pub fn attachments(&self) -> &Attachments {
-        &self.attachments
+        &self.record.attachments
     }
 
     /// Records durably that `target` is plugged into `port`; the next [`Agent::converge`] wires it.
@@ -59,29 +85,145 @@ impl Agent {
     ///
     /// # Errors
     /// Another target holds the port and `force` is not set (the message names it); the target cannot be used.
-    pub fn attach(&mut self, _port: &Key, _uid: Uid, _target: Target, _force: bool) -> Result<(), Error> {
-        Ok(())
+    pub fn attach(&mut self, port: &Key, uid: Uid, target: Target, force: bool) -> Result<(), Error> {
+        let attachment = Attachment { port: uid, target };
+        match self.record.attachments.get(port) {
+            Some(held) if *held == attachment => return Ok(()),
+            Some(held) if held.port == uid && !force => {
+                let message = format!(
+                    "Port {port} is plugged into {}: unplug it first, or take it over with --force",
+                    held.target
+                );
+                return Err(Error(message));
+            }
+            _ => {}
+        }
+        let same = |(key, held): &(&Key, &Attachment)| *key != port && held.target == attachment.target;
+        if let Some((other, held)) = self.record.attachments.iter().find(same) {
+            return Err(Error(format!("{} holds Port {other} already: choose another --ifname", held.target)));
+        }
+        if let Target::Netns { path, inode, .. } = &attachment.target {
+            guest_netns(path, *inode)?;
+        }
+        let before = self.record.attachments.insert(port.clone(), attachment);
+        self.record.write().map_err(|error| {
+            match before {
+                Some(before) => self.record.attachments.insert(port.clone(), before),
+                None => self.record.attachments.remove(port),
+            };
+            Error(format!("what is plugged cannot be recorded: {error}"))
+        })
     }
 
     /// Forgets what is plugged into `port`; the next [`Agent::converge`] takes the link away.
     ///
     /// # Errors
     /// The record cannot be written.
-    pub fn detach(&mut self, _port: &Key) -> Result<(), Error> {
+    pub fn detach(&mut self, port: &Key) -> Result<(), Error> {
+        if self.record.attachments.remove(port).is_some() {
+            self.record.write()?;
+        }
         Ok(())
     }
 
     /// Render, observe, diff, apply, observe again, at most three times.
-    pub fn converge(&mut self, _view: &NodeView) -> Outcome {
-        Outcome::default()
+    pub fn converge(&mut self, view: &NodeView) -> Outcome {
+        let mut outcome = Outcome::default();
+        outcome.report.node.clone_from(&self.options.node);
+        let rendered = match self.passes(view, &mut outcome) {
+            Ok(rendered) => rendered,
+            Err(error) => {
+                tracing::error!(%error, "the kernel cannot be observed");
+                let message = format!("the kernel cannot be observed: {error}");
+                let remark = Remark { reason: Reason::KernelError, message };
+                let all = view.routers.keys().map(|key| Id::new(crate::model::Kind::Router, key.clone()));
+                outcome.report.faults.extend(all.map(|id| (id, remark.clone())));
+                return outcome;
+            }
+        };
+        outcome.report.faults.extend(rendered.faults);
+        outcome.report.remarks = rendered.remarks;
+        if let Err(error) = self.serve(rendered.dhcp) {
+            tracing::error!(%error, "DHCP is not answered");
+        }
+        outcome
+    }
+
+    fn passes(&mut self, view: &NodeView, outcome: &mut Outcome) -> io::Result<Rendered> {
+        let mut failures: Vec<(Item, io::Error)> = Vec::new();
+        let mut before = Plan::default();
+        for pass in 0..=PASSES {
+            let (rendered, plan) = self.decide(view)?;
+            if plan.0.is_empty() {
+                return Ok(rendered);
+            }
+            // The same plan again would fail the same way.
+            if pass == PASSES || plan == before {
+                outcome.report.faults = faults(&plan, &failures);
+                return Ok(rendered);
+            }
+            let failed = self.kernel.apply(&plan);
+            outcome.changes += plan.0.len() - failed.len();
+            self.forget_vanished(&plan, &failed, outcome);
+            failures = failed.into_iter().filter_map(|(at, e)| Some((plan.0.get(at)?.item.clone(), e))).collect();
+            for (item, error) in &failures {
+                tracing::debug!(%item, %error, "a step failed");
+            }
+            before = plan;
+        }
+        Ok(Rendered::default())
+    }
+
+    fn decide(&mut self, view: &NodeView) -> io::Result<(Rendered, Plan)> {
+        let observed = self.kernel.observe()?;
+        let facts = self.kernel.facts(&observed, !view.physical_networks.is_empty())?;
+        let rendered = render(view, &self.record.attachments, &facts);
+        let plan = plan::diff(&rendered.state, &observed);
+        Ok((rendered, plan))
+    }
+
+    /// A guest that is gone when its link is to be made is unplugged: nobody else will do it.
+    fn forget_vanished(&mut self, plan: &Plan, failed: &Failures, outcome: &mut Outcome) {
+        for (position, error) in failed {
+            let Some(change) = plan.0.get(*position) else { continue };
+            let tap = matches!(&change.to, Some(Spec::Link(link)) if matches!(link.kind, LinkKind::MovedIn { .. }));
+            let port = matches!(&change.item, Item::Link(_, name) if Prefix::of(name) == Some(Prefix::Port));
+            let guest = port && (tap || matches!(change.make, Some(Make::Guest { .. })));
+            if guest
+                && error.kind() == io::ErrorKind::NotFound
+                && let Some(owner) = &change.owner
+                && self.record.attachments.remove(&owner.key).is_some()
+            {
+                outcome.vanished.push(owner.key.clone());
+            }
+        }
+        if !outcome.vanished.is_empty()
+            && let Err(error) = self.record.write()
+        {
+            tracing::error!(%error, "what is plugged cannot be recorded");
+        }
+    }
+
+    /// Answers DHCP from `table` from now on.
+    fn serve(&mut self, table: Table) -> io::Result<()> {
+        let Some(vswitch) = self.kernel.vswitch() else {
+            self.dhcp = None;
+            return Ok(());
+        };
+        let inode = netns::inode(vswitch)?;
+        if self.dhcp.as_ref().is_none_or(|(there, _)| *there != inode) {
+            self.dhcp = Some((inode, Server::start(vswitch)?));
+        }
+        let Some((_, server)) = &self.dhcp else { return Ok(()) };
+        server.update(Arc::new(table), self.kernel.bridges(), self.kernel.routers())
     }
 
     /// What [`Agent::converge`] would do first. Changes nothing.
     ///
     /// # Errors
     /// The kernel could not be observed.
-    pub fn plan(&mut self, _view: &NodeView) -> Result<Plan, Error> {
-        Ok(Plan::default())
+    pub fn plan(&mut self, view: &NodeView) -> Result<Plan, Error> {
+        Ok(self.decide(view)?.1)
     }
 
     /// Takes away everything of ours on this host; returns what it took away.
@@ -89,17 +231,45 @@ impl Agent {
     /// # Errors
     /// What is left and why.
     pub fn clean(&mut self) -> Result<Plan, Error> {
-        Ok(Plan::default())
+        self.dhcp = None;
+        let mut done = Plan::default();
+        for _ in 0..=PASSES {
+            let plan = plan::diff(&State::default(), &self.kernel.observe()?);
+            if plan.0.is_empty() {
+                self.record.remove()?;
+                return Ok(done);
+            }
+            let failed = self.kernel.apply(&plan);
+            if let Some((at, error)) = failed.iter().next() {
+                let item = plan.0.get(*at).map(|change| change.item.to_string()).unwrap_or_default();
+                return Err(Error(format!("{item} cannot be taken away: {error}")));
+            }
+            done.0.extend(plan.0);
+        }
+        Err(Error("something makes our objects again while they are taken away: is another instance running?".into()))
     }
 
     /// Descriptors that become readable when the kernel changed under us.
     #[must_use]
-    pub fn watched(&self) -> Vec<RawFd> {
-        Vec::new()
+    pub fn watched(&self) -> Vec<BorrowedFd<'_>> {
+        self.kernel.watched()
     }
 
     /// Empties the watched descriptors. Whether anything that concerns us may have changed since the last convergence.
     pub fn disturbed(&mut self) -> bool {
-        false
+        self.kernel.disturbed()
     }
+}
+
+/// What was to be done and is not, object by object, in the kernel's words.
+fn faults(plan: &Plan, failures: &[(Item, io::Error)]) -> std::collections::BTreeMap<Id, Remark> {
+    let mut faults = std::collections::BTreeMap::new();
+    for change in &plan.0 {
+        let Some(owner) = &change.owner else { continue };
+        let why = failures.iter().find(|(item, _)| *item == change.item);
+        let why = why.map_or_else(|| "it does not stay as it was made".to_owned(), |(_, error)| error.to_string());
+        let message = format!("{} {}: {why}", change.item.kind(), change.item);
+        faults.entry(owner.clone()).or_insert(Remark { reason: Reason::KernelError, message });
+    }
+    faults
 }

@@ -1,14 +1,63 @@
 //! Condition types and reasons: the only copies of these words.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition as MetaCondition;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// One condition of an object, as Kubernetes defines it.
 pub type Condition = MetaCondition;
 /// The conditions of an object, at most one of each type.
 pub type Conditions = Vec<Condition>;
+
+/// The schema of a condition: Kubernetes' own bounds, which its Rust type does not carry.
+pub(super) enum ConditionText {}
+
+impl JsonSchema for ConditionText {
+    fn schema_name() -> Cow<'static, str> {
+        "Condition".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "description": "One condition of the object.",
+            "required": ["type", "status", "lastTransitionTime", "reason", "message"],
+            "properties": {
+                "type": {
+                    "type": "string", "maxLength": 316,
+                    "description": "What it speaks about: Accepted, ResolvedRefs, Programmed, Ready, Reconciling or Stalled.",
+                },
+                "status": {
+                    "type": "string", "enum": ["True", "False", "Unknown"],
+                    "description": "Whether it holds: True, False or Unknown.",
+                },
+                "observedGeneration": {
+                    "type": "integer", "format": "int64", "minimum": 0,
+                    "description": "metadata.generation of the spec that was judged.",
+                },
+                "lastTransitionTime": {
+                    "type": "string", "format": "date-time",
+                    "description": "When status last changed (RFC 3339).",
+                },
+                "reason": {
+                    "type": "string", "minLength": 1, "maxLength": 1024,
+                    "description": "Why, in one word of a closed list.",
+                },
+                "message": {
+                    "type": "string", "maxLength": 32768,
+                    "description": "Why, in a sentence that says what to do.",
+                },
+            },
+        })
+    }
+}
 
 /// What a condition speaks about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

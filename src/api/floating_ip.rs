@@ -6,7 +6,9 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Conditions, Reference};
+use super::cel::unique;
+use super::condition::ConditionText;
+use super::{Conditions, Reference, text};
 
 /// An address of an external network that leads to a port's fixed IP.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -20,21 +22,37 @@ use super::{Conditions, Reference};
     derive = "PartialEq",
     shortname = "tfip",
     category = "tenet",
+    doc = "An address of an external network that leads to a port's fixed IP.",
+    printcolumn(name = "Address", type_ = "string", json_path = ".status.ip"),
+    printcolumn(name = "Port", type_ = "string", json_path = ".spec.portRef.name"),
+    printcolumn(name = "Network", type_ = "string", json_path = ".spec.networkRef.name"),
+    printcolumn(name = "Fixed", type_ = "string", json_path = ".spec.fixedIP", priority = 1),
+    printcolumn(name = "Router", type_ = "string", json_path = ".status.routerRef.name", priority = 1),
+    printcolumn(name = "Node", type_ = "string", json_path = ".status.nodeName", priority = 1),
     selectable = ".status.nodeName"
+)]
+#[x_kube(
+    validation = Rule::new("!has(self.portRef) || !has(self.portForwardings)")
+        .message("portRef contradicts portForwardings: remove one of the two"),
+    validation = Rule::new("!has(self.fixedIP) || has(self.portRef)")
+        .message("fixedIP needs portRef: name the port that has the address, or remove fixedIP"),
+    validation = Rule::new(concat!("!has(self.portForwardings) || ", unique!("self.portForwardings", "a.protocol == b.protocol && a.port == b.port")))
+        .message("portForwardings claim a port of one protocol twice: remove one")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct FloatingIPSpec {
     /// The external network. Immutable.
+    #[x_kube(validation = Rule::new("self == oldSelf").message("networkRef is immutable: delete the FloatingIP and create it anew"))]
     pub network_ref: Reference,
     /// The address, also outside the pools. Default: one from the pools.
-    #[schemars(with = "Option<String>", length(max = 39))]
+    #[schemars(with = "Option<text::HostIp>")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip: Option<IpAddr>,
     /// The port that the address leads to. Absent: reserved, leads nowhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port_ref: Option<Reference>,
     /// Which address of the port; needed only when it has several.
-    #[schemars(with = "Option<String>", length(max = 39))]
+    #[schemars(with = "Option<text::HostIp>")]
     #[serde(default, rename = "fixedIP", skip_serializing_if = "Option::is_none")]
     pub fixed_ip: Option<IpAddr>,
     /// Single ports that lead somewhere, at most 64; instead of `portRef`.
@@ -58,7 +76,7 @@ pub struct PortForwarding {
     /// The port that it leads to.
     pub port_ref: Reference,
     /// Which address of the port; needed only when it has several.
-    #[schemars(with = "Option<String>", length(max = 39))]
+    #[schemars(with = "Option<text::HostIp>")]
     #[serde(default, rename = "fixedIP", skip_serializing_if = "Option::is_none")]
     pub fixed_ip: Option<IpAddr>,
 }
@@ -77,7 +95,7 @@ pub enum Protocol {
 #[serde(rename_all = "camelCase")]
 pub struct FloatingIPStatus {
     /// The address in force.
-    #[schemars(with = "Option<String>", length(max = 39))]
+    #[schemars(with = "Option<text::Ip>")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip: Option<IpAddr>,
     /// The router that translates.
@@ -89,6 +107,6 @@ pub struct FloatingIPStatus {
     pub node_name: Option<String>,
     /// Conditions, one of each type.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    #[schemars(with = "Vec<ConditionText>", length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Conditions,
 }

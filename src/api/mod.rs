@@ -1,9 +1,13 @@
 //! What users write: the kinds of `tenet.network/v1alpha1`, their schema and columns.
 //!
 //! No behaviour and no client lives here. Conventions are Kubernetes' own, meaning is Neutron's.
-//! The Rust types are the only source of `crds/`; [`all`] lists every CRD.
+//! The Rust types are the only source of `crds/`; [`all`] lists every CRD. The rules of one object stand in its schema as
+//! CEL, for the API server, and once more in `model::valid`, for where there is none.
 
+mod cel;
 mod condition;
+mod crd;
+pub mod dhcp_type;
 mod floating_ip;
 mod network;
 mod physical_network;
@@ -12,9 +16,12 @@ mod reference;
 mod reference_grant;
 mod router;
 mod subnet;
+mod subnet_rules;
+pub mod text;
 mod values;
 
 pub use condition::{Condition, ConditionType, Conditions, Reason};
+pub use crd::{all, crd_yaml, crds_yaml};
 pub use floating_ip::{FloatingIP, FloatingIPSpec, FloatingIPStatus, PortForwarding, Protocol};
 pub use network::{Network, NetworkSpec, NetworkStatus, Provider, ProviderType};
 pub use physical_network::{
@@ -29,26 +36,9 @@ pub use router::{
 pub use subnet::{AllocationPool, HostRoute, Subnet, SubnetSpec, SubnetStatus};
 pub use values::{GatewayIP, MacAddr};
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::CustomResourceExt as _;
-
 /// The API group of every kind.
 pub const GROUP: &str = "tenet.network";
 /// The only version served so far.
 pub const VERSION: &str = "v1alpha1";
 /// `apiVersion` as it stands in YAML.
 pub const API_VERSION: &str = "tenet.network/v1alpha1";
-
-/// Every CRD, in the order in which a reader meets the kinds.
-#[must_use]
-pub fn all() -> Vec<CustomResourceDefinition> {
-    vec![
-        Network::crd(),
-        Subnet::crd(),
-        Port::crd(),
-        Router::crd(),
-        FloatingIP::crd(),
-        PhysicalNetwork::crd(),
-        ReferenceGrant::crd(),
-    ]
-}

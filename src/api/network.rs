@@ -4,7 +4,8 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Conditions;
+use super::condition::ConditionText;
+use super::{Conditions, text};
 
 /// A layer 2 domain: ports of one network reach each other, ports of different networks do not.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -16,7 +17,16 @@ use super::Conditions;
     status = "NetworkStatus",
     derive = "PartialEq",
     shortname = "tnet",
-    category = "tenet"
+    category = "tenet",
+    doc = "A layer 2 domain: ports of one network reach each other, ports of different networks do not.",
+    printcolumn(name = "MTU", type_ = "integer", json_path = ".status.mtu"),
+    printcolumn(name = "External", type_ = "boolean", json_path = ".spec.external"),
+    printcolumn(name = "Physical", type_ = "string", json_path = ".spec.provider.physicalNetwork"),
+    printcolumn(name = "VLAN", type_ = "integer", json_path = ".spec.provider.vlan", priority = 1)
+)]
+#[x_kube(
+    validation = Rule::new("has(self.provider) == has(oldSelf.provider) && (!has(self.provider) || self.provider == oldSelf.provider)")
+        .message("provider is immutable: delete the Network and create it anew")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct NetworkSpec {
@@ -34,10 +44,16 @@ pub struct NetworkSpec {
 
 /// The physical side of a provider network.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[x_kube(
+    validation = Rule::new("self.type != 'VLAN' || has(self.vlan)")
+        .message("vlan is missing: type VLAN needs an id from 1 to 4094"),
+    validation = Rule::new("self.type != 'Flat' || !has(self.vlan)")
+        .message("vlan has no meaning with type Flat: remove it, or write type VLAN")
+)]
 #[serde(rename_all = "camelCase")]
 pub struct Provider {
     /// Name of the `PhysicalNetwork`, 1 to 253 characters.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(with = "text::ObjectName")]
     pub physical_network: String,
     /// How frames are told apart on the wire.
     #[serde(rename = "type")]
@@ -61,11 +77,12 @@ pub enum ProviderType {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct NetworkStatus {
-    /// MTU in bytes that guests are told.
+    /// MTU in bytes that guests are told, 68 to 65535.
+    #[schemars(range(min = 68, max = 65535))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mtu: Option<u32>,
     /// Conditions, one of each type.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    #[schemars(with = "Vec<ConditionText>", length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Conditions,
 }

@@ -6,7 +6,8 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Conditions;
+use super::condition::ConditionText;
+use super::{Conditions, text};
 
 /// Where provider networks touch the wire, node by node.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -17,7 +18,12 @@ use super::Conditions;
     status = "PhysicalNetworkStatus",
     derive = "PartialEq",
     shortname = "tphys",
-    category = "tenet"
+    category = "tenet",
+    doc = "Where provider networks touch the wire, node by node.",
+    printcolumn(name = "Interface", type_ = "string", json_path = ".spec.attachments[*].interface"),
+    printcolumn(name = "Mode", type_ = "string", json_path = ".spec.attachments[*].mode"),
+    printcolumn(name = "MTU", type_ = "integer", json_path = ".spec.mtu"),
+    printcolumn(name = "Nodes", type_ = "string", json_path = ".status.nodes", priority = 1)
 )]
 #[serde(rename_all = "camelCase")]
 pub struct PhysicalNetworkSpec {
@@ -38,7 +44,7 @@ pub struct Attachment {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_selector: Option<NodeSelector>,
     /// A bridge of the host or an interface, 1 to 15 characters.
-    #[schemars(length(min = 1, max = 15))]
+    #[schemars(with = "text::Device")]
     pub interface: String,
     /// How an interface is used; a bridge is always joined. Default Dedicated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -46,12 +52,16 @@ pub struct Attachment {
 }
 
 /// Chooses nodes by their labels.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[x_kube(
+    validation = Rule::new("!has(self.matchLabels) || self.matchLabels.all(k, !format.qualifiedName().validate(k).hasValue())")
+        .message("matchLabels have a key that is no label's key: letters, digits, '-', '_' and '.', after an optional domain and '/'")
+)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeSelector {
     /// Labels that a node must have, at most 16.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 16))]
+    #[schemars(with = "BTreeMap<String, text::LabelValue>", extend("maxProperties" = 16))]
     pub match_labels: BTreeMap<String, String>,
 }
 
@@ -69,11 +79,11 @@ pub enum AttachmentMode {
 #[serde(rename_all = "camelCase")]
 pub struct PhysicalNetworkStatus {
     /// Nodes that are attached.
-    #[schemars(length(max = 5000))]
+    #[schemars(with = "Vec<text::ObjectName>", length(max = 5000))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nodes: Vec<String>,
     /// Conditions, one of each type.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    #[schemars(with = "Vec<ConditionText>", length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Conditions,
 }

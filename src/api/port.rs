@@ -6,7 +6,9 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Conditions, MacAddr, Reference};
+use super::cel::unique;
+use super::condition::ConditionText;
+use super::{Conditions, MacAddr, Reference, dhcp_type as dhcp, text};
 
 /// A place on a network where a guest is plugged; it owns a MAC address and fixed IPs.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -19,12 +21,28 @@ use super::{Conditions, MacAddr, Reference};
     derive = "PartialEq",
     shortname = "tport",
     category = "tenet",
+    doc = "A place on a network where a guest is plugged; it owns a MAC address and fixed IPs.",
+    printcolumn(name = "Network", type_ = "string", json_path = ".spec.networkRef.name"),
+    printcolumn(name = "Address", type_ = "string", json_path = ".status.addresses[*].ip"),
+    printcolumn(name = "MAC", type_ = "string", json_path = ".status.macAddress"),
+    printcolumn(name = "Node", type_ = "string", json_path = ".status.binding.nodeName"),
+    printcolumn(name = "Device", type_ = "string", json_path = ".status.binding.device", priority = 1),
+    printcolumn(name = "MTU", type_ = "integer", json_path = ".status.mtu", priority = 1),
     selectable = ".status.networkUID",
     selectable = ".status.binding.nodeName"
+)]
+#[x_kube(
+    validation = Rule::new("!has(self.addresses) || !has(self.ipAllocation) || self.ipAllocation != 'None'")
+        .message("addresses contradict ipAllocation None: remove one of the two"),
+    validation = Rule::new(concat!("!has(self.addresses) || ", unique!("self.addresses.filter(p, has(p.ip))", "a.ip == b.ip")))
+        .message("addresses name an ip twice: remove one"),
+    validation = Rule::new(concat!("!has(self.dhcpOptions) || ", unique!("self.dhcpOptions", "a.code == b.code")))
+        .message("dhcpOptions set a code twice: remove one")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct PortSpec {
     /// The network. Immutable.
+    #[x_kube(validation = Rule::new("self == oldSelf").message("networkRef is immutable: delete the Port and create it anew"))]
     pub network_ref: Reference,
     /// Fixed IPs, at most 16. Default: one for each family that the network has.
     #[schemars(length(min = 1, max = 16))]
@@ -37,7 +55,7 @@ pub struct PortSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mac_address: Option<MacAddr>,
     /// Host name told by DHCP (option 12): an RFC 1123 name, 1 to 63 characters.
-    #[schemars(length(min = 1, max = 63))]
+    #[schemars(with = "Option<text::Hostname>")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hostname: Option<String>,
     /// Further DHCP options, at most 20; they win over the subnet's.
@@ -48,13 +66,17 @@ pub struct PortSpec {
 
 /// A wish for a fixed IP: a subnet, an address, or both.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[x_kube(
+    validation = Rule::new("has(self.subnetRef) || has(self.ip)")
+        .message("an entry of addresses is empty: write subnetRef, ip, or both")
+)]
 #[serde(rename_all = "camelCase")]
 pub struct PortAddress {
     /// The subnet. Default: the one that holds `ip`, else the first with room.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subnet_ref: Option<Reference>,
     /// The address, also outside the pools. Default: one from the pools.
-    #[schemars(with = "Option<String>", length(max = 39))]
+    #[schemars(with = "Option<text::HostIp>")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip: Option<IpAddr>,
 }
@@ -70,13 +92,29 @@ pub enum IpAllocation {
 
 /// A DHCP option of the port's own.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[x_kube(
+    validation = Rule::new(format!("!(self.code in {:?})", dhcp::PROTOCOL))
+        .message("code belongs to DHCP itself (50 to 59, 61 and 82): remove the option"),
+    validation = dhcp::typed(dhcp::ADDRESS, "one IPv4 address", dhcp::IPV4),
+    validation = dhcp::typed(dhcp::ADDRESSES, "IPv4 addresses separated by commas", dhcp::IPV4_LIST),
+    validation = dhcp::typed(dhcp::PAIRS, "pairs of IPv4 addresses, all separated by commas", dhcp::IPV4_PAIRS),
+    validation = dhcp::typed(dhcp::BOOLEAN, "true or false", "self.value.trim() in ['true', 'false', '1', '0']"),
+    validation = dhcp::typed(dhcp::BYTE, "a number from 0 to 255", &dhcp::number(0, 255)),
+    validation = dhcp::typed(dhcp::SHORT, "a number from 0 to 65535", &dhcp::number(0, 65535)),
+    validation = dhcp::typed(dhcp::SHORTS, "numbers from 0 to 65535 separated by commas", dhcp::SHORT_LIST),
+    validation = dhcp::typed(dhcp::LONG, "a number from 0 to 4294967295", &dhcp::number(0, 4_294_967_295)),
+    validation = dhcp::typed(dhcp::SIGNED, "a number of seconds", &dhcp::number(-2_147_483_648, 2_147_483_647)),
+    validation = dhcp::typed(dhcp::NAMES, "domain names separated by commas", dhcp::DOMAIN_LIST),
+    validation = dhcp::typed(dhcp::ROUTES, "destination,next hop,… such as 172.16.0.0/12,10.0.0.2", dhcp::ROUTE_LIST),
+    validation = dhcp::typed(dhcp::STRUCTURE, "raw bytes", "false")
+)]
 #[serde(rename_all = "camelCase")]
 pub struct DhcpOption {
-    /// Option code, 1 to 254; 51, 53, 54, 58 and 59 belong to the server.
+    /// Option code, 1 to 254; 50 to 59, 61 and 82 belong to the protocol itself.
     #[schemars(range(min = 1, max = 254))]
     pub code: u8,
     /// The value, typed by RFC 2132 (addresses and numbers separated by commas); `0x…` is raw bytes. 1 to 255 characters.
-    #[schemars(length(min = 1, max = 255))]
+    #[schemars(with = "text::OptionValue")]
     pub value: String,
 }
 
@@ -91,7 +129,8 @@ pub struct PortStatus {
     /// MAC address in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mac_address: Option<MacAddr>,
-    /// MTU in bytes that the guest is told.
+    /// MTU in bytes that the guest is told, 68 to 65535.
+    #[schemars(range(min = 68, max = 65535))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mtu: Option<u32>,
     /// UID of the network.
@@ -103,7 +142,7 @@ pub struct PortStatus {
     pub binding: Option<Binding>,
     /// Conditions, one of each type.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    #[schemars(with = "Vec<ConditionText>", length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Conditions,
 }
 
@@ -114,7 +153,7 @@ pub struct StatusAddress {
     /// The subnet that the address belongs to.
     pub subnet_ref: Reference,
     /// The address, without prefix length.
-    #[schemars(with = "String", length(max = 39))]
+    #[schemars(with = "text::Ip")]
     pub ip: IpAddr,
 }
 

@@ -4,6 +4,8 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::text;
+
 /// Lets objects of other namespaces refer to objects of this one (Gateway API's word and meaning).
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[kube(
@@ -12,7 +14,12 @@ use serde::{Deserialize, Serialize};
     kind = "ReferenceGrant",
     namespaced,
     derive = "PartialEq",
-    category = "tenet"
+    shortname = "tgrant",
+    category = "tenet",
+    doc = "Lets objects of other namespaces refer to objects of this one (Gateway API's word and meaning).",
+    printcolumn(name = "From", type_ = "string", json_path = ".spec.from[*].namespace"),
+    printcolumn(name = "To", type_ = "string", json_path = ".spec.to[*].kind"),
+    printcolumn(name = "Name", type_ = "string", json_path = ".spec.to[*].name", priority = 1)
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ReferenceGrantSpec {
@@ -29,7 +36,7 @@ pub struct ReferenceGrantSpec {
 #[serde(rename_all = "camelCase")]
 pub struct GrantFrom {
     /// Its name, 1 to 63 characters; `*` means every namespace.
-    #[schemars(length(min = 1, max = 63))]
+    #[schemars(with = "text::GrantNamespace")]
     pub namespace: String,
 }
 
@@ -40,7 +47,7 @@ pub struct GrantTo {
     /// The kind.
     pub kind: GrantKind,
     /// Name of one object, 1 to 253 characters. Default: all of that kind.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(with = "Option<text::ObjectName>")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }

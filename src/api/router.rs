@@ -7,7 +7,9 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Conditions, MacAddr, Reference};
+use super::cel::unique;
+use super::condition::ConditionText;
+use super::{Conditions, MacAddr, Reference, text};
 
 /// Connects subnets, and through its external gateway the outside.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -19,7 +21,20 @@ use super::{Conditions, MacAddr, Reference};
     status = "RouterStatus",
     derive = "PartialEq",
     shortname = "trtr",
-    category = "tenet"
+    category = "tenet",
+    doc = "Connects subnets, and through its external gateway the outside.",
+    selectable = ".status.gatewayNode",
+    printcolumn(name = "External", type_ = "string", json_path = ".status.externalAddresses[*]"),
+    printcolumn(name = "Network", type_ = "string", json_path = ".spec.externalGateway.networkRef.name"),
+    printcolumn(name = "Node", type_ = "string", json_path = ".status.gatewayNode"),
+    printcolumn(name = "Interfaces", type_ = "string", json_path = ".status.interfaces[*].ip", priority = 1),
+    printcolumn(name = "SNAT", type_ = "boolean", json_path = ".spec.externalGateway.snat", priority = 1)
+)]
+#[x_kube(
+    validation = Rule::new(concat!("!has(self.interfaces) || ", unique!("self.interfaces", "a.subnetRef == b.subnetRef")))
+        .message("interfaces name a subnet twice: a router has one interface on a subnet"),
+    validation = Rule::new(concat!("!has(self.routes) || ", unique!("self.routes", "a.destination == b.destination && a.nextHop == b.nextHop")))
+        .message("routes have a route twice: remove one")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct RouterSpec {
@@ -43,13 +58,17 @@ pub struct RouterInterface {
     /// The subnet.
     pub subnet_ref: Reference,
     /// The router's address there. Default: the subnet's gateway address.
-    #[schemars(with = "Option<String>", length(max = 39))]
+    #[schemars(with = "Option<text::HostIp>")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip: Option<IpAddr>,
 }
 
 /// A router's way to the outside.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[x_kube(
+    validation = Rule::new(concat!("!has(self.addresses) || ", unique!("self.addresses.filter(p, has(p.ip))", "a.ip == b.ip")))
+        .message("addresses name an ip twice: remove one")
+)]
 #[serde(rename_all = "camelCase")]
 pub struct ExternalGateway {
     /// The external network.
@@ -65,26 +84,34 @@ pub struct ExternalGateway {
 
 /// A wish for an external address: a subnet, an address, or both.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[x_kube(
+    validation = Rule::new("has(self.subnetRef) || has(self.ip)")
+        .message("an entry of addresses is empty: write subnetRef, ip, or both")
+)]
 #[serde(rename_all = "camelCase")]
 pub struct ExternalAddress {
     /// The external subnet. Default: the one that holds `ip`, else the first with room.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subnet_ref: Option<Reference>,
     /// The address. Default: one from the pools.
-    #[schemars(with = "Option<String>", length(max = 39))]
+    #[schemars(with = "Option<text::HostIp>")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip: Option<IpAddr>,
 }
 
 /// A static route of a router.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[x_kube(
+    validation = Rule::new("!isCIDR(self.destination) || !isIP(self.nextHop) || cidr(self.destination).ip().family() == ip(self.nextHop).family()")
+        .message("destination and nextHop are of different families: write two IPv4 or two IPv6 values")
+)]
 #[serde(rename_all = "camelCase")]
 pub struct StaticRoute {
     /// Where to, in CIDR notation, host bits zero.
-    #[schemars(with = "String", length(max = 43))]
+    #[schemars(with = "text::Cidr")]
     pub destination: IpNet,
     /// Through which address, inside a connected subnet.
-    #[schemars(with = "String", length(max = 39))]
+    #[schemars(with = "text::HostIp")]
     pub next_hop: IpAddr,
 }
 
@@ -97,7 +124,7 @@ pub struct RouterStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub interfaces: Vec<StatusInterface>,
     /// The router's addresses on the external network.
-    #[schemars(with = "Vec<String>", length(max = 4))]
+    #[schemars(with = "Vec<text::Ip>", length(max = 4))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub external_addresses: Vec<IpAddr>,
     /// The node that translates for the router.
@@ -106,7 +133,7 @@ pub struct RouterStatus {
     pub gateway_node: Option<String>,
     /// Conditions, one of each type.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    #[schemars(with = "Vec<ConditionText>", length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Conditions,
 }
 
@@ -117,7 +144,7 @@ pub struct StatusInterface {
     /// The subnet.
     pub subnet_ref: Reference,
     /// The router's address there.
-    #[schemars(with = "String", length(max = 39))]
+    #[schemars(with = "text::Ip")]
     pub ip: IpAddr,
     /// The router's MAC address there.
     pub mac_address: MacAddr,

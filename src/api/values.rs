@@ -74,6 +74,10 @@ impl JsonSchema for MacAddr {
         json_schema!({
             "type": "string", "minLength": 17, "maxLength": 17,
             "pattern": "^([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$",
+            "x-kubernetes-validations": [{
+                "rule": "self.matches('^.[02468aceACE]') && self != '00:00:00:00:00:00'",
+                "message": "must be a unicast MAC address: the second digit even, not all zero",
+            }],
         })
     }
 }
@@ -127,7 +131,7 @@ impl JsonSchema for GatewayIP {
             "type": "string", "minLength": 2, "maxLength": 39,
             "x-kubernetes-validations": [{
                 "rule": "self == 'None' || isIP(self)",
-                "message": "must be an IP address or None",
+                "message": "is neither an IP address nor None: write 10.0.0.1, say, or None",
             }],
         })
     }

@@ -1,6 +1,7 @@
 //! What is plugged into the ports of this node: the node's own record, in no API object.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -38,4 +39,13 @@ pub enum Target {
         /// Its name before it was plugged.
         name: String,
     },
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Netns { path, device, .. } => write!(f, "{device} in {path}"),
+            Self::Tap { name } => write!(f, "tap {name}"),
+        }
+    }
 }

@@ -155,6 +155,12 @@ pub fn owner(alias: &str) -> Option<Id> {
     Some(Id::new(kind, key))
 }
 
+/// What an alias says of the guest's end; links of different guests are different links.
+#[must_use]
+pub fn guest(alias: &str) -> Option<&str> {
+    alias.rsplit_once(" -> ").map(|(_, guest)| guest)
+}
+
 /// The name that a link had before it was moved in.
 #[must_use]
 pub fn host_name(alias: &str) -> Option<IfName> {

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::dataplane::attachment::Attachments;
 use crate::dataplane::dhcp;
 use crate::dataplane::facts::Facts;
-use crate::dataplane::names::Prefix;
 use crate::dataplane::state::{Item, Netns, Spec, State};
 use crate::dataplane::{bridge, router, sysctls, wire};
 use crate::model::{Id, Key, Kind, NodeView, Remark};
@@ -71,10 +70,5 @@ fn vswitch(facts: &Facts, out: &mut Rendered) {
 
 /// Leases of the networks that have a bridge here.
 fn dhcp_table(view: &NodeView, state: &State) -> dhcp::Table {
-    let here = view.networks.values().filter_map(|network| {
-        let name = Prefix::Bridge.name(network.uid);
-        let item = Item::Link(Netns::Vswitch, name.clone());
-        state.0.contains_key(&item).then(|| (network, name, bridge::mac(network)))
-    });
-    dhcp::table(here)
+    dhcp::table(view, |bridge| state.0.contains_key(&Item::Link(Netns::Vswitch, bridge.clone())))
 }

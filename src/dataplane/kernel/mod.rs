@@ -1,3 +1,166 @@
 //! The hands: the only code that touches a node.
+//!
+//! [`Kernel`] observes what the node holds of ours as a [`State`], and applies a [`Plan`]. It looks only where something
+//! changed since it last looked, so that a world at rest costs nothing and a small change costs little.
 
+mod announce;
+mod apply;
+mod link;
+mod links;
+mod neighbour;
+mod netlink;
+mod observe;
+mod packet;
+mod probe;
+mod route;
+mod space;
+mod sysctl;
+
+pub mod conntrack;
+pub mod dhcp;
+pub mod netfilter;
 pub mod netns;
+pub mod nft;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
+
+pub use apply::Failures;
+pub use links::guest_netns;
+pub use probe::Probe;
+use space::Space;
+
+use crate::dataplane::facts::Facts;
+use crate::dataplane::names::{self, Prefix};
+use crate::dataplane::plan::Plan;
+use crate::dataplane::state::{IfName, Netns, State};
+use crate::dataplane::sysctls;
+
+/// One node's kernel, as far as it concerns us.
+pub struct Kernel {
+    run_dir: PathBuf,
+    probe: Probe,
+    spaces: BTreeMap<Netns, Space>,
+}
+
+impl Kernel {
+    /// Opens the host (the calling thread's namespace) and the namespaces pinned in `run_dir`. Changes nothing.
+    ///
+    /// # Errors
+    /// What is missing, with what to do.
+    pub fn open(run_dir: &Path) -> io::Result<Self> {
+        let probe = Probe::new()?;
+        let mut spaces = BTreeMap::new();
+        spaces.insert(Netns::Host, Space::open(Netns::Host, netns::current()?)?);
+        for netns in pins(run_dir)? {
+            let Some(pin) = names::pin(&netns).map(|file| run_dir.join(&*file)) else { continue };
+            // A pin that nothing is mounted on is left over from before a reboot.
+            if netns::is_pinned(&pin) {
+                spaces.insert(netns.clone(), Space::open(netns, netns::open(&pin)?)?);
+            }
+        }
+        Ok(Self { run_dir: run_dir.to_owned(), probe, spaces })
+    }
+
+    /// What the node has, now. The host is looked at only for those who touch its wires.
+    ///
+    /// # Errors
+    /// The kernel could not be read.
+    pub fn facts(&mut self, observed: &State, wires: bool) -> io::Result<Facts> {
+        let mut facts = self.probe.facts();
+        if wires {
+            probe::host(self.space(&Netns::Host)?, &mut facts)?;
+            probe::moved_in(observed, &mut facts);
+        }
+        Ok(facts)
+    }
+
+    /// All that the node holds of ours.
+    ///
+    /// # Errors
+    /// The kernel could not be read.
+    pub fn observe(&mut self) -> io::Result<State> {
+        let facts = self.probe.facts();
+        let (vswitch, router) = (sysctls::vswitch(&facts), sysctls::router(&facts));
+        let mut state = State::default();
+        for (netns, space) in &mut self.spaces {
+            if let Some(file) = names::pin(netns) {
+                netns::repin(space.as_fd(), &self.run_dir.join(&*file))?;
+            }
+            let sysctls = if *netns == Netns::Vswitch { &vswitch } else { &router };
+            state.0.extend(space.observe(sysctls)?.0.iter().map(|(item, entry)| (item.clone(), entry.clone())));
+        }
+        Ok(state)
+    }
+
+    /// Makes a plan; what failed.
+    pub fn apply(&mut self, plan: &Plan) -> Failures {
+        apply::plan(self, plan)
+    }
+
+    /// Descriptors that become readable when something changed.
+    #[must_use]
+    pub fn watched(&self) -> Vec<BorrowedFd<'_>> {
+        self.spaces.values().map(Space::watched).collect()
+    }
+
+    /// Reads all notifications. Whether one concerns us.
+    pub fn disturbed(&mut self) -> bool {
+        self.spaces.values_mut().fold(false, |any, space| space.disturbed() || any)
+    }
+
+    /// Forgets what was seen, so that the next observation looks everywhere.
+    pub fn forget(&mut self) {
+        self.spaces.values_mut().for_each(Space::forget);
+    }
+
+    /// The namespace of all bridges, if there is one.
+    #[must_use]
+    pub fn vswitch(&self) -> Option<BorrowedFd<'_>> {
+        self.spaces.get(&Netns::Vswitch).map(Space::as_fd)
+    }
+
+    /// Namespaces of routers.
+    pub fn routers(&self) -> impl Iterator<Item = (Netns, BorrowedFd<'_>)> {
+        self.spaces.iter().filter(|(n, _)| matches!(n, Netns::Router(_))).map(|(n, space)| (n.clone(), space.as_fd()))
+    }
+
+    /// Our bridges by interface index.
+    #[must_use]
+    pub fn bridges(&self) -> BTreeMap<u32, IfName> {
+        let all = self.spaces.get(&Netns::Vswitch).map(|space| &space.indices);
+        let bridge = |name: &&IfName| Prefix::of(name) == Some(Prefix::Bridge);
+        all.into_iter().flatten().filter(|(name, _)| bridge(name)).map(|(name, index)| (*index, name.clone())).collect()
+    }
+
+    fn space(&mut self, netns: &Netns) -> io::Result<&mut Space> {
+        let missing = || io::Error::new(io::ErrorKind::NotFound, format!("there is no namespace {netns}"));
+        self.spaces.get_mut(netns).ok_or_else(missing)
+    }
+
+    fn add(&mut self, netns: &Netns) -> io::Result<()> {
+        let Some(file) = names::pin(netns) else { return Ok(()) };
+        let pin = self.run_dir.join(&*file);
+        netns::remove(&pin)?;
+        let space = Space::open(netns.clone(), netns::create(&pin)?)?;
+        self.spaces.insert(netns.clone(), space);
+        Ok(())
+    }
+
+    fn remove(&mut self, netns: &Netns) -> io::Result<()> {
+        self.spaces.remove(netns);
+        names::pin(netns).map_or(Ok(()), |file| netns::remove(&self.run_dir.join(&*file)))
+    }
+}
+
+/// Namespaces that have a pin in `run_dir`.
+fn pins(run_dir: &Path) -> io::Result<Vec<Netns>> {
+    let entries = match std::fs::read_dir(run_dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let name = |entry: io::Result<std::fs::DirEntry>| names::pinned(entry.ok()?.file_name().to_str()?);
+    Ok(entries.filter_map(name).collect())
+}

@@ -2,12 +2,16 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use nix::mount::{MntFlags, MsFlags};
 use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::statfs::{FsType, statfs};
+
+/// The file system of namespaces (`magic.h`).
+const NSFS_MAGIC: FsType = FsType(0x6e73_6673);
 
 /// The namespace of the calling thread.
 const OWN: &str = "/proc/thread-self/ns/net";
@@ -58,18 +62,51 @@ pub fn within<T>(netns: BorrowedFd<'_>, f: impl FnOnce() -> T) -> io::Result<T> 
 /// The pin exists, or the namespace cannot be made (`EPERM`, `ENOSPC`: `user.max_net_namespaces`).
 pub fn create(pin: &Path) -> io::Result<OwnedFd> {
     File::create_new(pin)?;
-    let made = std::thread::scope(|scope| {
-        let worker = scope.spawn(|| -> io::Result<OwnedFd> {
-            unshare(CloneFlags::CLONE_NEWNET)?;
-            nix::mount::mount(Some(OWN), pin, None::<&str>, MsFlags::MS_BIND, None::<&str>)?;
-            current()
-        });
-        worker.join().unwrap_or_else(|_| Err(io::Error::other("the thread that makes namespaces died")))
+    let made = on_a_thread(|| {
+        unshare(CloneFlags::CLONE_NEWNET)?;
+        nix::mount::mount(Some(OWN), pin, None::<&str>, MsFlags::MS_BIND, None::<&str>)?;
+        current()
     });
     if made.is_err() {
         let _ = std::fs::remove_file(pin);
     }
     made
+}
+
+/// Makes a namespace that nothing keeps but the descriptor.
+///
+/// # Errors
+/// `EPERM`: CAP_SYS_ADMIN is missing; `ENOSPC`: `user.max_net_namespaces`.
+pub fn scratch() -> io::Result<OwnedFd> {
+    on_a_thread(|| {
+        unshare(CloneFlags::CLONE_NEWNET)?;
+        current()
+    })
+}
+
+/// Whether a namespace is mounted on a pin.
+#[must_use]
+pub fn is_pinned(pin: &Path) -> bool {
+    statfs(pin).is_ok_and(|fs| fs.filesystem_type() == NSFS_MAGIC)
+}
+
+/// Pins a namespace again whose pin was taken away; one that is pinned is left alone.
+///
+/// # Errors
+/// The pin cannot be made.
+pub fn repin(netns: BorrowedFd<'_>, pin: &Path) -> io::Result<()> {
+    if is_pinned(pin) {
+        return Ok(());
+    }
+    File::create(pin)?;
+    let source = format!("/proc/thread-self/fd/{}", netns.as_raw_fd());
+    Ok(nix::mount::mount(Some(source.as_str()), pin, None::<&str>, MsFlags::MS_BIND, None::<&str>)?)
+}
+
+/// A namespace is made by leaving one's own, so a thread is spent on it.
+fn on_a_thread(f: impl FnOnce() -> io::Result<OwnedFd> + Send) -> io::Result<OwnedFd> {
+    let died = || io::Error::other("the thread that makes namespaces died");
+    std::thread::scope(|scope| scope.spawn(f).join().unwrap_or_else(|_| Err(died())))
 }
 
 /// Unpins a namespace; the kernel takes it away, with all that is in it, when nothing else holds it. Absent is fine.

@@ -1,0 +1,6 @@
+//! One host, from YAML to packets: the real binary, real guests.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod first;

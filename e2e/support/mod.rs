@@ -1,0 +1,265 @@
+//! A host of one's own: network and mount namespaces that end with the test's thread, the real `tenet`, guests.
+//!
+//! Every test runs on a thread of its own, which leaves for namespaces of its own; what it starts inherits them. `/run` is
+//! a fresh tmpfs there, so names never clash and nothing is left behind.
+#![allow(dead_code, reason = "no test target uses all of it")]
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// How long anything may take that is to happen.
+pub const SOON: Duration = Duration::from_secs(10);
+
+/// What a command said.
+#[derive(Debug)]
+pub struct Said {
+    /// Exit code; none: killed.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+impl Said {
+    fn of(output: &Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+    }
+
+    /// Whether it succeeded.
+    pub fn ok(&self) -> bool {
+        self.code == Some(0)
+    }
+
+    /// Its output, if it succeeded.
+    #[track_caller]
+    pub fn expect_ok(self) -> String {
+        assert!(self.ok(), "failed: {self:?}");
+        self.out
+    }
+}
+
+/// Runs a command line (split at blanks).
+pub fn run(line: &str) -> Said {
+    let mut words = line.split_whitespace();
+    let program = words.next().unwrap();
+    let output = Command::new(program).args(words).stdin(Stdio::null()).output();
+    Said::of(&output.unwrap_or_else(|error| panic!("{program}: {error}; `make deps` installs what the tests need")))
+}
+
+/// Runs lines of `ip`, all of which must succeed.
+#[track_caller]
+pub fn ip(lines: &str) {
+    for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        run(&format!("ip {line}")).expect_ok();
+    }
+}
+
+/// Waits until something holds.
+#[track_caller]
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) -> Duration {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < SOON, "not within {SOON:?}: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    start.elapsed()
+}
+
+/// A host of one's own.
+pub struct Host {
+    agent: Option<Child>,
+    /// Where everything of the test is.
+    pub dir: PathBuf,
+}
+
+impl Host {
+    /// Leaves for namespaces of one's own. The host has a loopback and nothing else.
+    pub fn new() -> Self {
+        unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).expect("tests need root");
+        let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+        mount(None::<&str>, "/", None::<&str>, private, None::<&str>).unwrap();
+        mount(Some("tmpfs"), "/run", Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap();
+        let dir = PathBuf::from("/run/test");
+        std::fs::create_dir_all(dir.join("yaml")).unwrap();
+        ip("link set lo up");
+        Self { agent: None, dir }
+    }
+
+    /// A bridge of the host with an address: the outside, as the tests' `br-ext`.
+    pub fn bridge(&self, name: &str, cidr: &str) {
+        ip(&format!("link add {name} type bridge\naddr add {cidr} dev {name}\nlink set {name} up"));
+    }
+
+    /// Writes a file of YAML at once, as an editor does.
+    pub fn write(&self, file: &str, yaml: &str) {
+        let next = self.dir.join(format!(".{file}.next"));
+        std::fs::write(&next, yaml).unwrap();
+        std::fs::rename(next, self.dir.join("yaml").join(file)).unwrap();
+    }
+
+    /// Takes a file of YAML away.
+    pub fn remove(&self, file: &str) {
+        std::fs::remove_file(self.dir.join("yaml").join(file)).unwrap();
+    }
+
+    /// The folder of YAML.
+    pub fn yaml(&self) -> String {
+        self.dir.join("yaml").display().to_string()
+    }
+
+    /// Runs `tenet` with the test's state directory and socket, where the command takes them.
+    pub fn tenet(&self, line: &str) -> Said {
+        let state = matches!(line.split(' ').next(), Some("get" | "plan" | "clean" | "local"));
+        let socket = matches!(line.split(' ').next(), Some("plug" | "unplug" | "plan" | "clean" | "local" | "confirm"));
+        let state = if state { format!(" --state {}/state", self.dir.display()) } else { String::new() };
+        let socket = if socket { format!(" --socket {}/tenet.sock", self.dir.display()) } else { String::new() };
+        run(&format!("{} {line}{state}{socket}", env!("CARGO_BIN_EXE_tenet")))
+    }
+
+    /// Starts `tenet local` on the folder; its log goes to `log`.
+    pub fn start(&mut self) {
+        assert!(self.agent.is_none(), "it runs already");
+        let log = std::fs::File::options().create(true).append(true).open(self.dir.join("log")).unwrap();
+        let command = Command::new(env!("CARGO_BIN_EXE_tenet"))
+            .args(["local", &self.yaml(), "--log-level", "debug", "--state"])
+            .arg(self.dir.join("state"))
+            .arg("--socket")
+            .arg(self.dir.join("tenet.sock"))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn();
+        self.agent = Some(command.unwrap());
+        let socket = self.dir.join("tenet.sock");
+        until("the socket answers", || std::os::unix::net::UnixStream::connect(&socket).is_ok());
+    }
+
+    /// The running instance.
+    pub fn pid(&self) -> Option<u32> {
+        self.agent.as_ref().map(Child::id)
+    }
+
+    /// Sends a signal to the running instance and waits for its end.
+    pub fn stop(&mut self, signal: Signal) -> Option<i32> {
+        let mut agent = self.agent.take().expect("nothing runs");
+        kill(Pid::from_raw(agent.id().cast_signed()), signal).unwrap();
+        agent.wait().unwrap().code()
+    }
+
+    /// Everything that the instances said so far.
+    pub fn log(&self) -> String {
+        let mut text = String::new();
+        if let Ok(mut file) = std::fs::File::open(self.dir.join("log")) {
+            file.read_to_string(&mut text).unwrap();
+        }
+        text
+    }
+
+    /// An object as JSON, with status.
+    pub fn object(&self, kind: &str, name: &str) -> serde_json::Value {
+        let (namespace, name) = name.split_once('/').unwrap_or(("default", name));
+        let said = self.tenet(&format!("get {kind} {name} -n {namespace} -o json"));
+        serde_json::from_str(&said.out).unwrap_or_default()
+    }
+
+    /// A condition of an object: status, reason, message.
+    pub fn condition(&self, kind: &str, name: &str, condition: &str) -> Option<(String, String, String)> {
+        let object = self.object(kind, name);
+        let all = object["status"]["conditions"].as_array()?.clone();
+        let found = all.into_iter().find(|c| c["type"] == condition)?;
+        let text = |field: &str| found[field].as_str().unwrap_or_default().to_owned();
+        Some((text("status"), text("reason"), text("message")))
+    }
+
+    /// Waits until an object is Ready for this reason.
+    #[track_caller]
+    pub fn wait_ready(&self, kind: &str, name: &str) {
+        until(&format!("{kind} {name} is Ready: {:?}", self.condition(kind, name, "Ready")), || {
+            self.condition(kind, name, "Ready").is_some_and(|(status, ..)| status == "True")
+        });
+    }
+
+    /// Waits until a condition is false for a reason; returns the message.
+    #[track_caller]
+    pub fn wait_refused(&self, kind: &str, name: &str, condition: &str, reason: &str) -> String {
+        let mut message = String::new();
+        until(&format!("{kind} {name} {condition}=False {reason}"), || {
+            let Some((status, why, text)) = self.condition(kind, name, condition) else { return false };
+            message = text;
+            status == "False" && why == reason
+        });
+        message
+    }
+
+    /// A guest: a namespace with a loopback.
+    pub fn guest(&self, name: &str) -> Guest {
+        ip(&format!("netns add {name}\n-n {name} link set lo up"));
+        Guest { name: name.to_owned() }
+    }
+
+    /// A guest that is plugged and has the port's first address, by hand.
+    #[track_caller]
+    pub fn plugged(&self, port: &str, name: &str) -> Guest {
+        let guest = self.guest(name);
+        let text = self.tenet(&format!("plug {port} --netns {name} -o json --timeout 10s")).expect_ok();
+        let plugged: serde_json::Value = serde_json::from_str(&text).unwrap();
+        for address in plugged["addresses"].as_array().unwrap() {
+            let (ip_address, prefix) = (address["ip"].as_str().unwrap(), &address["prefixLength"]);
+            ip(&format!("-n {name} addr add {ip_address}/{prefix} dev eth0"));
+            if let Some(gateway) = address["gatewayIP"].as_str() {
+                ip(&format!("-n {name} route replace default via {gateway}"));
+            }
+        }
+        guest
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- log of tenet\n{}", self.log());
+        }
+        if let Some(mut agent) = self.agent.take() {
+            let _ = agent.kill();
+            let _ = agent.wait();
+        }
+    }
+}
+
+/// A guest.
+pub struct Guest {
+    /// Name of its namespace.
+    pub name: String,
+}
+
+impl Guest {
+    /// Runs a command line in the guest.
+    pub fn run(&self, line: &str) -> Said {
+        run(&format!("ip netns exec {} {line}", self.name))
+    }
+
+    /// Whether an address answers ping at once.
+    pub fn pings(&self, ip: &str) -> bool {
+        self.run(&format!("ping -c 1 -W 1 {ip}")).ok()
+    }
+
+    /// Waits until an address answers ping.
+    #[track_caller]
+    pub fn wait_pings(&self, ip: &str) {
+        until(&format!("{} pings {ip}", self.name), || self.run(&format!("ping -c 1 -W 0.2 {ip}")).ok());
+    }
+}
+
+/// The repository.
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}

@@ -1,0 +1,88 @@
+//! The CRDs, as the API server and `crds/` have them.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceColumnDefinition as Column, CustomResourceDefinition, CustomResourceDefinitionVersion as Version,
+    JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+};
+use kube::CustomResourceExt as _;
+
+use super::{FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet};
+
+/// Every CRD, in the order in which a reader meets the kinds.
+#[must_use]
+pub fn all() -> Vec<CustomResourceDefinition> {
+    let mut crds = vec![
+        Network::crd(),
+        Subnet::crd(),
+        Port::crd(),
+        Router::crd(),
+        FloatingIP::crd(),
+        PhysicalNetwork::crd(),
+        ReferenceGrant::crd(),
+    ];
+    for version in crds.iter_mut().flat_map(|crd| &mut crd.spec.versions) {
+        add_common_columns(version);
+        if let Some(schema) = version.schema.as_mut().and_then(|v| v.open_api_v3_schema.as_mut()) {
+            settle(schema);
+        }
+    }
+    crds
+}
+
+/// One CRD as a YAML document.
+///
+/// # Errors
+/// The serialiser's words; it has no reason to fail.
+pub fn crd_yaml(crd: &CustomResourceDefinition) -> Result<String, String> {
+    serde_saphyr::to_string(crd).map_err(|e| format!("a CRD cannot be written as YAML: {e}"))
+}
+
+/// Every CRD as one YAML stream, for `kubectl apply -f -`.
+///
+/// # Errors
+/// As [`crd_yaml`].
+pub fn crds_yaml() -> Result<String, String> {
+    let documents: Result<Vec<String>, String> = all().iter().map(crd_yaml).collect();
+    Ok(documents?.join("---\n"))
+}
+
+/// The last columns of every table: how the object is, and since when it exists.
+fn add_common_columns(version: &mut Version) {
+    let column = |name: &str, type_: &str, path: &str, priority| Column {
+        name: name.into(),
+        type_: type_.into(),
+        json_path: path.into(),
+        priority,
+        ..Column::default()
+    };
+    let columns = version.additional_printer_columns.get_or_insert_default();
+    if version.subresources.is_some() {
+        columns.push(column("Ready", "string", r#".status.conditions[?(@.type=="Ready")].status"#, None));
+        columns.push(column("Reason", "string", r#".status.conditions[?(@.type=="Ready")].reason"#, None));
+    }
+    columns.push(column("Age", "date", ".metadata.creationTimestamp", None));
+    if version.subresources.is_some() {
+        columns.push(column("Message", "string", r#".status.conditions[?(@.type=="Ready")].message"#, Some(1)));
+    }
+}
+
+/// Takes out what Rust's types bring and Kubernetes does not know.
+///
+/// Without `nullable` the API server drops a field that is written as `null`, which then is absent, as users mean it;
+/// with it CEL would see a field that is there. A width such as `uint16` is no format of Kubernetes: each CRD
+/// would come with a warning; the range of every number is in its bounds.
+fn settle(schema: &mut JSONSchemaProps) {
+    schema.nullable = None;
+    schema.format = schema.format.take().filter(|f| matches!(f.as_str(), "date-time" | "int32" | "int64"));
+    for property in schema.properties.iter_mut().flat_map(|p| p.values_mut()) {
+        settle(property);
+    }
+    match &mut schema.items {
+        Some(JSONSchemaPropsOrArray::Schema(items)) => settle(items),
+        Some(JSONSchemaPropsOrArray::Schemas(items)) => items.iter_mut().for_each(settle),
+        None => {}
+    }
+    if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {
+        settle(values);
+    }
+}

@@ -1,0 +1,259 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config;
+
+/// Tenant networks, declared: reads YAML, makes networks.
+#[derive(Debug, Parser)]
+#[command(name = "tenet", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(after_help = "Exit codes: 0 done; 1 an error, also in the arguments; `plan` alone ends with 2: changes.")]
+pub struct Cli {
+    /// How log lines are written.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+    /// What is logged: error, warn, info, debug, trace, or a filter as in `RUST_LOG`, which it overrides.
+    #[arg(long, global = true, value_name = "LEVEL")]
+    pub log_level: Option<String>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+/// Everything that `tenet` does.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print the `CustomResourceDefinition`s of all kinds as YAML
+    #[command(after_help = "Example:\n  tenet crds | kubectl apply -f -")]
+    Crds,
+    /// Make this host's networks as the YAML in the folders says, and keep them so
+    #[command(
+        after_help = "Examples:\n  tenet local ./networks            # until SIGTERM; forwarding goes on afterwards\n  \
+        tenet local ./networks --once     # once; for scripts\n\n\
+        Exit codes: 0 stopped by a signal, or with --once: all is Ready; 1 an error, or not all is Ready."
+    )]
+    Local(Local),
+    /// Show what `tenet local` would change on this host now; changes nothing
+    #[command(after_help = "Examples:\n  tenet plan ./networks\n  tenet plan ./networks -o json | jq .changes\n\n\
+        Exit codes: 0 nothing to change; 2 changes; 1 an error.")]
+    Plan(Plan),
+    /// Plug a guest into a port: moves an interface with the port's MAC and MTU into it
+    #[command(
+        after_help = "Examples:\n  tenet plug team-a/web-0 --netns web\n  tenet plug web-0 --pid 4711 --ifname net1    # namespace default\n  \
+        tenet plug team-a/vm-0 --tap tap0            # a tap that a hypervisor holds open\n\n\
+        Exit codes: 0 plugged, packets pass; 1 not plugged."
+    )]
+    Plug(Plug),
+    /// Unplug whatever guest is plugged into a port
+    #[command(
+        after_help = "Example:\n  tenet unplug team-a/web-0\n\nExit codes: 0 nothing is plugged any more; 1 an error."
+    )]
+    Unplug(Unplug),
+    /// Show objects with their status, as `kubectl get` does
+    #[command(
+        after_help = "Examples:\n  tenet get                        # all kinds, in namespace default\n  tenet get ports -A -o wide\n  \
+        tenet get tnet blue -n team-a -o yaml\n\nExit codes: 0 shown; 1 an error, or no such object."
+    )]
+    Get(Get),
+    /// Take away everything of Tenet's on this host
+    #[command(after_help = "Examples:\n  tenet clean          # asks\n  tenet clean --yes    # in scripts\n\n\
+        Exit codes: 0 all is gone; 1 an error, an instance runs, or the answer was no.")]
+    Clean(Clean),
+    /// Let go of removals that were held back because a folder had suddenly lost most of its objects
+    #[command(after_help = "Example:\n  tenet confirm\n\nExit codes: 0 let go, or nothing was held back; 1 an error.")]
+    Confirm(Socket),
+    /// Print completions for a shell
+    #[command(after_help = "Example:\n  tenet completions bash > /etc/bash_completion.d/tenet")]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Where an instance keeps things.
+#[derive(Clone, Debug, Args)]
+pub struct State {
+    /// State directory: addresses given, and what is plugged.
+    #[arg(long, value_name = "DIR", default_value = config::STATE)]
+    pub state: PathBuf,
+}
+
+/// Where an instance listens.
+#[derive(Clone, Debug, Args)]
+pub struct Socket {
+    /// Control socket; network namespaces are pinned beside it.
+    #[arg(long, value_name = "PATH", default_value = config::SOCKET)]
+    pub socket: PathBuf,
+}
+
+/// A node by name.
+#[derive(Clone, Debug, Args)]
+pub struct Node {
+    /// Name of this node. Default: the host's name.
+    #[arg(long, value_name = "NAME")]
+    pub node: Option<String>,
+}
+
+/// `tenet local`
+#[derive(Clone, Debug, Args)]
+pub struct Local {
+    /// Folders of YAML, read with all folders below them.
+    #[arg(required = true, value_name = "DIR")]
+    pub folders: Vec<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub state: State,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub socket: Socket,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub node: Node,
+    /// Converge once and end; does not wait for ports that nobody has plugged.
+    #[arg(long)]
+    pub once: bool,
+    /// With --once: let go of removals that are held back.
+    #[arg(long, requires = "once")]
+    pub confirm: bool,
+}
+
+/// `tenet plan`
+#[derive(Clone, Debug, Args)]
+pub struct Plan {
+    /// Folders of YAML, read with all folders below them.
+    #[arg(required = true, value_name = "DIR")]
+    pub folders: Vec<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub state: State,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub socket: Socket,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub node: Node,
+    /// How the plan is shown.
+    #[arg(short, long, value_enum, default_value_t = Show::Text)]
+    pub output: Show,
+}
+
+/// For people or for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Show {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// `tenet plug`
+#[derive(Clone, Debug, Args)]
+pub struct Plug {
+    /// The port; without a namespace: of `default`.
+    #[arg(value_name = "NAMESPACE/PORT")]
+    pub port: String,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub guest: Guest,
+    /// Name of the interface in the guest, 1 to 15 characters.
+    #[arg(long, value_name = "NAME", default_value = "eth0", conflicts_with = "tap")]
+    pub ifname: String,
+    /// How long to wait for the port to exist, be accepted and pass packets: 30s, 500ms, 2m.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = super::duration)]
+    pub timeout: std::time::Duration,
+    /// Take the port over from another guest.
+    #[arg(long)]
+    pub force: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub socket: Socket,
+    /// How the result is shown.
+    #[arg(short, long, value_enum, default_value_t = Show::Text)]
+    pub output: Show,
+}
+
+/// Who is plugged.
+#[derive(Clone, Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Guest {
+    /// Network namespace: a name as in /run/netns, or a path.
+    #[arg(long, value_name = "NAME|PATH")]
+    pub netns: Option<String>,
+    /// Network namespace of a process.
+    #[arg(long, value_name = "PID")]
+    pub pid: Option<u32>,
+    /// A tap that a hypervisor holds open.
+    #[arg(long, value_name = "NAME")]
+    pub tap: Option<String>,
+}
+
+/// `tenet unplug`
+#[derive(Clone, Debug, Args)]
+pub struct Unplug {
+    /// The port; without a namespace: of `default`.
+    #[arg(value_name = "NAMESPACE/PORT")]
+    pub port: String,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub socket: Socket,
+}
+
+/// `tenet get`
+#[derive(Clone, Debug, Args)]
+pub struct Get {
+    /// Kind: singular, plural or short name. Default: all kinds.
+    pub kind: Option<String>,
+    /// Name of one object.
+    pub name: Option<String>,
+    /// Namespace.
+    #[arg(short, long, value_name = "NS", default_value = "default", conflicts_with = "all_namespaces")]
+    pub namespace: String,
+    /// Objects of all namespaces.
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+    /// How objects are shown. Default: a table.
+    #[arg(short, long, value_enum)]
+    pub output: Option<Format>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub state: State,
+}
+
+/// How objects are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A table with more columns.
+    Wide,
+    /// JSON: the object, or a List.
+    Json,
+    /// YAML: the object, or a List.
+    Yaml,
+}
+
+/// `tenet clean`
+#[derive(Clone, Debug, Args)]
+pub struct Clean {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub state: State,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub socket: Socket,
+    /// Do not ask.
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+//! The command line: arguments in, text and an exit code out.
+
+mod age;
+mod args;
+mod client;
+mod get;
+mod json_path;
+mod log;
+mod plan;
+mod table;
+
+use std::error::Error;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use crate::local::{self, Options};
+use crate::{api, config};
+use args::{Cli, Command};
+
+/// What a command ends with: an exit code, or what is wrong.
+type Ended = Result<u8, Box<dyn Error>>;
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            // 2 is "there are changes", so wrong arguments are 1 like every other error.
+            return ExitCode::from(u8::from(error.use_stderr()));
+        }
+    };
+    match run(cli) {
+        Ok(code) => ExitCode::from(code),
+        // Whoever read our output has enough of it.
+        Err(error) if is_broken_pipe(error.as_ref()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn run(cli: Cli) -> Ended {
+    let usual = if matches!(cli.command, Command::Local(_)) { "info" } else { "error" };
+    log::start(cli.log_format, cli.log_level.as_deref(), usual)?;
+    match cli.command {
+        Command::Crds => crds(),
+        Command::Local(args) => {
+            let options = options(&args.folders, &args.state, &args.socket, args.node.node);
+            if !args.once {
+                local::run(&options)?;
+                return Ok(0);
+            }
+            let lines = local::once(&options, args.confirm)?;
+            let mut out = io::stdout().lock();
+            if lines.is_empty() {
+                writeln!(out, "all is Ready")?;
+                return Ok(0);
+            }
+            writeln!(out, "not all is Ready:")?;
+            lines.iter().try_for_each(|line| writeln!(out, "  {line}"))?;
+            Ok(1)
+        }
+        Command::Plan(args) => plan::run(args),
+        Command::Plug(args) => client::plug(args),
+        Command::Unplug(args) => client::unplug(&args),
+        Command::Confirm(args) => client::confirm(&args.socket),
+        Command::Get(args) => get::run(&args),
+        Command::Clean(args) => clean(&args),
+        Command::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "tenet", &mut text);
+            io::stdout().write_all(&text)?;
+            Ok(0)
+        }
+    }
+}
+
+fn options(
+    folders: &[std::path::PathBuf],
+    state: &args::State,
+    socket: &args::Socket,
+    node: Option<String>,
+) -> Options {
+    Options {
+        folders: folders.to_vec(),
+        state: state.state.clone(),
+        socket: socket.socket.clone(),
+        node: node.unwrap_or_else(config::hostname),
+    }
+}
+
+fn crds() -> Ended {
+    let mut out = io::stdout().lock();
+    for crd in api::all() {
+        writeln!(out, "---\n{}", serde_saphyr::to_string(&crd)?.trim_end())?;
+    }
+    Ok(0)
+}
+
+fn clean(args: &args::Clean) -> Ended {
+    if !args.yes {
+        if !io::stdin().is_terminal() {
+            return Err("nothing is taken away without being asked for; say --yes".into());
+        }
+        write!(io::stderr(), "Take away everything of Tenet's on this host, and the addresses given so far? [y/N] ")?;
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer)?;
+        if !matches!(answer.trim(), "y" | "Y" | "yes") {
+            return Err("nothing was taken away".into());
+        }
+    }
+    let gone = local::clean(&options(&[], &args.state, &args.socket, None))?;
+    let mut out = io::stdout().lock();
+    for change in &gone.0 {
+        writeln!(out, "{} {} taken away", change.item.kind(), change.item)?;
+    }
+    writeln!(out, "{}", if gone.0.is_empty() { "there was nothing of Tenet's" } else { "all is gone" })?;
+    Ok(0)
+}
+
+/// Reads a time: a number with `ms`, `s`, `m` or `h`; a bare number is seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let scale = match unit {
+        "ms" => 1e-3,
+        "" | "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => f64::NAN,
+    };
+    let seconds = number.parse::<f64>().unwrap_or(f64::NAN) * scale;
+    if seconds.is_nan() || seconds > 86_400.0 {
+        return Err("write a time of at most a day as 30s, 500ms or 2m".into());
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}

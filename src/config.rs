@@ -1,0 +1,38 @@
+//! The only place that reads the environment.
+
+use std::io::IsTerminal as _;
+
+/// Where state is kept by default.
+pub const STATE: &str = "/var/lib/tenet";
+/// Where the control socket is by default.
+pub const SOCKET: &str = "/run/tenet/tenet.sock";
+
+/// Whether what goes to standard output may be coloured: on a terminal, unless `NO_COLOR` is set (no-color.org).
+#[must_use]
+pub fn colour() -> bool {
+    std::io::stdout().is_terminal() && !set("NO_COLOR")
+}
+
+/// Whether the log may be coloured.
+#[must_use]
+pub fn colour_log() -> bool {
+    std::io::stderr().is_terminal() && !set("NO_COLOR")
+}
+
+fn set(name: &str) -> bool {
+    std::env::var_os(name).is_some_and(|value| !value.is_empty())
+}
+
+/// `RUST_LOG`, if it is set.
+#[must_use]
+pub fn rust_log() -> Option<String> {
+    std::env::var("RUST_LOG").ok().filter(|value| !value.is_empty())
+}
+
+/// Name of the host, which is the default name of its node.
+#[must_use]
+pub fn hostname() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim().to_lowercase();
+    if name.is_empty() { "localhost".into() } else { name }
+}

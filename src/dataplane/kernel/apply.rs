@@ -1,0 +1,195 @@
+//! Makes the steps of a plan, in their order. Steps of one kind in one namespace leave in one batch; a step that fails is
+//! noted and the rest goes on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_REPLACE};
+use netlink_packet_route::RouteNetlinkMessage as Message;
+
+use crate::dataplane::kernel::netlink::Request;
+use crate::dataplane::kernel::{Kernel, announce, conntrack::Conntrack, links, neighbour, netns, route, space, sysctl};
+use crate::dataplane::plan::{Action, Change, Plan};
+use crate::dataplane::router_rules;
+use crate::dataplane::state::{Item, Make, Netns, Spec};
+
+/// Why steps failed, by their position in the plan.
+pub type Failures = BTreeMap<usize, io::Error>;
+
+/// Steps that may share a batch: what comes later may need what came before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Remove,
+    Namespaces,
+    Sysctls,
+    Rulesets,
+    Links,
+    Peers,
+    Entries,
+    Addresses,
+    Routes,
+    Release,
+}
+
+fn stage(change: &Change) -> Stage {
+    match (change.action(), &change.item) {
+        (Action::Delete, Item::Fdb(..) | Item::Neighbour(..) | Item::Address(..) | Item::Route(..)) => Stage::Remove,
+        (Action::Delete, _) => Stage::Release,
+        (_, Item::Namespace(_)) => Stage::Namespaces,
+        (_, Item::Sysctls(_)) => Stage::Sysctls,
+        (_, Item::Ruleset(_)) => Stage::Rulesets,
+        (_, Item::Link(..)) => Stage::Links,
+        (_, Item::Peer(..)) => Stage::Peers,
+        (_, Item::Fdb(..) | Item::Neighbour(..)) => Stage::Entries,
+        (_, Item::Address(..)) => Stage::Addresses,
+        (_, Item::Route(..)) => Stage::Routes,
+    }
+}
+
+/// A step with its position.
+pub type Step<'a> = (usize, &'a Change);
+
+/// Makes a plan.
+pub fn plan(kernel: &mut Kernel, plan: &Plan) -> Failures {
+    let steps: Vec<Step> = plan.0.iter().enumerate().collect();
+    let mut failures = Failures::new();
+    for steps in steps.chunk_by(|(_, a), (_, b)| stage(a) == stage(b)) {
+        let Some((_, first)) = steps.first() else { continue };
+        match stage(first) {
+            Stage::Namespaces => each(steps, &mut failures, |change| kernel.add(change.item.netns())),
+            Stage::Sysctls => each(steps, &mut failures, |change| set_sysctls(kernel, change)),
+            Stage::Rulesets => each(steps, &mut failures, |change| set_rules(kernel, change)),
+            Stage::Links => links::make(kernel, steps, &mut failures),
+            Stage::Peers => links::settle(kernel, steps, &mut failures),
+            Stage::Release => release(kernel, steps, &mut failures),
+            Stage::Remove | Stage::Entries | Stage::Addresses | Stage::Routes => batch(kernel, steps, &mut failures),
+        }
+    }
+    announce(kernel, &steps, &failures);
+    failures
+}
+
+fn each(steps: &[Step], failures: &mut Failures, mut make: impl FnMut(&Change) -> io::Result<()>) {
+    for (position, change) in steps {
+        if let Err(error) = make(change) {
+            failures.insert(*position, error);
+        }
+    }
+}
+
+fn set_sysctls(kernel: &mut Kernel, change: &Change) -> io::Result<()> {
+    let Some(Spec::Sysctls(wanted)) = &change.to else { return Ok(()) };
+    let mut differing = wanted.clone();
+    if let Some(Spec::Sysctls(there)) = &change.from {
+        differing.retain(|path, value| there.get(path) != Some(value));
+    }
+    let space = kernel.space(change.item.netns())?;
+    space.forget();
+    sysctl::write(space.as_fd(), &differing)
+}
+
+/// Connections that were translated by what is no longer said are cut: their packets would go on by the old word.
+fn set_rules(kernel: &mut Kernel, change: &Change) -> io::Result<()> {
+    let rules = |spec: &Option<Spec>| if let Some(Spec::Ruleset(rules)) = spec { Some(rules.clone()) } else { None };
+    let (from, to) = (rules(&change.from), rules(&change.to));
+    let space = kernel.space(change.item.netns())?;
+    space.forget();
+    space.nft.apply(from.as_deref(), to.as_deref())?;
+    let cut = match (&from, &to) {
+        (Some(from), Some(to)) => router_rules::cut(from, to),
+        _ => BTreeSet::new(),
+    };
+    if !cut.is_empty() {
+        Conntrack::open(space.as_fd())?.flush(&cut)?;
+    }
+    Ok(())
+}
+
+/// Entries, addresses and routes: one batch for each namespace.
+fn batch(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
+    let mut by_space: BTreeMap<&Netns, Vec<Step>> = BTreeMap::new();
+    for step in steps {
+        by_space.entry(step.1.item.netns()).or_default().push(*step);
+    }
+    for (netns, steps) in by_space {
+        let mut requests = Vec::with_capacity(steps.len());
+        let mut positions = Vec::with_capacity(steps.len());
+        for (position, change) in steps {
+            match kernel.space(netns).and_then(|space| request(space, change)) {
+                Ok(request) => {
+                    requests.push(request);
+                    positions.push((position, change.action()));
+                }
+                Err(error) => drop(failures.insert(position, error)),
+            }
+        }
+        links::send(kernel, netns, requests, &positions, failures);
+    }
+}
+
+fn request(space: &mut space::Space, change: &Change) -> io::Result<Request> {
+    let mut index = |name: &str| {
+        space.index(name).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("there is no link {name}")))
+    };
+    let message = match (&change.item, &change.to) {
+        (Item::Fdb(_, name, mac), Some(_)) => Message::NewNeighbour(neighbour::station(index(name)?, *mac)),
+        (Item::Fdb(_, name, mac), None) => Message::DelNeighbour(neighbour::station(index(name)?, *mac)),
+        (Item::Neighbour(_, name, ip), Some(Spec::Neighbour(mac))) => {
+            Message::NewNeighbour(neighbour::neighbour(index(name)?, *ip, Some(*mac)))
+        }
+        (Item::Neighbour(_, name, ip), _) => Message::DelNeighbour(neighbour::neighbour(index(name)?, *ip, None)),
+        (Item::Address(_, name, net), Some(_)) => Message::NewAddress(route::address(index(name)?, *net)),
+        (Item::Address(_, name, net), None) => Message::DelAddress(route::address(index(name)?, *net)),
+        (Item::Route(_, to), spec) => {
+            let hops =
+                if let Some(Spec::Route(hops)) = spec.as_ref().or(change.from.as_ref()) { Some(hops) } else { None };
+            let hops = hops.into_iter().flatten();
+            let ways: io::Result<BTreeSet<route::Way>> = hops.map(|hop| Ok((hop.via, index(&hop.device)?))).collect();
+            let message = route::route(*to, &ways?);
+            if spec.is_some() { Message::NewRoute(message) } else { Message::DelRoute(message) }
+        }
+        _ => return Err(io::Error::other("a step without a request")),
+    };
+    Ok(if change.to.is_some() {
+        Request { message, flags: NLM_F_CREATE | NLM_F_REPLACE }
+    } else {
+        space::plain(message)
+    })
+}
+
+/// Links and namespaces that go. What is in a namespace that goes needs no step of its own.
+fn release(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
+    let leaving: BTreeSet<&Netns> = steps
+        .iter()
+        .filter_map(|(_, c)| if let Item::Namespace(netns) = &c.item { Some(netns) } else { None })
+        .collect();
+    let moved_in = |c: &Change| matches!(&c.from, Some(Spec::Link(l)) if matches!(l.kind, crate::dataplane::state::LinkKind::MovedIn { .. }));
+    let goes_along = |c: &Change| leaving.contains(c.item.netns()) && !moved_in(c);
+    let links: Vec<Step> = steps
+        .iter()
+        .filter(|(_, c)| matches!(c.item, Item::Link(..) | Item::Peer(..)) && !goes_along(c))
+        .copied()
+        .collect();
+    links::take_away(kernel, &links, failures);
+    let rest: Vec<Step> =
+        steps.iter().filter(|(_, c)| !matches!(c.item, Item::Link(..) | Item::Peer(..))).copied().collect();
+    each(&rest, failures, |change| match &change.item {
+        Item::Ruleset(netns) if !leaving.contains(netns) => set_rules(kernel, change),
+        Item::Namespace(netns) => kernel.remove(netns),
+        _ => Ok(()),
+    });
+}
+
+/// Tells the neighbours of a link that an address is here now: they may remember another station for it.
+fn announce(kernel: &mut Kernel, steps: &[Step], failures: &Failures) {
+    for (position, change) in steps {
+        if let (Item::Address(netns, name, net), Action::Create, Some(Make::Announce(mac))) =
+            (&change.item, change.action(), &change.make)
+            && !failures.contains_key(position)
+            && let Ok(space) = kernel.space(netns)
+            && let Err(error) = netns::within(space.as_fd(), || announce::announce(name, net.addr(), *mac)).flatten()
+        {
+            tracing::debug!(%error, address = %net.addr(), "an address could not be announced");
+        }
+    }
+}

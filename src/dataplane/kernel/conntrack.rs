@@ -1,0 +1,76 @@
+//! Connections that the kernel tracks, and forgetting those of an address.
+//!
+//! The kernel translates a connection as it was when it began. So when a floating IP is taken away or moved, the
+//! connections through it must be forgotten, *after* the rules have changed: else the next packet finds the old rules.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::BorrowedFd;
+
+use crate::dataplane::kernel::netfilter::{Netfilter, Request, attributes};
+use crate::dataplane::kernel::netns;
+
+/// Subsystem of conntrack, and its requests (`linux/netfilter/nfnetlink_conntrack.h`).
+const CONNTRACK: u16 = 1;
+const GET: u16 = 1;
+const DELETE: u16 = 2;
+/// Attributes of an entry: the two directions, its number, its zone.
+const ORIGINAL: u16 = 1;
+const REPLY: u16 = 2;
+const ID: u16 = 12;
+const ZONE: u16 = 18;
+/// In a direction: the addresses.
+const ADDRESSES: u16 = 1;
+/// `ENOENT`: the entry has gone by itself.
+const GONE: i32 = 2;
+
+/// The connections of one namespace.
+pub struct Conntrack(Netfilter);
+
+impl Conntrack {
+    /// Opens the connections of a namespace.
+    ///
+    /// # Errors
+    /// The namespace cannot be entered; the kernel has no conntrack.
+    pub fn open(netns: BorrowedFd<'_>) -> io::Result<Self> {
+        netns::within(netns, Netfilter::open)?.map(Self)
+    }
+
+    /// Forgets every connection that has one of `addresses` at either end, before or after translation; returns how many.
+    /// Reads all connections once, whatever the number of addresses (and the kernel's table is one for all namespaces): so
+    /// flush many addresses at once.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn flush(&mut self, addresses: &BTreeSet<IpAddr>) -> io::Result<usize> {
+        if addresses.is_empty() {
+            return Ok(0);
+        }
+        let mut doomed = Vec::new();
+        self.0.dump(Request::new(CONNTRACK, GET, 0, 0, "reading connections"), |answer| {
+            let ends = |(kind, value)| matches!(kind, ORIGINAL | REPLY) && involves(value, addresses);
+            if answer.attributes().any(ends) {
+                let mut request = Request::new(CONNTRACK, DELETE, 0, answer.family(), "forgetting a connection");
+                answer
+                    .attributes()
+                    .filter(|(kind, _)| matches!(*kind, ORIGINAL | ID | ZONE))
+                    .for_each(|(kind, value)| request.bytes(kind, value));
+                doomed.push(request);
+            }
+        })?;
+        let count = doomed.len();
+        self.0.each(doomed, GONE)?;
+        Ok(count)
+    }
+}
+
+/// Whether a direction has one of the addresses at one of its ends.
+fn involves(direction: &[u8], addresses: &BTreeSet<IpAddr>) -> bool {
+    let ip = |value: &[u8]| {
+        let v4 = <[u8; 4]>::try_from(value).ok().map(IpAddr::from);
+        v4.or_else(|| <[u8; 16]>::try_from(value).ok().map(IpAddr::from))
+    };
+    let pair = attributes(direction).find(|(kind, _)| *kind == ADDRESSES).map(|(_, value)| value);
+    attributes(pair.unwrap_or_default()).filter_map(|(_, value)| ip(value)).any(|ip| addresses.contains(&ip))
+}

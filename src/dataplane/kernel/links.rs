@@ -1,0 +1,254 @@
+//! Links are made, settled under their bridge, moved in and given back, and taken away together.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::path::Path;
+
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use netlink_packet_route::RouteNetlinkMessage as Message;
+
+use crate::dataplane::kernel::apply::{Failures, Step};
+use crate::dataplane::kernel::link::{self, Below, Peer};
+use crate::dataplane::kernel::netlink::{Netlink, Request};
+use crate::dataplane::kernel::space::plain;
+use crate::dataplane::kernel::{Kernel, netns};
+use crate::dataplane::names;
+use crate::dataplane::plan::{Action, Change};
+use crate::dataplane::state::{IfName, Item, Link, LinkKind, Make, Netns, Spec};
+
+/// Position and action of a step that a request is for.
+pub type For = (usize, Action);
+
+/// Makes links that are missing, sets those that differ.
+pub fn make(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
+    let mut guests: Vec<(usize, OwnedFd, IfName)> = Vec::new();
+    for step in steps {
+        let (position, change) = *step;
+        if let Err(error) = make_one(kernel, change, &mut |fd, device| guests.push((position, fd, device))) {
+            failures.insert(position, error);
+        }
+    }
+    settle(kernel, steps, failures);
+    for (position, fd, device) in guests {
+        let up = || Netlink::open(fd.as_fd())?.ask(Message::SetLink(link::up(&device)), 0);
+        if let Err(error) = up() {
+            failures.entry(position).or_insert(error);
+        }
+    }
+}
+
+fn parts(change: &Change) -> Option<(&Netns, &IfName, &Link)> {
+    match (&change.item, change.to.as_ref().or(change.from.as_ref())) {
+        (Item::Link(netns, name) | Item::Peer(netns, name), Some(Spec::Link(link))) => Some((netns, name, link)),
+        _ => None,
+    }
+}
+
+/// Whether the link there can be set to what is wanted: another kind or another guest needs another link.
+fn can_be_set(change: &Change) -> bool {
+    let (Some(Spec::Link(from)), Some(Spec::Link(to))) = (&change.from, &change.to) else { return false };
+    from.kind == to.kind
+        && (matches!(change.item, Item::Peer(..)) || names::guest(&from.alias) == names::guest(&to.alias))
+}
+
+fn make_one(kernel: &mut Kernel, change: &Change, guest: &mut impl FnMut(OwnedFd, IfName)) -> io::Result<()> {
+    let Some((netns, name, link)) = parts(change) else { return Ok(()) };
+    if can_be_set(change) {
+        return Ok(());
+    }
+    if change.action() == Action::Update {
+        let space = kernel.space(netns)?;
+        let index = space.index(name).ok_or_else(|| missing(name))?;
+        space.change(vec![plain(Message::DelLink(link::at(index)))])?.pop().unwrap_or(Ok(None))?;
+        space.indices.remove(name);
+    }
+    if let LinkKind::MovedIn { host_name } = &link.kind {
+        return move_in(kernel, netns, name, host_name, link);
+    }
+    let master = match &link.bridge {
+        Some(port) => Some(kernel.space(netns)?.index(&port.bridge).ok_or_else(|| missing(&port.bridge))?),
+        None => None,
+    };
+    // A macvlan is made in the host, where its parent is, into the router's namespace.
+    let mut at = netns.clone();
+    let below = match &change.make {
+        Some(Make::Peer(other, peer)) => {
+            Below::Peer(Peer { name: peer.clone(), netns: kernel.space(other)?.raw(), mac: None, ours: true })
+        }
+        Some(Make::Guest { path, inode, device, mac }) => {
+            let fd = guest_netns(path, *inode)?;
+            let peer = Peer { name: device.clone(), netns: fd.as_raw_fd(), mac: Some(*mac), ours: false };
+            guest(fd, device.clone());
+            Below::Peer(peer)
+        }
+        Some(Make::Parent(parent)) if link.kind == LinkKind::Macvlan => {
+            at = Netns::Host;
+            let target = kernel.space(netns)?.raw();
+            let index = kernel.space(&Netns::Host)?.index(parent).ok_or_else(|| missing(parent))?;
+            Below::Parent(index, Some(target))
+        }
+        Some(Make::Parent(parent)) => {
+            Below::Parent(kernel.space(netns)?.index(parent).ok_or_else(|| missing(parent))?, None)
+        }
+        _ => Below::Nothing,
+    };
+    let message = link::create(name, link, master, &below);
+    let request = Request { message: Message::NewLink(message), flags: NLM_F_CREATE | NLM_F_EXCL };
+    kernel.space(netns)?.forget();
+    let answer = kernel.space(&at)?.change(vec![request])?.pop().unwrap_or(Ok(None));
+    answer.map(|_| ()).map_err(|error| match (&change.make, error.raw_os_error()) {
+        (Some(Make::Guest { device, .. }), Some(nix::libc::EEXIST)) => io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            format!("the guest has an interface {device} already: plug with another --ifname, or remove that one"),
+        ),
+        _ => error,
+    })
+}
+
+fn missing(name: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, format!("there is no link {name}"))
+}
+
+/// Marks a link of the host, then moves it in: a crash between the two loses nothing.
+fn move_in(kernel: &mut Kernel, netns: &Netns, name: &IfName, host_name: &IfName, link: &Link) -> io::Result<()> {
+    let target = kernel.space(netns)?.raw();
+    kernel.space(netns)?.forget();
+    let host = kernel.space(&Netns::Host)?;
+    host.indices.remove(host_name);
+    let index = host.index(host_name).ok_or_else(|| missing(host_name))?;
+    host.indices.remove(host_name);
+    let requests = vec![
+        plain(Message::SetLink(link::mark(index, &link.alias))),
+        plain(Message::SetLink(link::relocate(index, target, name))),
+    ];
+    host.change(requests)?.into_iter().try_for_each(|answer| answer.map(|_| ()))
+}
+
+/// Puts links under their bridges, with their flags, alias and MTU, and sets them up.
+pub fn settle(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
+    let mut by_space: BTreeMap<&Netns, (Vec<Request>, Vec<For>)> = BTreeMap::new();
+    for (position, change) in steps {
+        if failures.contains_key(position) {
+            continue;
+        }
+        let Some((netns, name, link)) = parts(change) else { continue };
+        match requests(kernel, netns, name, change, link) {
+            Ok(requests) => {
+                let (all, positions) = by_space.entry(netns).or_default();
+                positions.extend(requests.iter().map(|_| (*position, change.action())));
+                all.extend(requests);
+            }
+            Err(error) => drop(failures.insert(*position, error)),
+        }
+    }
+    for (netns, (requests, positions)) in by_space {
+        send(kernel, netns, requests, &positions, failures);
+    }
+}
+
+fn requests(
+    kernel: &mut Kernel,
+    netns: &Netns,
+    name: &IfName,
+    change: &Change,
+    link: &Link,
+) -> io::Result<Vec<Request>> {
+    let space = kernel.space(netns)?;
+    let index = space.index(name).ok_or_else(|| missing(name))?;
+    let bridge = |link: &Link| link.bridge.as_ref().map(|port| port.bridge.clone());
+    let there = if let Some(Spec::Link(from)) = &change.from { Some(bridge(from)) } else { None };
+    // A veth end or a bridge that was just made has its bridge already, what was moved in or came as a second end has none.
+    let made_there = matches!(change.item, Item::Link(..)) && !matches!(link.kind, LinkKind::MovedIn { .. });
+    let mut requests = Vec::new();
+    if there.map_or(!made_there, |there| there != bridge(link)) {
+        let master = match &link.bridge {
+            Some(port) => space.index(&port.bridge).ok_or_else(|| missing(&port.bridge))?,
+            None => 0,
+        };
+        requests.push(plain(Message::SetLink(link::enslave(index, master))));
+    }
+    requests.push(plain(Message::NewLink(link::set(index, link))));
+    Ok(requests)
+}
+
+/// Sends a batch and notes which steps failed. What was to go and is gone is no failure.
+pub fn send(kernel: &mut Kernel, netns: &Netns, requests: Vec<Request>, positions: &[For], failures: &mut Failures) {
+    let answers = kernel.space(netns).and_then(|space| space.change(requests));
+    match answers {
+        Ok(answers) => {
+            for (answer, (position, action)) in answers.into_iter().zip(positions) {
+                if let Err(error) = answer
+                    && !(*action == Action::Delete && is_gone(&error))
+                {
+                    failures.entry(*position).or_insert(error);
+                }
+            }
+        }
+        Err(error) => {
+            for (position, _) in positions {
+                failures.entry(*position).or_insert_with(|| io::Error::new(error.kind(), error.to_string()));
+            }
+        }
+    }
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    use nix::libc::{EADDRNOTAVAIL, ENODEV, ENOENT, ESRCH};
+    matches!(error.raw_os_error(), Some(ENODEV | ENOENT | ESRCH | EADDRNOTAVAIL))
+        || error.kind() == io::ErrorKind::NotFound
+}
+
+/// Takes links away, all of a namespace in one request; what was moved in is given back.
+pub fn take_away(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
+    let mut by_space: BTreeMap<&Netns, (Vec<Request>, Vec<For>)> = BTreeMap::new();
+    for (position, change) in steps {
+        let Some((netns, name, link)) = parts(change) else { continue };
+        if let LinkKind::MovedIn { host_name } = &link.kind {
+            if let Err(error) = give_back(kernel, netns, name, host_name)
+                && !is_gone(&error)
+            {
+                failures.insert(*position, error);
+            }
+            continue;
+        }
+        let Ok(space) = kernel.space(netns) else { continue };
+        if let Some(index) = space.index(name) {
+            let (requests, positions) = by_space.entry(netns).or_default();
+            requests.push(plain(Message::SetLink(link::doom(index))));
+            positions.push((*position, Action::Delete));
+            space.indices.remove(name);
+        }
+    }
+    for (netns, (mut requests, mut positions)) in by_space {
+        requests.push(plain(Message::DelLink(link::delete_doomed())));
+        positions.extend(positions.last().copied());
+        send(kernel, netns, requests, &positions, failures);
+    }
+}
+
+fn give_back(kernel: &mut Kernel, netns: &Netns, name: &IfName, host_name: &IfName) -> io::Result<()> {
+    let target = kernel.space(&Netns::Host)?.raw();
+    kernel.space(&Netns::Host)?.forget();
+    let space = kernel.space(netns)?;
+    let index = space.index(name).ok_or_else(|| missing(name))?;
+    space.indices.remove(name);
+    let requests = vec![
+        plain(Message::SetLink(link::enslave(index, 0))),
+        plain(Message::SetLink(link::unmark(index))),
+        plain(Message::SetLink(link::relocate(index, target, host_name))),
+    ];
+    space.change(requests)?.into_iter().try_for_each(|answer| answer.map(|_| ()))?;
+    kernel.space(&Netns::Host)?.change(vec![plain(Message::SetLink(link::up(host_name)))])?;
+    Ok(())
+}
+
+/// Opens the namespace of a guest.
+///
+/// # Errors
+/// The path leads nowhere, or to another namespace than the one that was plugged: `NotFound`.
+pub fn guest_netns(path: &str, inode: u64) -> io::Result<OwnedFd> {
+    let gone = |_| io::Error::new(io::ErrorKind::NotFound, format!("the guest's namespace {path} is gone"));
+    let fd = netns::open(Path::new(path)).map_err(gone)?;
+    if netns::inode(fd.as_fd())? == inode { Ok(fd) } else { Err(gone(io::Error::last_os_error())) }
+}

@@ -1,0 +1,222 @@
+//! A NETLINK_ROUTE socket of one namespace: requests in batches with an answer for each, dumps, notifications.
+
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd};
+
+use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+
+use crate::dataplane::kernel::netns;
+
+/// Requests in flight: their answers must fit into the receive buffer, or the kernel drops some (`ENOBUFS`).
+const BATCH: usize = 128;
+/// Bytes asked for as receive buffer.
+const RECEIVE_BUFFER: usize = 4 << 20;
+/// Bytes of one read: the kernel never sends more in one dump message.
+const READ: usize = 1 << 18;
+
+/// One request and its flags beyond REQUEST and ACK.
+pub struct Request {
+    /// What is asked.
+    pub message: RouteNetlinkMessage,
+    /// `NLM_F_CREATE` and its kin.
+    pub flags: u16,
+}
+
+/// What the kernel answered to one request: what was asked for, if anything was.
+pub type Answer = io::Result<Option<RouteNetlinkMessage>>;
+
+/// A socket that asks.
+pub struct Netlink {
+    socket: Socket,
+    sequence: u32,
+    buffer: Vec<u8>,
+}
+
+impl Netlink {
+    /// Opens a socket inside `netns`.
+    ///
+    /// # Errors
+    /// The namespace cannot be entered, or no socket is to be had.
+    pub fn open(netns: BorrowedFd<'_>) -> io::Result<Self> {
+        let socket = netns::within(netns, || Socket::new(NETLINK_ROUTE))??;
+        socket.connect(&SocketAddr::new(0, 0))?;
+        socket.set_cap_ack(true)?;
+        socket.set_netlink_get_strict_chk(true)?;
+        let _ = socket.set_rx_buf_sz(i32::try_from(RECEIVE_BUFFER).unwrap_or(i32::MAX));
+        Ok(Self { socket, sequence: 0, buffer: Vec::with_capacity(READ) })
+    }
+
+    /// Sends requests in their order; the answers, one for each. A request that fails does not stop the next.
+    ///
+    /// # Errors
+    /// The socket itself failed; then nothing is known of any request.
+    pub fn send(&mut self, requests: Vec<Request>) -> io::Result<Vec<Answer>> {
+        let mut answers = Vec::with_capacity(requests.len());
+        let mut requests = requests.into_iter();
+        loop {
+            let first = self.sequence.wrapping_add(1);
+            let mut bytes = Vec::new();
+            let mut count = 0;
+            for Request { message, flags } in requests.by_ref().take(BATCH) {
+                self.sequence = self.sequence.wrapping_add(1);
+                append(&mut bytes, message, NLM_F_REQUEST | NLM_F_ACK | flags, self.sequence);
+                count += 1;
+            }
+            if count == 0 {
+                return Ok(answers);
+            }
+            self.socket.send(&bytes, 0)?;
+            self.collect(first, count, &mut answers)?;
+        }
+    }
+
+    /// Sends one request.
+    ///
+    /// # Errors
+    /// What the kernel answered.
+    pub fn ask(&mut self, message: RouteNetlinkMessage, flags: u16) -> io::Result<()> {
+        let mut answers = self.send(vec![Request { message, flags }])?;
+        answers.pop().unwrap_or_else(|| Err(io::Error::other("the kernel did not answer"))).map(|_| ())
+    }
+
+    fn collect(&mut self, first: u32, count: usize, answers: &mut Vec<Answer>) -> io::Result<()> {
+        let (mut missing, mut told) = (count, None);
+        while missing > 0 {
+            for message in self.read()? {
+                if message.header.sequence_number.wrapping_sub(first) as usize >= count {
+                    continue;
+                }
+                match message.payload {
+                    NetlinkPayload::InnerMessage(inner) => told = Some(inner),
+                    NetlinkPayload::Error(answer) => {
+                        missing -= 1;
+                        answers.push(match answer.code {
+                            None => Ok(told.take()),
+                            Some(code) => Err(io::Error::from_raw_os_error(-code.get())),
+                        });
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything of a kind.
+    ///
+    /// # Errors
+    /// What the kernel answered. A dump that changed under way (`NLM_F_DUMP_INTR`) is asked for again.
+    pub fn dump(&mut self, message: &RouteNetlinkMessage) -> io::Result<Vec<RouteNetlinkMessage>> {
+        const INTERRUPTED: u16 = netlink_packet_core::NLM_F_DUMP_INTR;
+        'again: for _ in 0..8 {
+            self.sequence = self.sequence.wrapping_add(1);
+            let mut bytes = Vec::new();
+            append(&mut bytes, message.clone(), NLM_F_REQUEST | NLM_F_DUMP, self.sequence);
+            self.socket.send(&bytes, 0)?;
+            let (mut found, mut torn) = (Vec::new(), false);
+            loop {
+                for message in self.read()? {
+                    if message.header.sequence_number != self.sequence {
+                        continue;
+                    }
+                    torn |= message.header.flags & INTERRUPTED != 0;
+                    match message.payload {
+                        NetlinkPayload::InnerMessage(inner) => found.push(inner),
+                        NetlinkPayload::Done(_) if torn => continue 'again,
+                        NetlinkPayload::Done(_) => return Ok(found),
+                        NetlinkPayload::Error(error) => return Err(error.to_io()),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        Err(io::Error::new(io::ErrorKind::Interrupted, "the kernel's tables change faster than they can be read"))
+    }
+
+    fn read(&mut self) -> io::Result<Vec<NetlinkMessage<RouteNetlinkMessage>>> {
+        self.buffer.clear();
+        self.socket.recv(&mut self.buffer, 0)?;
+        Ok(parse(&self.buffer))
+    }
+}
+
+fn append(bytes: &mut Vec<u8>, message: RouteNetlinkMessage, flags: u16, sequence: u32) {
+    let mut header = NetlinkHeader::default();
+    header.flags = flags;
+    header.sequence_number = sequence;
+    let mut message = NetlinkMessage::new(header, NetlinkPayload::InnerMessage(message));
+    message.finalize();
+    let start = bytes.len();
+    bytes.resize(start + message.buffer_len().next_multiple_of(4), 0);
+    if let Some(room) = bytes.get_mut(start..) {
+        message.serialize(room);
+    }
+}
+
+/// Messages of one read. One that the codec does not know is left out; what we wrote, it knows.
+fn parse(mut bytes: &[u8]) -> Vec<NetlinkMessage<RouteNetlinkMessage>> {
+    let mut found = Vec::new();
+    while let Some(length) = bytes.first_chunk::<4>().map(|b| u32::from_ne_bytes(*b) as usize)
+        && length >= 16
+        && let Some(one) = bytes.get(..length)
+    {
+        match NetlinkMessage::deserialize(one) {
+            Ok(message) => found.push(message),
+            Err(error) => tracing::debug!(%error, "a netlink message could not be read"),
+        }
+        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
+    }
+    found
+}
+
+/// A socket that is told of changes.
+pub struct Monitor {
+    socket: Socket,
+    buffer: Vec<u8>,
+}
+
+impl Monitor {
+    /// Opens a socket inside `netns` and joins `groups` (`RTNLGRP_*`).
+    ///
+    /// # Errors
+    /// The namespace cannot be entered, or no socket is to be had.
+    pub fn open(netns: BorrowedFd<'_>, groups: &[u32]) -> io::Result<Self> {
+        let mut socket = netns::within(netns, || Socket::new(NETLINK_ROUTE))??;
+        socket.bind_auto()?;
+        for group in groups {
+            socket.add_membership(*group)?;
+        }
+        socket.set_non_blocking(true)?;
+        let _ = socket.set_rx_buf_sz(i32::try_from(RECEIVE_BUFFER).unwrap_or(i32::MAX));
+        Ok(Self { socket, buffer: Vec::with_capacity(READ) })
+    }
+
+    /// The descriptor to wait on.
+    #[must_use]
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// Empties the socket; whether anything came that `concerns` us. Lost notifications (`ENOBUFS`) concern everybody.
+    pub fn drain(&mut self, concerns: impl Fn(&RouteNetlinkMessage) -> bool) -> bool {
+        let mut disturbed = false;
+        loop {
+            self.buffer.clear();
+            match self.socket.recv(&mut self.buffer, 0) {
+                Ok(_) if disturbed => {}
+                Ok(_) => {
+                    disturbed = parse(&self.buffer).iter().any(|message| match &message.payload {
+                        NetlinkPayload::InnerMessage(inner) => concerns(inner),
+                        NetlinkPayload::Overrun(_) => true,
+                        _ => false,
+                    });
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return disturbed,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return true,
+            }
+        }
+    }
+}

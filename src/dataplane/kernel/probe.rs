@@ -1,0 +1,151 @@
+//! What this kernel and this host have: asked once in a namespace that is thrown away, or read when needed.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use netlink_packet_core::NLM_F_CREATE;
+use netlink_packet_route::link::{InfoKind, LinkFlags};
+use netlink_packet_route::route::{RouteAttribute, RouteHeader};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage as Message};
+
+use crate::dataplane::facts::{Facts, HostLink};
+use crate::dataplane::kernel::link::{self, Below, Seen};
+use crate::dataplane::kernel::netlink::Netlink;
+use crate::dataplane::kernel::nft::Nft;
+use crate::dataplane::kernel::space::Space;
+use crate::dataplane::kernel::{netns, route, sysctl};
+use crate::dataplane::names::{GROUP, Prefix};
+use crate::dataplane::state::{IfName, Item, Link, LinkKind, Netns, Spec, State};
+use crate::dataplane::sysctls;
+
+/// Index of the loopback in every namespace.
+const LOOPBACK: u32 = 1;
+
+/// What the kernel has, whatever the host does.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    vlan: bool,
+    sysctls: BTreeSet<String>,
+}
+
+impl Probe {
+    /// Asks the kernel.
+    ///
+    /// # Errors
+    /// Rights or a feature that nothing goes without is missing: a sentence says what to do.
+    pub fn new() -> io::Result<Self> {
+        let scratch = netns::scratch().map_err(|error| explain(&error, "network namespaces cannot be made"))?;
+        need(&scratch, LinkKind::Bridge, "bridges", "CONFIG_BRIDGE, module bridge")?;
+        need(&scratch, LinkKind::Veth, "veth pairs", "CONFIG_VETH, module veth")?;
+        Nft::open(scratch.as_fd())
+            .and_then(|mut nft| nft.generation())
+            .map_err(|error| explain(&error, "this kernel has no nftables (CONFIG_NF_TABLES, module nf_tables)"))?;
+        let vlan = try_link(&scratch, &LinkKind::Vlan { id: 1 }).is_ok();
+        let sysctls = sysctl::present(scratch.as_fd(), sysctls::all())?;
+        Ok(Self { vlan, sysctls })
+    }
+
+    /// The kernel's part of the facts.
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        Facts { vlan: self.vlan, sysctls: self.sysctls.clone(), ..Facts::default() }
+    }
+}
+
+fn explain(error: &io::Error, what: &str) -> io::Error {
+    let advice = match error.kind() {
+        io::ErrorKind::PermissionDenied => ": run as root (CAP_SYS_ADMIN and CAP_NET_ADMIN)",
+        _ => "",
+    };
+    io::Error::new(error.kind(), format!("{what}{advice}: {error}"))
+}
+
+fn need(scratch: &OwnedFd, kind: LinkKind, what: &str, module: &str) -> io::Result<()> {
+    try_link(scratch, &kind).map_err(|error| explain(&error, &format!("this kernel has no {what} ({module})")))
+}
+
+fn try_link(scratch: &OwnedFd, kind: &LinkKind) -> io::Result<()> {
+    let name: IfName = kind.word().into();
+    let below = if matches!(kind, LinkKind::Vlan { .. }) { Below::Parent(LOOPBACK, None) } else { Below::Nothing };
+    let link = Link { kind: kind.clone(), mac: None, mtu: 1500, up: false, bridge: None, alias: String::new() };
+    let message = link::create(&name, &link, None, &below);
+    match Netlink::open(scratch.as_fd())?.ask(Message::NewLink(message), NLM_F_CREATE) {
+        // The loopback takes no VLAN; that it was refused for this reason shows that the kernel knows VLANs.
+        Err(error) if matches!(error.raw_os_error(), Some(nix::libc::EOPNOTSUPP)) && below_is_loopback(kind) => {
+            if std::path::Path::new("/proc/net/vlan").exists() {
+                Ok(())
+            } else {
+                Err(error)
+            }
+        }
+        answer => answer,
+    }
+}
+
+fn below_is_loopback(kind: &LinkKind) -> bool {
+    matches!(kind, LinkKind::Vlan { .. })
+}
+
+/// Links of the host and what they carry.
+///
+/// # Errors
+/// The kernel could not be read.
+pub fn host(host: &mut Space, facts: &mut Facts) -> io::Result<()> {
+    let filtered = ["bridge/bridge-nf-call-iptables".to_owned()];
+    facts.bridge_filtered = sysctl::read(host.as_fd(), filtered.iter())?.values().any(|value| value != "0");
+    let links: Vec<Seen> = host.netlink.dump(&Message::GetLink(link::all()))?.iter().filter_map(seen).collect();
+    host.indices = links.iter().map(|seen| (seen.name.as_str().into(), seen.index)).collect();
+    let mut addressed = BTreeSet::new();
+    for message in host.netlink.dump(&Message::GetAddress(route::addresses(AddressFamily::Unspec)))? {
+        if let Message::NewAddress(message) = message
+            && !route::is_link_local(&message)
+        {
+            addressed.insert(message.header.index);
+        }
+    }
+    let mut ways_out = BTreeSet::new();
+    for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+        for message in host.netlink.dump(&Message::GetRoute(route::routes(family)))? {
+            let Message::NewRoute(message) = message else { continue };
+            if message.header.destination_prefix_length == 0 && message.header.table == RouteHeader::RT_TABLE_MAIN {
+                ways_out.extend(message.attributes.iter().filter_map(|a| match a {
+                    RouteAttribute::Oif(index) => Some(*index),
+                    _ => None,
+                }));
+            }
+        }
+    }
+    facts.links = links
+        .into_iter()
+        .filter(|seen| !(seen.group == GROUP && Prefix::of(&seen.name).is_some()))
+        .map(|seen| {
+            let link = HostLink {
+                bridge: seen.kind == Some(InfoKind::Bridge),
+                mtu: seen.mtu,
+                addressed: addressed.contains(&seen.index),
+                default_route: ways_out.contains(&seen.index),
+                enslaved: seen.master.is_some(),
+                loopback: seen.flags.contains(LinkFlags::Loopback),
+            };
+            (seen.name, link)
+        })
+        .collect();
+    Ok(())
+}
+
+/// Interfaces of the host that were moved in, of what was observed.
+pub fn moved_in(observed: &State, facts: &mut Facts) {
+    for (item, entry) in &observed.0 {
+        if let (Item::Link(Netns::Vswitch, name), Spec::Link(link)) = (item, &entry.spec)
+            && Prefix::of(name) == Some(Prefix::Physical)
+            && let LinkKind::MovedIn { host_name } = &link.kind
+        {
+            facts.moved_in.insert(host_name.to_string(), link.mtu);
+        }
+    }
+}
+
+fn seen(message: &Message) -> Option<Seen> {
+    if let Message::NewLink(message) = message { Some(Seen::of(message)) } else { None }
+}

@@ -1,0 +1,150 @@
+//! One namespace that we work in: its sockets, and what was last seen there.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
+
+use netlink_packet_route::RouteNetlinkMessage as Message;
+use netlink_packet_route::link::LinkMessage;
+use netlink_packet_route::neighbour::NeighbourState;
+
+use crate::dataplane::kernel::link::{self, Seen};
+use crate::dataplane::kernel::netlink::{Answer, Monitor, Netlink, Request};
+use crate::dataplane::kernel::nft::Nft;
+use crate::dataplane::kernel::{neighbour, observe};
+use crate::dataplane::state::{IfName, Netns, State};
+
+/// `RTNLGRP_LINK`, `_NEIGH`, `_IPV4_IFADDR`, `_IPV4_ROUTE`.
+const GROUPS: [u32; 4] = [1, 3, 5, 7];
+/// In the host only links concern us: its addresses and routes are its own.
+const HOST_GROUPS: [u32; 1] = [1];
+
+/// One namespace.
+pub struct Space {
+    /// Which.
+    pub netns: Netns,
+    fd: OwnedFd,
+    /// Its links, addresses, neighbours and routes.
+    pub netlink: Netlink,
+    /// Its rules.
+    pub nft: Nft,
+    monitor: Monitor,
+    /// Interface indices by name, as far as they are known.
+    pub indices: BTreeMap<IfName, u32>,
+    seen: Option<(u32, State)>,
+}
+
+impl Space {
+    /// Opens sockets in a namespace.
+    ///
+    /// # Errors
+    /// The namespace cannot be entered, or no sockets are to be had.
+    pub fn open(netns: Netns, fd: OwnedFd) -> io::Result<Self> {
+        let groups: &[u32] = if netns == Netns::Host { &HOST_GROUPS } else { &GROUPS };
+        Ok(Self {
+            netlink: Netlink::open(fd.as_fd())?,
+            nft: Nft::open(fd.as_fd())?,
+            monitor: Monitor::open(fd.as_fd(), groups)?,
+            netns,
+            fd,
+            indices: BTreeMap::new(),
+            seen: None,
+        })
+    }
+
+    /// The namespace, to enter.
+    #[must_use]
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// The namespace, as a number for a netlink attribute.
+    #[must_use]
+    pub fn raw(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+
+    /// The descriptor that becomes readable when something changed here.
+    #[must_use]
+    pub fn watched(&self) -> BorrowedFd<'_> {
+        self.monitor.fd()
+    }
+
+    /// Reads notifications. Whether one concerns us; then the next observation looks again.
+    pub fn disturbed(&mut self) -> bool {
+        let disturbed = self.monitor.drain(concerns);
+        if disturbed {
+            self.seen = None;
+        }
+        disturbed
+    }
+
+    /// Forgets what was seen: something is about to change here.
+    pub fn forget(&mut self) {
+        self.seen = None;
+    }
+
+    /// What is here of ours. Looks only if something changed since it last looked; rules have a generation of their own.
+    ///
+    /// # Errors
+    /// The kernel could not be read.
+    pub fn observe(&mut self, sysctls: &BTreeMap<String, String>) -> io::Result<&State> {
+        let generation = self.nft.generation()?;
+        if self.seen.as_ref().is_none_or(|(then, _)| *then != generation) {
+            // What changes from here on shows up in the monitor again.
+            self.monitor.drain(|_| false);
+            self.seen = None;
+            let state = observe::space(self, sysctls)?;
+            self.seen = Some((generation, state));
+        }
+        self.seen.as_ref().map(|(_, state)| state).ok_or_else(|| io::Error::other("nothing was seen"))
+    }
+
+    /// Index of a link, asked for if it is not known.
+    pub fn index(&mut self, name: &str) -> Option<u32> {
+        if let Some(index) = self.indices.get(name) {
+            return Some(*index);
+        }
+        let seen = self.look(link::named(name)).ok()??;
+        self.indices.insert(name.into(), seen.index);
+        Some(seen.index)
+    }
+
+    /// Looks at one link.
+    ///
+    /// # Errors
+    /// The kernel's, but for "no such link".
+    pub fn look(&mut self, which: LinkMessage) -> io::Result<Option<Seen>> {
+        let request = Request { message: Message::GetLink(which), flags: 0 };
+        match self.netlink.send(vec![request])?.pop() {
+            Some(Ok(Some(Message::NewLink(message)))) => Ok(Some(Seen::of(&message))),
+            Some(Err(error)) if error.raw_os_error() != Some(nix::libc::ENODEV) => Err(error),
+            _ => Ok(None),
+        }
+    }
+
+    /// Sends requests that change things.
+    ///
+    /// # Errors
+    /// The socket itself failed.
+    pub fn change(&mut self, requests: Vec<Request>) -> io::Result<Vec<Answer>> {
+        self.forget();
+        self.netlink.send(requests)
+    }
+}
+
+/// A request that changes or takes away what is there.
+#[must_use]
+pub fn plain(message: Message) -> Request {
+    Request { message, flags: 0 }
+}
+
+/// Neighbours that the kernel learns and forgets by itself are none of ours.
+fn concerns(message: &Message) -> bool {
+    match message {
+        Message::NewNeighbour(entry) | Message::DelNeighbour(entry) => {
+            entry.header.state == NeighbourState::Permanent || neighbour::is_static(entry)
+        }
+        _ => true,
+    }
+}

@@ -1,0 +1,117 @@
+//! The outside of a router: what is translated, and what may leave.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use ipnet::{IpNet, Ipv4Net};
+
+use crate::api::Protocol;
+use crate::dataplane::nft::{Field, Set, Table, Term, Type, Value};
+use crate::dataplane::state::IfName;
+use crate::model::view::ExternalView;
+
+use super::{known, unknown, v4};
+
+/// Connections that one guest may have through its router; the kernel's table has room for 65 536 or more.
+const CONNECTIONS: u32 = 4096;
+
+/// Guests whose connections are counted; nft's own limit of a dynamic set.
+const SOURCES: u32 = 65_535;
+/// The outside of a router.
+pub(super) struct Outside<'a> {
+    pub(super) view: &'a ExternalView,
+    leg: &'a IfName,
+    /// The address that guests appear as.
+    address: Ipv4Addr,
+}
+
+impl<'a> Outside<'a> {
+    pub(super) fn new(view: &'a ExternalView, leg: &'a IfName) -> Option<Self> {
+        let address = view.addresses.iter().find_map(|net| v4(&net.addr()))?;
+        Some(Self { view, leg, address })
+    }
+
+    pub(super) fn leg(&self) -> Value {
+        Value::Name(self.leg.clone())
+    }
+
+    /// Floating IPs and the fixed IPs that they lead to.
+    fn floating(&self) -> impl Iterator<Item = (Ipv4Addr, Ipv4Addr)> {
+        self.view.floating.iter().filter_map(|(ip, to)| v4(ip).zip(v4(&to.fixed)))
+    }
+
+    pub(super) fn sets(&self, inner: Vec<Ipv4Net>, table: &mut Table) {
+        let view = self.view;
+        let ip = |ip| [Value::Ip(ip)];
+        let addresses = view.addresses.iter().map(IpNet::addr).collect::<Vec<_>>();
+        let public = addresses.iter().chain(view.floating.keys()).chain(view.forwarding.keys()).filter_map(v4).map(ip);
+        let address = [Type::Ipv4Addr];
+        let forwarded =
+            view.forwarding.iter().flat_map(|(ip, to)| to.ports.iter().map(move |(from, to)| (ip, from, to)));
+        let forwarded: BTreeMap<_, _> = forwarded
+            .filter_map(|(from, (protocol, port), (to, target))| {
+                Some(((protocol_number(*protocol), v4(from)?, *port), (v4(to)?, *target)))
+            })
+            .collect();
+        let by_port = forwarded.iter().map(|((protocol, from, port), (to, target))| {
+            let key = [Value::Proto(*protocol), Value::Ip(*from), Value::Port(*port)];
+            (key, [Value::Ip(*to), Value::Port(*target)])
+        });
+        let mut set = |name: &str, set| table.sets.insert(name.into(), set);
+        set("public", Set::exact(address, public));
+        set("inner", Set::ranges(inner));
+        set("connections", Set::dynamic(Type::Ipv4Addr, SOURCES, 0));
+        set("floating", Set::map(address, address, self.floating().map(|(out, fixed)| (ip(out), ip(fixed)))));
+        set("fixed", Set::map(address, address, self.floating().map(|(out, fixed)| (ip(fixed), ip(out)))));
+        let key = [Type::InetProto, Type::Ipv4Addr, Type::InetService];
+        set("forwarded", Set::map(key, [Type::Ipv4Addr, Type::InetService], by_port));
+        if !view.snat {
+            set("owned", Set::exact(address, self.floating().map(|(_, fixed)| ip(fixed))));
+            let targets = forwarded.values().map(|(to, _)| *to);
+            set("translated", Set::exact(address, self.floating().map(|(_, fixed)| fixed).chain(targets).map(ip)));
+        }
+    }
+
+    /// Outside addresses are not capped: a whole office may be behind one.
+    pub(super) fn crowd(&self) -> Vec<Vec<Term>> {
+        let more = Term::MoreConnections { set: "connections".into(), over: CONNECTIONS };
+        vec![vec![Term::IsNot(Field::IifName, self.leg()), Term::New, more, Term::Drop]]
+    }
+
+    pub(super) fn outward(&self) -> Vec<Vec<Term>> {
+        let out = || Term::Is(Field::OifName, self.leg());
+        let hairpin = |last| {
+            let inside = [Field::IifName, Field::OifName].map(|field| Term::IsNot(field, self.leg()));
+            [inside.as_slice(), &[Term::Dnatted, last]].concat()
+        };
+        let own = || Term::Snat("fixed".into());
+        let shared = || Term::SnatTo(self.address);
+        let mut rules = vec![vec![out(), own()]];
+        if self.view.snat {
+            rules.push(vec![out(), known(Field::IpSaddr, "inner"), shared()]);
+        }
+        rules.extend([hairpin(own()), hairpin(shared())]);
+        rules
+    }
+
+    pub(super) fn leak(&self) -> Vec<Vec<Term>> {
+        let mut foreign = vec![Term::Is(Field::OifName, self.leg()), unknown(Field::IpSaddr, "public")];
+        let mut rules = Vec::new();
+        if !self.view.snat {
+            foreign.push(unknown(Field::IpSaddr, "inner"));
+            // A guest with a floating IP may answer as itself, but not call.
+            let owned = known(Field::IpSaddr, "owned");
+            rules.push(vec![Term::Is(Field::OifName, self.leg()), owned, Term::Original, Term::Drop]);
+        }
+        foreign.push(Term::Drop);
+        rules.push(foreign);
+        rules
+    }
+}
+
+fn protocol_number(protocol: Protocol) -> u8 {
+    match protocol {
+        Protocol::TCP => 6,
+        Protocol::UDP => 17,
+    }
+}

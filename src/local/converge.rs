@@ -1,0 +1,173 @@
+//! The walk itself: link, record, view, node, report, and back into the store.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::time::{Duration, Instant};
+
+use k8s_openapi::jiff::Timestamp;
+use tracing::{info, warn};
+
+use super::node::Node;
+use super::world::World;
+use crate::agent::{self, Agent};
+use crate::api::{Binding, Port};
+use crate::dataplane::attachment::{Attachment, Target};
+use crate::dataplane::plan::Plan;
+use crate::model::status::statuses;
+use crate::model::{Id, Key, Kind, Report, Uid, link};
+
+/// How often a convergence starts over because something went while it ran.
+const ROUNDS: usize = 16;
+
+impl<N: Node> World<N> {
+    /// Makes the node like the objects, and records how far it got. What was decided is on disk before the node changes.
+    /// Whether all that could be done is done; if not, trying again may help.
+    ///
+    /// # Errors
+    /// The store cannot be written; the node is as it was.
+    pub fn converge(&mut self, now: Timestamp) -> io::Result<bool> {
+        let start = Instant::now();
+        let (mut changes, mut recorded, mut report) = (0, false, Report::default());
+        for _ in 0..ROUNDS {
+            let (bound, strays) = self.bind();
+            recorded |= bound;
+            self.unplug(strays);
+            (self.topology, self.problems) = link(self.store.snapshot());
+            if !self.topology.released.is_empty() {
+                for id in std::mem::take(&mut self.topology.released) {
+                    self.store.remove(&id);
+                    recorded = true;
+                }
+                continue;
+            }
+            let decided = statuses(self.store.snapshot(), &self.topology, &self.problems, None, now);
+            recorded |= self.store.record(decided);
+            self.store.commit(true)?;
+            self.view = self.topology.view(&self.name);
+            let vanished;
+            (report, vanished) = self.realise(now, &mut changes, &mut recorded)?;
+            if !vanished {
+                break;
+            }
+        }
+        self.say(&report);
+        if changes > 0 || recorded {
+            let ports: usize = self.view.networks.values().map(|n| n.ports.len()).sum();
+            let (networks, routers) = (self.view.networks.len(), self.view.routers.len());
+            info!(changes, networks, ports, routers, ms = millis(start.elapsed()), "converged");
+        }
+        Ok(report.faults.is_empty())
+    }
+
+    /// Makes the node like the view again, after the kernel changed under us.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub fn repair(&mut self, now: Timestamp) -> io::Result<bool> {
+        let start = Instant::now();
+        let (mut changes, mut recorded) = (0, false);
+        let (report, vanished) = self.realise(now, &mut changes, &mut recorded)?;
+        if vanished {
+            return self.converge(now);
+        }
+        self.say(&report);
+        if changes > 0 {
+            info!(changes, ms = millis(start.elapsed()), "repaired");
+        }
+        Ok(report.faults.is_empty())
+    }
+
+    fn realise(&mut self, now: Timestamp, changes: &mut usize, recorded: &mut bool) -> io::Result<(Report, bool)> {
+        let outcome = self.node.converge(&self.view);
+        *changes += outcome.changes;
+        for port in &outcome.vanished {
+            info!(object = %Id::new(Kind::Port, port.clone()), "its guest is gone: unplugged");
+        }
+        let said = statuses(self.store.snapshot(), &self.topology, &self.problems, Some(&outcome.report), now);
+        *recorded |= self.store.record(said);
+        // What a report says is seen again after a power cut; only what was decided has to be on disk.
+        self.store.commit(false)?;
+        Ok((outcome.report, !outcome.vanished.is_empty()))
+    }
+
+    /// Records in the ports' status who has plugged them: whether that is new, and what is plugged into ports that are gone.
+    fn bind(&mut self) -> (bool, Vec<Key>) {
+        let mut changed = false;
+        let (mut bound, mut strays) = (BTreeSet::new(), Vec::new());
+        for (key, attachment) in self.node.attachments() {
+            if self.store.snapshot().ports.get(key).is_some_and(|port| is_for(attachment, port)) {
+                let device = device(&attachment.target).to_owned();
+                changed |= self.store.bind(key, Some(Binding { node_name: self.name.clone(), device }));
+                bound.insert(key.clone());
+            } else {
+                strays.push(key.clone());
+            }
+        }
+        for key in self.bound.difference(&bound) {
+            changed |= self.store.bind(key, None);
+        }
+        self.bound = bound;
+        (changed, strays)
+    }
+
+    fn unplug(&mut self, strays: Vec<Key>) {
+        for key in strays {
+            let done = self.node.detach(&key);
+            let id = Id::new(Kind::Port, key);
+            match done {
+                Ok(()) => info!(object = %id, "the port is gone: unplugged"),
+                Err(error) => warn!(object = %id, %error, "the port is gone and could not be unplugged"),
+            }
+        }
+    }
+
+    fn say(&mut self, report: &Report) {
+        let judged = self.problems.iter().filter_map(|(id, all)| Some((id, &all.first()?.remark)));
+        let all = report.faults.iter().chain(&report.remarks).chain(judged);
+        self.said.objects(all.map(|(id, why)| (id.clone(), format!("{}: {}", why.reason, why.message))).collect());
+    }
+}
+
+impl World<Agent> {
+    /// What [`World::converge`] would change on the node. Nothing is written.
+    ///
+    /// # Errors
+    /// The kernel could not be observed.
+    pub fn plan(&mut self, now: Timestamp) -> Result<Plan, agent::Error> {
+        loop {
+            self.bind();
+            (self.topology, self.problems) = link(self.store.snapshot());
+            let released = std::mem::take(&mut self.topology.released);
+            if released.is_empty() {
+                break;
+            }
+            for id in &released {
+                self.store.remove(id);
+            }
+        }
+        let decided = statuses(self.store.snapshot(), &self.topology, &self.problems, None, now);
+        self.store.record(decided);
+        self.view = self.topology.view(&self.name);
+        self.node.plan(&self.view)
+    }
+}
+
+/// Whether an attachment is for this port, and not for an earlier one of the same name.
+fn is_for(attachment: &Attachment, port: &Port) -> bool {
+    let uid = port.metadata.uid.as_deref().map(Uid::parse);
+    uid == Some(attachment.port) && port.metadata.deletion_timestamp.is_none()
+}
+
+/// Name of the device on the guest's side.
+#[must_use]
+pub fn device(target: &Target) -> &str {
+    match target {
+        Target::Netns { device, .. } => device,
+        Target::Tap { name } => name,
+    }
+}
+
+/// Milliseconds with three digits behind the point.
+fn millis(took: Duration) -> f64 {
+    (took.as_secs_f64() * 1e6).round() / 1e3
+}

@@ -1,0 +1,55 @@
+//! What the loop asks of a node: an [`Agent`], or in tests a make-believe one.
+
+use std::os::fd::BorrowedFd;
+
+use crate::agent::{Agent, Error, Outcome};
+use crate::dataplane::attachment::{Attachments, Target};
+use crate::model::{Key, NodeView, Uid};
+
+/// The node side of the loop; every method is [`Agent`]'s method of that name.
+pub trait Node {
+    /// What is plugged.
+    fn attachments(&self) -> &Attachments;
+    /// Records that `target` is plugged into `port`.
+    ///
+    /// # Errors
+    /// Another target holds the port, or the target cannot be used.
+    fn attach(&mut self, port: &Key, uid: Uid, target: Target, force: bool) -> Result<(), Error>;
+    /// Forgets what is plugged into `port`.
+    ///
+    /// # Errors
+    /// The record cannot be written.
+    fn detach(&mut self, port: &Key) -> Result<(), Error>;
+    /// Makes the node like `view`.
+    fn converge(&mut self, view: &NodeView) -> Outcome;
+    /// Descriptors to poll.
+    fn watched(&self) -> Vec<BorrowedFd<'_>>;
+    /// Empties them; whether the node may differ from the view.
+    fn disturbed(&mut self) -> bool;
+}
+
+impl Node for Agent {
+    fn attachments(&self) -> &Attachments {
+        Self::attachments(self)
+    }
+
+    fn attach(&mut self, port: &Key, uid: Uid, target: Target, force: bool) -> Result<(), Error> {
+        Self::attach(self, port, uid, target, force)
+    }
+
+    fn detach(&mut self, port: &Key) -> Result<(), Error> {
+        Self::detach(self, port)
+    }
+
+    fn converge(&mut self, view: &NodeView) -> Outcome {
+        Self::converge(self, view)
+    }
+
+    fn watched(&self) -> Vec<BorrowedFd<'_>> {
+        Self::watched(self)
+    }
+
+    fn disturbed(&mut self) -> bool {
+        Self::disturbed(self)
+    }
+}

@@ -1,0 +1,151 @@
+//! What all kinds have in common: one declared or stored object, whatever its kind.
+
+use std::sync::Arc;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Resource as _;
+use serde::{Deserialize, Serialize};
+
+use crate::api::{Condition, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet};
+use crate::model::valid::Valid as _;
+use crate::model::{Id, Key, Kind, Remark, Snapshot};
+
+macro_rules! kinds {
+    ($($kind:ident $field:ident,)+) => {
+        /// An object of any kind. Cloning shares it.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        pub enum Object { $(#[doc = stringify!($kind)] $kind(Arc<$kind>),)+ }
+
+        impl Object {
+            /// Its metadata.
+            #[must_use]
+            pub fn meta(&self) -> &ObjectMeta {
+                match self { $(Self::$kind(o) => o.meta(),)+ }
+            }
+
+            /// Its metadata, to change them; copies the object when somebody else holds it.
+            pub fn meta_mut(&mut self) -> &mut ObjectMeta {
+                match self { $(Self::$kind(o) => Arc::make_mut(o).meta_mut(),)+ }
+            }
+
+            /// Its kind.
+            #[must_use]
+            pub fn kind(&self) -> Kind {
+                match self { $(Self::$kind(_) => Kind::$kind,)+ }
+            }
+
+            /// Whether both are of one kind with the same spec.
+            #[must_use]
+            pub fn same_spec(&self, other: &Self) -> bool {
+                match (self, other) { $((Self::$kind(a), Self::$kind(b)) => a.spec == b.spec,)+ _ => false }
+            }
+
+            /// Whether both are one and the same in memory.
+            #[must_use]
+            pub fn is(&self, other: &Self) -> bool {
+                match (self, other) { $((Self::$kind(a), Self::$kind(b)) => Arc::ptr_eq(a, b),)+ _ => false }
+            }
+
+            /// Takes over the spec of `other`, an object of the same kind.
+            pub fn take_spec(&mut self, other: &Self) {
+                match (self, other) {
+                    $((Self::$kind(a), Self::$kind(b)) => Arc::make_mut(a).spec = b.spec.clone(),)+
+                    _ => {}
+                }
+            }
+
+            /// Judges the edit that makes `self` of `old`.
+            ///
+            /// # Errors
+            /// The immutable field that it changes, with what to do.
+            pub fn edit(&self, old: &Self) -> Result<(), Remark> {
+                match (self, old) { $((Self::$kind(a), Self::$kind(b)) => a.edit(b),)+ _ => Ok(()) }
+            }
+
+            /// The object as it stands in a snapshot.
+            #[must_use]
+            pub fn find(snapshot: &Snapshot, id: &Id) -> Option<Self> {
+                match id.kind { $(Kind::$kind => snapshot.$field.get(&id.key).cloned().map(Self::$kind),)+ }
+            }
+
+            /// Puts the object into a snapshot.
+            pub fn put(self, snapshot: &mut Snapshot) {
+                let key = key(self.meta());
+                match self { $(Self::$kind(o) => { snapshot.$field.insert(key, o); })+ }
+            }
+
+            /// Takes an object out of a snapshot.
+            pub fn take(snapshot: &mut Snapshot, id: &Id) -> Option<Self> {
+                match id.kind { $(Kind::$kind => snapshot.$field.remove(&id.key).map(Self::$kind),)+ }
+            }
+
+            /// Reads an object of `kind` from its JSON form.
+            ///
+            /// # Errors
+            /// What serde says of the first thing that does not fit.
+            pub fn read(kind: Kind, json: serde_json::Value) -> Result<Self, serde_json::Error> {
+                match kind { $(Kind::$kind => serde_json::from_value(json).map(|o| Self::$kind(Arc::new(o))),)+ }
+            }
+
+            /// Its JSON form, as the API server would show it.
+            ///
+            /// # Errors
+            /// Never for the kinds of this API.
+            pub fn json(&self) -> Result<serde_json::Value, serde_json::Error> {
+                match self { $(Self::$kind(o) => serde_json::to_value(o.as_ref()),)+ }
+            }
+
+            /// All objects of one kind, in order of their keys.
+            #[must_use]
+            pub fn all(snapshot: &Snapshot, kind: Kind) -> Vec<Self> {
+                match kind { $(Kind::$kind => snapshot.$field.values().cloned().map(Self::$kind).collect(),)+ }
+            }
+        }
+    };
+}
+
+kinds! {
+    Network networks,
+    Subnet subnets,
+    Port ports,
+    Router routers,
+    FloatingIP floating_ips,
+    PhysicalNetwork physical_networks,
+    ReferenceGrant reference_grants,
+}
+
+impl Object {
+    /// Kind and key.
+    #[must_use]
+    pub fn id(&self) -> Id {
+        Id::new(self.kind(), key(self.meta()))
+    }
+
+    /// Its conditions; none for a kind without status.
+    #[must_use]
+    pub fn conditions(&self) -> &[Condition] {
+        let conditions = match self {
+            Self::Network(o) => o.status.as_ref().map(|s| &s.conditions),
+            Self::Subnet(o) => o.status.as_ref().map(|s| &s.conditions),
+            Self::Port(o) => o.status.as_ref().map(|s| &s.conditions),
+            Self::Router(o) => o.status.as_ref().map(|s| &s.conditions),
+            Self::FloatingIP(o) => o.status.as_ref().map(|s| &s.conditions),
+            Self::PhysicalNetwork(o) => o.status.as_ref().map(|s| &s.conditions),
+            Self::ReferenceGrant(_) => None,
+        };
+        conditions.map_or(&[], Vec::as_slice)
+    }
+
+    /// Its condition of one type.
+    #[must_use]
+    pub fn condition(&self, type_: crate::api::ConditionType) -> Option<&Condition> {
+        let name = type_.to_string();
+        self.conditions().iter().find(|c| c.type_ == name)
+    }
+}
+
+/// Namespace and name as metadata have them.
+#[must_use]
+pub fn key(meta: &ObjectMeta) -> Key {
+    Key::new(meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default())
+}

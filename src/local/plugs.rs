@@ -1,0 +1,115 @@
+//! Clients that wait for a port to be plugged: until it exists, is accepted, and packets pass, or until they lose patience.
+
+use std::time::Instant;
+
+use super::converge::device;
+use super::node::Node;
+use super::protocol::{Address, Answer, Plugged};
+use super::server::ClientId;
+use super::world::World;
+use crate::api::ConditionType::{Accepted, Programmed, ResolvedRefs};
+use crate::dataplane::attachment::Target;
+use crate::model::{Id, Key, Kind, Uid};
+
+/// One client that waits.
+#[derive(Debug)]
+pub struct Plug {
+    /// Who asked.
+    pub client: ClientId,
+    /// Which port.
+    pub port: Key,
+    /// For which guest.
+    pub target: Target,
+    /// Whether to take the port over.
+    pub force: bool,
+    /// When to give up.
+    pub deadline: Instant,
+    /// What the client was told last.
+    said: String,
+    /// Whether the guest was plugged by this very request, so that giving up unplugs it.
+    ours: bool,
+}
+
+impl Plug {
+    /// A request that nothing was done for yet.
+    #[must_use]
+    pub fn new(client: ClientId, port: Key, target: Target, force: bool, deadline: Instant) -> Self {
+        Self { client, port, target, force, deadline, said: String::new(), ours: false }
+    }
+
+    /// Plugs the guest as soon as the port exists. `Ok(true)`: the node is to converge.
+    ///
+    /// # Errors
+    /// Why the guest can never be plugged.
+    pub fn attach<N: Node>(&mut self, world: &mut World<N>) -> Result<bool, String> {
+        let Some(port) = world.store.snapshot().ports.get(&self.port) else { return Ok(false) };
+        let (Some(uid), None) = (port.metadata.uid.as_deref().map(Uid::parse), &port.metadata.deletion_timestamp)
+        else {
+            return Ok(false);
+        };
+        let is_there =
+            world.node.attachments().get(&self.port).is_some_and(|a| a.port == uid && a.target == self.target);
+        if is_there {
+            return Ok(false);
+        }
+        world.node.attach(&self.port, uid, self.target.clone(), self.force).map_err(|e| e.to_string())?;
+        self.ours = true;
+        Ok(true)
+    }
+
+    /// What there is to tell the client, after a convergence.
+    pub fn answer<N: Node>(&mut self, world: &World<N>, now: Instant) -> Option<Answer> {
+        let why = match self.progress(world) {
+            Ok(plugged) => return Some(Answer::Plugged(plugged)),
+            Err(why) => why,
+        };
+        if self.deadline <= now {
+            return Some(Answer::Failed(format!("Port {} was not plugged in time: {why}", self.port)));
+        }
+        (self.said != why).then(|| {
+            self.said.clone_from(&why);
+            Answer::Progress(why)
+        })
+    }
+
+    fn progress<N: Node>(&self, world: &World<N>) -> Result<Plugged, String> {
+        let id = Id::new(Kind::Port, self.port.clone());
+        let Some(object) = world.store.get(&id) else {
+            return Err(format!("{id} does not exist; declare it in one of the folders"));
+        };
+        let generation = object.meta().generation;
+        for aspect in [Accepted, ResolvedRefs, Programmed] {
+            match object.condition(aspect) {
+                Some(c) if c.status == "True" && c.observed_generation == generation => {}
+                Some(c) => return Err(format!("{id} is not {aspect}: {}: {}", c.reason, c.message)),
+                None => return Err(format!("{id} is not {aspect} yet")),
+            }
+        }
+        let found = world.view.networks.values().find_map(|n| Some((n.mtu, n.ports.get(&self.port)?)));
+        let Some((mtu, port)) = found else { return Err(format!("{id} is not on this node yet")) };
+        let address = |(ip, subnet): &(_, std::sync::Arc<crate::model::view::SubnetView>)| Address {
+            ip: *ip,
+            prefix_length: subnet.cidr.prefix_len(),
+            gateway_ip: subnet.gateway,
+        };
+        Ok(Plugged {
+            namespace: self.port.namespace.to_string(),
+            name: self.port.name.to_string(),
+            device: device(&self.target).to_owned(),
+            mac_address: port.mac,
+            mtu,
+            addresses: port.addresses.iter().map(address).collect(),
+        })
+    }
+
+    /// Undoes what the request did, because it failed or its client is gone. Whether the node is to converge.
+    pub fn give_up<N: Node>(&self, world: &mut World<N>) -> bool {
+        if !self.ours || world.node.attachments().get(&self.port).is_none_or(|a| a.target != self.target) {
+            return false;
+        }
+        if let Err(error) = world.node.detach(&self.port) {
+            tracing::warn!(object = %Id::new(Kind::Port, self.port.clone()), %error, "could not be unplugged");
+        }
+        true
+    }
+}

@@ -1,0 +1,98 @@
+//! Compares JSON with a schema the way a strict API server does: unknown, missing and mistyped fields, by path.
+//!
+//! Bounds and rules are not looked at: they are `model::valid`'s and end in a condition. What is refused here cannot
+//! even be read.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+};
+use serde_json::Value;
+
+/// Judges `value` by `schema`; `path` is where `value` stands in its document.
+///
+/// # Errors
+/// The first field that is unknown, missing or of another type, in a sentence.
+pub fn check(value: &Value, schema: &JSONSchemaProps, path: &str) -> Result<(), String> {
+    if schema.x_kubernetes_preserve_unknown_fields == Some(true) {
+        return Ok(());
+    }
+    let wanted = schema.type_.as_deref().unwrap_or("object");
+    if !fits(value, wanted) {
+        return Err(format!("{path} must be {} {wanted}, not {}", article(wanted), word(value)));
+    }
+    if let Some(allowed) = &schema.enum_
+        && !allowed.iter().any(|a| a.0 == *value)
+    {
+        let words: Vec<_> = allowed.iter().map(|a| plain(&a.0)).collect();
+        return Err(format!("{path} must be one of {}, not {}", words.join(", "), plain(value)));
+    }
+    match value {
+        Value::Object(map) => fields(map, schema, path),
+        Value::Array(items) => {
+            let Some(JSONSchemaPropsOrArray::Schema(schema)) = &schema.items else { return Ok(()) };
+            items.iter().enumerate().try_for_each(|(n, item)| check(item, schema, &format!("{path}[{n}]")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn fields(map: &serde_json::Map<String, Value>, schema: &JSONSchemaProps, path: &str) -> Result<(), String> {
+    let known = schema.properties.as_ref();
+    for (name, value) in map {
+        let at = format!("{path}.{name}");
+        match (known.and_then(|k| k.get(name)), &schema.additional_properties) {
+            // A null is a field that is not there, as the API server prunes it.
+            (Some(_), _) if value.is_null() => {}
+            (Some(schema), _) => check(value, schema, &at)?,
+            (None, Some(JSONSchemaPropsOrBool::Schema(schema))) => check(value, schema, &at)?,
+            (None, Some(JSONSchemaPropsOrBool::Bool(true))) => {}
+            (None, _) => return Err(unknown(&at, name, known.into_iter().flat_map(|k| k.keys()))),
+        }
+    }
+    let missing = schema.required.iter().flatten().find(|name| map.get(*name).is_none_or(Value::is_null));
+    missing.map_or(Ok(()), |name| Err(format!("{path}.{name} is missing")))
+}
+
+fn unknown<'a>(at: &str, name: &str, known: impl Iterator<Item = &'a String>) -> String {
+    let (mut near, mut all) = (None, Vec::new());
+    for k in known {
+        let (a, b) = (k.to_lowercase(), name.to_lowercase());
+        if a.trim_end_matches('s') == b.trim_end_matches('s') || (b.len() > 1 && a.starts_with(&b)) {
+            near = Some(k);
+        }
+        all.push(k.as_str());
+    }
+    match near {
+        Some(near) => format!("{at} is an unknown field; {near} is meant?"),
+        None => format!("{at} is an unknown field; known here: {}", all.join(", ")),
+    }
+}
+
+fn fits(value: &Value, wanted: &str) -> bool {
+    match wanted {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "boolean" => value.is_boolean(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "number" => value.is_number(),
+        _ => true,
+    }
+}
+
+fn article(word: &str) -> &'static str {
+    if word.starts_with(['a', 'i', 'o']) { "an" } else { "a" }
+}
+
+fn word(value: &Value) -> String {
+    match value {
+        Value::Object(_) => "an object".into(),
+        Value::Array(_) => "an array".into(),
+        Value::String(text) => format!("the string \"{text}\""),
+        other => other.to_string(),
+    }
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
