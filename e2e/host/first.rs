@@ -63,11 +63,14 @@ fn guests_reach_each_other_the_outside_and_are_reached_and_a_restart_changes_not
     host.write("blue.yaml", BLUE);
     host.start();
     let (a, b) = (host.plugged("web-0", "a"), host.plugged("web-1", "b"));
-    for (guest, to) in [(&a, "10.0.0.1"), (&a, "10.0.0.50"), (&b, "10.0.0.2"), (&a, "203.0.113.1"), (&b, "203.0.113.1")] {
+    for (guest, to) in [(&a, "10.0.0.1"), (&a, "10.0.0.50"), (&b, "10.0.0.2"), (&a, "203.0.113.1"), (&b, "203.0.113.1")]
+    {
         guest.wait_pings(to);
     }
     assert!(run("ping -c 1 -W 1 203.0.113.100").ok(), "the floating IP answers");
-    for (kind, name) in [("network", "blue"), ("subnet", "web"), ("port", "web-0"), ("router", "r1"), ("floatingip", "web-0")] {
+    for (kind, name) in
+        [("network", "blue"), ("subnet", "web"), ("port", "web-0"), ("router", "r1"), ("floatingip", "web-0")]
+    {
         host.wait_ready(kind, name);
     }
     host.stop(Signal::SIGKILL);

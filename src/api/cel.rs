@@ -4,8 +4,15 @@
 macro_rules! number {
     ($ip:literal) => {
         concat!(
-            "(int(", $ip, ".split('.')[0]) * 16777216 + int(", $ip, ".split('.')[1]) * 65536 + int(",
-            $ip, ".split('.')[2]) * 256 + int(", $ip, ".split('.')[3]))"
+            "(int(",
+            $ip,
+            ".split('.')[0]) * 16777216 + int(",
+            $ip,
+            ".split('.')[1]) * 65536 + int(",
+            $ip,
+            ".split('.')[2]) * 256 + int(",
+            $ip,
+            ".split('.')[3]))"
         )
     };
 }

@@ -1,14 +1,14 @@
 //! The statuses of ports. Most ports are well and their status says so already: these are passed over at a glance.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use std::sync::Arc;
 
 use super::Judge;
 use super::conditions::{Known, Progress, Wanted};
-use super::each::Node;
+use super::each::{Node, beside};
 use super::kinds::{in_force, refer};
-use crate::api::{Condition, PortStatus, StatusAddress};
+use crate::api::{Condition, Port, PortStatus, StatusAddress};
 use crate::model::entry::PortEntry;
 use crate::model::id::{Key, Kind};
 use crate::model::topology::{PortNode, Standing};
@@ -35,11 +35,12 @@ impl Settled {
 
 /// A port: what was read of it, and what came of it.
 struct Ported<'a> {
-    entry: &'a PortEntry,
+    entry: Cow<'a, PortEntry>,
     node: &'a PortNode,
 }
 
 impl Node for Ported<'_> {
+    type Object = Port;
     type Status = PortStatus;
     fn key(&self) -> &Key {
         &self.entry.key
@@ -47,19 +48,26 @@ impl Node for Ported<'_> {
     fn standing(&self) -> Standing {
         self.node.standing
     }
-    fn metadata(&self) -> &ObjectMeta {
-        &self.entry.object.metadata
+    fn generation(&self) -> Option<i64> {
+        self.entry.object.metadata.generation
     }
-    fn recorded(&self) -> Option<&PortStatus> {
-        self.entry.object.status.as_ref()
+    fn recorded(object: &Port) -> Option<&PortStatus> {
+        object.status.as_ref()
     }
 }
 
 impl Judge<'_> {
     pub(super) fn ports(&self) -> BTreeMap<Key, PortStatus> {
         let mut sayings = self.sayings(Kind::Port);
-        let ports = self.topology.entries.iter().zip(&self.topology.ports).map(|(entry, node)| Ported { entry, node });
-        let differ = ports.filter(|port| {
+        let ports = self.topology.entries.iter().zip(&self.topology.ports);
+        let ports = ports.map(|(entry, node)| Ported { entry: Cow::Borrowed(entry), node });
+        let ports = beside(&self.snapshot.ports, ports).map(|(mut port, object)| {
+            if !Arc::ptr_eq(&port.entry.object, object) {
+                port.entry.to_mut().read_status(object);
+            }
+            (port, object)
+        });
+        let differ = ports.filter(|(port, _)| {
             let settled = port.entry.settled;
             let speaks = match (port.entry.bound, self.report) {
                 (false, _) => settled.unbound,
@@ -73,7 +81,7 @@ impl Judge<'_> {
             if !in_force(port.node.standing) {
                 return None;
             }
-            if recorded.binding.is_none() {
+            if !port.entry.bound {
                 known.progress = Progress::Unbound;
             }
             let network = &self.topology.networks[port.node.network?];

@@ -23,7 +23,9 @@ pub(super) fn valid(DhcpOption { code, value }: &DhcpOption) -> Verdict {
     if let Some(digits) = value.strip_prefix("0x") {
         let pairs = !digits.is_empty() && digits.len() % 2 == 0 && digits.bytes().all(|b| b.is_ascii_hexdigit());
         return require(pairs, Reason::Invalid, || {
-            format!("dhcpOptions: the value of {code} must have pairs of hexadecimal digits after 0x, and `{value}` has not")
+            format!(
+                "dhcpOptions: the value of {code} must have pairs of hexadecimal digits after 0x, and `{value}` has not"
+            )
         });
     }
     let checks: [(&[u8], &str, fn(&str) -> bool); 12] = [
