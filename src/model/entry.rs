@@ -72,14 +72,6 @@ impl PortEntry {
             network: None,
         }
     }
-
-    /// Takes over what a newer object's status says, and nothing else of it.
-    pub fn read_status(&mut self, newer: &Port) {
-        let conditions = newer.status.as_ref().map_or(&[][..], |s| &s.conditions);
-        self.bound = newer.status.as_ref().is_some_and(|s| s.binding.is_some());
-        self.settled = Settled::of(self.object.metadata.generation, conditions);
-        self.recorded = Recorded::of(&self.key, newer, |_, _| None);
-    }
 }
 
 impl Recorded {

@@ -1,6 +1,5 @@
 //! The statuses of ports. Most ports are well and their status says so already: these are passed over at a glance.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -34,8 +33,9 @@ impl Settled {
 }
 
 /// A port: what was read of it, and what came of it.
+#[derive(Clone, Copy)]
 struct Ported<'a> {
-    entry: Cow<'a, PortEntry>,
+    entry: &'a PortEntry,
     node: &'a PortNode,
 }
 
@@ -59,49 +59,46 @@ impl Node for Ported<'_> {
 impl Judge<'_> {
     pub(super) fn ports(&self) -> BTreeMap<Key, PortStatus> {
         let mut sayings = self.sayings(Kind::Port);
-        let ports = self.topology.entries.iter().zip(&self.topology.ports);
-        let ports = ports.map(|(entry, node)| Ported { entry: Cow::Borrowed(entry), node });
-        let ports = beside(&self.snapshot.ports, ports).map(|(mut port, object)| {
-            if !Arc::ptr_eq(&port.entry.object, object) {
-                port.entry.to_mut().read_status(object);
-            }
-            (port, object)
+        let ports = self.topology.entries.iter().zip(&self.topology.ports).map(|(entry, node)| Ported { entry, node });
+        let closer = beside(&self.snapshot.ports, ports).filter(|(port, object)| {
+            let as_read = Arc::ptr_eq(&port.entry.object, object);
+            !(as_read && self.is_settled(port) && sayings.silent(&port.entry.key))
         });
-        let differ = ports.filter(|(port, _)| {
-            let settled = port.entry.settled;
-            let speaks = match (port.entry.bound, self.report) {
-                (false, _) => settled.unbound,
-                (true, Some(_)) => settled.done,
-                (true, None) => settled.unheard,
-            };
-            !(speaks && in_force(port.node.standing) && self.same(port) && sayings.silent(&port.entry.key))
-        });
-        self.each(Kind::Port, differ, |port, recorded, known| {
+        self.each(Kind::Port, closer, |port, recorded, known| {
             // A port that is not in force keeps what is recorded, so that it gets the same addresses once it is.
             if !in_force(port.node.standing) {
                 return None;
             }
-            if !port.entry.bound {
+            if recorded.binding.is_none() {
                 known.progress = Progress::Unbound;
             }
             let network = &self.topology.networks[port.node.network?];
-            let subnet = |subnet: usize| refer(&port.entry.key, &self.topology.subnets[subnet].key);
-            let addresses = port.node.addresses.iter();
-            (!self.same(port)).then(|| PortStatus {
-                addresses: addresses.map(|(s, ip)| StatusAddress { subnet_ref: subnet(*s), ip: *ip }).collect(),
+            let address = |(subnet, ip): &(usize, _)| StatusAddress {
+                subnet_ref: refer(&port.entry.key, &self.topology.subnets[*subnet].key),
+                ip: *ip,
+            };
+            let fields = PortStatus {
+                addresses: port.node.addresses.iter().map(address).collect(),
                 mac_address: port.node.mac,
                 mtu: Some(network.mtu),
                 network_uid: network.object.metadata.uid.clone(),
                 binding: recorded.binding.clone(),
                 conditions: Vec::new(),
-            })
+            };
+            (!same_fields(&fields, recorded)).then_some(fields)
         })
     }
 
-    /// Whether the port's own fields are as recorded.
-    fn same(&self, port: &Ported) -> bool {
-        let (recorded, node) = (&port.entry.recorded, port.node);
-        let Some(network) = node.network.map(|n| &self.topology.networks[n]) else { return false };
+    /// Whether a port is well and its status, as it was read, says just that.
+    fn is_settled(&self, port: &Ported) -> bool {
+        let (entry, node) = (port.entry, port.node);
+        let speaks = match (entry.bound, self.report) {
+            (false, _) => entry.settled.unbound,
+            (true, Some(_)) => entry.settled.done,
+            (true, None) => entry.settled.unheard,
+        };
+        let Some(network) = node.network.filter(|_| speaks && in_force(node.standing)) else { return false };
+        let (recorded, network) = (&entry.recorded, &self.topology.networks[network]);
         let same_address = |((key, was), (subnet, ip)): (&(Key, _), &(usize, _))| {
             was == ip && *key == self.topology.subnets[*subnet].key
         };
@@ -111,4 +108,13 @@ impl Judge<'_> {
             && recorded.addresses.len() == node.addresses.len()
             && recorded.addresses.iter().zip(node.addresses.iter()).all(same_address)
     }
+}
+
+/// Whether two statuses are alike beside their conditions.
+fn same_fields(a: &PortStatus, b: &PortStatus) -> bool {
+    a.addresses == b.addresses
+        && a.mac_address == b.mac_address
+        && a.mtu == b.mtu
+        && a.network_uid == b.network_uid
+        && a.binding == b.binding
 }
