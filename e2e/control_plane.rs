@@ -15,7 +15,7 @@ use nix::sched::{CloneFlags, unshare};
 const SERVER: &str = "https://127.0.0.1:6443";
 const TOKEN: &str = "test";
 /// The API server was seen to be ready in 3 s on two idle cores; a busy machine takes longer.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 pub struct ControlPlane {
     folder: PathBuf,

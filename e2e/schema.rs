@@ -2,6 +2,8 @@
 //! rule, in CEL and in Rust, takes the good objects of `objects/` and refuses the bad ones.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "schema/agree.rs"]
+mod agree;
 #[path = "schema/files.rs"]
 mod files;
 #[path = "objects/mod.rs"]

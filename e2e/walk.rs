@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use proptest::test_runner::{RngAlgorithm, TestRng};
 use proptest::prelude::Rng as _;
+use proptest::test_runner::{RngAlgorithm, TestRng};
 use serde::de::DeserializeOwned;
 use support::{Host, ip};
 use tenet::agent::{Agent, Options};
@@ -148,6 +148,10 @@ fn any_state_to_any_state_on_a_real_kernel() {
     let view = go(&mut agent, u32::MAX, u32::MAX);
     assert_eq!((view.networks.len(), view.routers.len()), (3, 2));
     go(&mut agent, 0, 0);
-    assert_eq!(support::run("ip -o link").expect_ok().lines().count(), before.lines().count(), "nothing of ours is left");
+    assert_eq!(
+        support::run("ip -o link").expect_ok().lines().count(),
+        before.lines().count(),
+        "nothing of ours is left"
+    );
     assert_eq!(std::fs::read_dir(&options.run_dir).unwrap().count(), 0, "no pin is left");
 }

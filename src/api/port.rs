@@ -21,13 +21,6 @@ use super::{Conditions, MacAddr, Reference, dhcp_type as dhcp, text};
     derive = "PartialEq",
     shortname = "tport",
     category = "tenet",
-    doc = "A place on a network where a guest is plugged; it owns a MAC address and fixed IPs.",
-    printcolumn(name = "Network", type_ = "string", json_path = ".spec.networkRef.name"),
-    printcolumn(name = "Address", type_ = "string", json_path = ".status.addresses[*].ip"),
-    printcolumn(name = "MAC", type_ = "string", json_path = ".status.macAddress"),
-    printcolumn(name = "Node", type_ = "string", json_path = ".status.binding.nodeName"),
-    printcolumn(name = "Device", type_ = "string", json_path = ".status.binding.device", priority = 1),
-    printcolumn(name = "MTU", type_ = "integer", json_path = ".status.mtu", priority = 1),
     selectable = ".status.networkUID",
     selectable = ".status.binding.nodeName"
 )]

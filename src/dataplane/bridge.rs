@@ -155,7 +155,7 @@ fn render_port(port: &PortView, target: &Target, id: &Id, bridge: &IfName, mtu: 
     let (kind, alias, make) = match target {
         Target::Netns { path, inode, device } => {
             let device: IfName = device.as_str().into();
-            let alias = names::alias(id, Some(&Detail::Guest { inode: *inode, device: device.clone() }));
+            let alias = names::alias(id, Some(&Detail::Guest { inode: *inode, device: device.clone(), mac: port.mac }));
             let make = Make::Guest { path: path.clone(), inode: *inode, device, mac: port.mac };
             (LinkKind::Veth, alias, Some(make))
         }

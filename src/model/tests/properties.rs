@@ -23,7 +23,7 @@ fn line() -> impl Strategy<Value = String> {
     let port = (0..12u8, 0..3u8, 0..6u8, 0..18u8).prop_map(|(name, network, wish, ip)| {
         let rest = match wish {
             0 | 1 => format!(", addresses: [{{ip: 10.0.0.{ip}}}]"),
-            2 => format!(", addresses: [{{}}, {{ip: 10.0.1.{ip}}}]"),
+            2 => format!(", addresses: [{{subnetRef: {{name: s2}}}}, {{ip: 10.0.1.{ip}}}]"),
             3 => format!(", macAddress: '02:00:00:00:00:{:02}'", ip % 3),
             _ => String::new(),
         };
