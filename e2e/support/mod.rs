@@ -2,7 +2,7 @@
 //!
 //! Every test runs on a thread of its own, which leaves for namespaces of its own; what it starts inherits them. `/run` is
 //! a fresh tmpfs there, so names never clash and nothing is left behind.
-#![allow(dead_code, reason = "no test target uses all of it")]
+#![allow(dead_code, clippy::unused_self, reason = "no test target uses all of it; a bridge or a guest is of a host")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "how a test fails")]
 
 pub mod talk;
