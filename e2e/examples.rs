@@ -116,7 +116,7 @@ fn outside() -> Guest {
         -n outside link set lo up
         -n outside addr add 203.0.113.200/24 dev eth0
         -n outside link set eth0 up");
-    Guest { name: "outside".into() }
+    Guest::named("outside")
 }
 
 #[test]
