@@ -177,14 +177,19 @@ fn release(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
 
 /// Tells the neighbours of a link that an address is here now: they may remember another station for it.
 fn announce(kernel: &mut Kernel, steps: &[Step], failures: &Failures) {
+    let mut by_space: BTreeMap<&Netns, Vec<announce::Announcement>> = BTreeMap::new();
     for (position, change) in steps {
         if let (Item::Address(netns, name, net), Action::Create, Some(Make::Announce(mac))) =
             (&change.item, change.action(), &change.make)
             && !failures.contains_key(position)
-            && let Ok(space) = kernel.space(netns)
-            && let Err(error) = netns::within(space.as_fd(), || announce::announce(name, net.addr(), *mac)).flatten()
         {
-            tracing::debug!(%error, address = %net.addr(), "an address could not be announced");
+            by_space.entry(netns).or_default().push((name, net.addr(), *mac));
+        }
+    }
+    for (netns, all) in by_space {
+        let Ok(space) = kernel.space(netns) else { continue };
+        if let Err(error) = netns::within(space.as_fd(), || announce::announce(&all)).flatten() {
+            tracing::debug!(%error, %netns, "addresses could not be announced");
         }
     }
 }

@@ -89,10 +89,9 @@ pub fn beside<N: Node>(
 ) -> impl Iterator<Item = (N, &Arc<N::Object>)> {
     let mut objects = objects.iter().peekable();
     nodes.into_iter().filter_map(move |node| {
-        // Keys that are one in memory are equal without a look at their text.
-        let before = |key: &Key| key != node.key() && key.cmp(node.key()) == Ordering::Less;
+        let before = |key: &Key| !key.is(node.key()) && key.cmp(node.key()) == Ordering::Less;
         while objects.next_if(|(key, _)| before(key)).is_some() {}
-        let (_, object) = objects.next_if(|(key, _)| *key == node.key())?;
+        let (_, object) = objects.next_if(|(key, _)| key.is(node.key()))?;
         (node.standing() != Standing::Released).then_some((node, object))
     })
 }

@@ -100,7 +100,7 @@ impl Judge<'_> {
         let Some(network) = node.network.filter(|_| speaks && in_force(node.standing)) else { return false };
         let (recorded, network) = (&entry.recorded, &self.topology.networks[network]);
         let same_address = |((key, was), (subnet, ip)): (&(Key, _), &(usize, _))| {
-            was == ip && *key == self.topology.subnets[*subnet].key
+            was == ip && key.is(&self.topology.subnets[*subnet].key)
         };
         recorded.mac == node.mac
             && recorded.mtu == Some(network.mtu)

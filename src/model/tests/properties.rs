@@ -216,3 +216,21 @@ proptest! {
         }
     }
 }
+
+/// Two routers lead to the guest, so which one translates must be decided once.
+#[test]
+fn a_floating_ip_that_two_routers_could_serve_stays_with_one() {
+    let lines = [
+        "FloatingIP f0 {networkRef: {name: public}, portForwardings: [{protocol: TCP, port: 80, targetPort: 80, portRef: {name: p3}}]}",
+        "Router r2 {interfaces: [{subnetRef: {name: s2}}, {subnetRef: {name: s0}, ip: 10.0.0.3}]}",
+        "Router r0 {interfaces: [{subnetRef: {name: s1}}, {subnetRef: {name: s0}, ip: 10.0.0.2}], externalGateway: {networkRef: {name: public}}}",
+        "Port p3 {networkRef: {name: n0}, macAddress: '02:00:00:00:00:00'}",
+        "Router r1 {interfaces: [{subnetRef: {name: s3}}, {subnetRef: {name: s0}, ip: 10.0.0.4}], externalGateway: {networkRef: {name: public}}}",
+    ];
+    let mut snapshot = with(&lines.map(str::to_owned));
+    let before = link(&snapshot).0.view(NODE);
+    sound(&before).unwrap();
+    let statuses = judge(&snapshot);
+    record(&mut snapshot, statuses);
+    assert_eq!(link(&snapshot).0.view(NODE), before);
+}
