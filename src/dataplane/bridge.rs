@@ -64,8 +64,9 @@ pub fn mac(network: &NetworkView) -> MacAddr {
 
 /// A locally administered unicast address (IEEE 802) made of a UID.
 fn mac_of(uid: Uid) -> MacAddr {
-    let [a, b, c, d, e, ..] = uid.0.to_be_bytes();
-    MacAddr([0x02, a, b, c, d, e])
+    let mut octets = [0x02; 6];
+    octets[1..].copy_from_slice(&uid.0.to_be_bytes()[..5]);
+    MacAddr(octets)
 }
 
 /// Renders one network: its bridge if anything here is in it, its wire, and the ports plugged here.

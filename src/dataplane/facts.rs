@@ -19,6 +19,7 @@ pub struct Facts {
 
 /// A link of the host.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[allow(clippy::struct_excessive_bools, reason = "facts that exclude nothing: each is asked for by itself")]
 pub struct HostLink {
     /// Whether it is a bridge.
     pub bridge: bool,

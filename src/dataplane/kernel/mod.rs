@@ -108,7 +108,12 @@ impl Kernel {
 
     /// Reads all notifications. Whether one concerns us.
     pub fn disturbed(&mut self) -> bool {
-        self.spaces.values_mut().fold(false, |any, space| space.disturbed() || any)
+        let mut any = false;
+        // All are read, also after one that concerns us: what is left unread would wake the next sleep at once.
+        for space in self.spaces.values_mut() {
+            any |= space.disturbed();
+        }
+        any
     }
 
     /// Forgets what was seen, so that the next observation looks everywhere.
