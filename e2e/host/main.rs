@@ -9,3 +9,4 @@ mod first;
 mod floating;
 mod hostile;
 mod routing;
+mod wires;
