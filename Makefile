@@ -1,4 +1,4 @@
-.PHONY: crds kube
+.PHONY: crds kube bench
 
 # Rewrites crds/ from the types in src/api.
 crds:
@@ -7,3 +7,7 @@ crds:
 # The control plane that the API tests start.
 kube:
 	e2e/kube/build.sh
+
+# The figures, each with its target; needs root. ROWS="ping build" measures some, ARGS="-o json" prints lines of JSON.
+bench:
+	cargo bench --bench figures -- $(ROWS) $(ARGS)
