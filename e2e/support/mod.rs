@@ -158,20 +158,34 @@ impl Host {
 
     /// Starts `tenet local` on the folder; its log goes to `log`.
     pub fn start(&mut self) {
+        self.start_at("debug");
+    }
+
+    /// Starts `tenet local` with a level of its log, and waits until its socket answers.
+    pub fn start_at(&mut self, level: &str) {
+        self.spawn(level);
+        until("the socket answers", || std::os::unix::net::UnixStream::connect(self.socket()).is_ok());
+    }
+
+    /// Starts `tenet local` and does not wait.
+    pub fn spawn(&mut self, level: &str) {
         assert!(self.agent.is_none(), "it runs already");
         let log = std::fs::File::options().create(true).append(true).open(self.dir.join("log")).unwrap();
         let command = Command::new(binary())
-            .args(["local", &self.yaml(), "--log-level", "debug", "--state"])
+            .args(["local", &self.yaml(), "--log-level", level, "--state"])
             .arg(self.dir.join("state"))
             .arg("--socket")
-            .arg(self.dir.join("tenet.sock"))
+            .arg(self.socket())
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn();
         self.agent = Some(command.unwrap());
-        let socket = self.dir.join("tenet.sock");
-        until("the socket answers", || std::os::unix::net::UnixStream::connect(&socket).is_ok());
+    }
+
+    /// The control socket.
+    pub fn socket(&self) -> PathBuf {
+        self.dir.join("tenet.sock")
     }
 
     /// The running instance.
