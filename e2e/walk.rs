@@ -1,5 +1,6 @@
 //! Any state to any other, on a real kernel: what a node holds in the end depends on what is wanted last, and on nothing
 //! before it; and once it is so, there is nothing left to do.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "how a test fails")]
 
 #[path = "support/mod.rs"]
 mod support;

@@ -15,7 +15,7 @@ impl Source {
     /// Takes a file apart.
     pub fn read(code: &str) -> Self {
         let mut source = Self::default();
-        for token in outside_tests(tokens(code), &mut source.modules) {
+        for token in outside_tests(&tokens(code), &mut source.modules) {
             match token {
                 Token::Word(word) => source.words.push(word),
                 Token::Text(text) => source.texts.push(text),
@@ -78,7 +78,7 @@ enum Token {
 }
 
 /// Leaves out items under `#[cfg(test)]`, and notes the modules that are declared.
-fn outside_tests(tokens: Vec<Token>, modules: &mut Vec<(String, bool)>) -> Vec<Token> {
+fn outside_tests(tokens: &[Token], modules: &mut Vec<(String, bool)>) -> Vec<Token> {
     let word = |at: usize| match tokens.get(at) {
         Some(Token::Word(word)) => word.as_str(),
         _ => "",
@@ -98,13 +98,13 @@ fn outside_tests(tokens: Vec<Token>, modules: &mut Vec<(String, bool)>) -> Vec<T
             test = true;
             at += 7;
         } else if test && word(at) == "#" {
-            at = closing(&tokens, at + 1);
+            at = closing(tokens, at + 1);
         } else if test && !matches!((word(at), word(at + 1)), ("mod", _) if word(at + 2) == ";") && word(at) != "pub" {
             // The item: up to its `;`, or to the end of its braces.
             while at < tokens.len() && word(at) != ";" && word(at) != "{" {
-                at = if matches!(word(at), "(" | "[") { closing(&tokens, at) } else { at + 1 };
+                at = if matches!(word(at), "(" | "[") { closing(tokens, at) } else { at + 1 };
             }
-            at = if word(at) == "{" { closing(&tokens, at) } else { at + 1 };
+            at = if word(at) == "{" { closing(tokens, at) } else { at + 1 };
             test = false;
         } else {
             kept.push(tokens[at].clone());

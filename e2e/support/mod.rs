@@ -4,6 +4,10 @@
 //! a fresh tmpfs there, so names never clash and nothing is left behind.
 #![allow(dead_code, reason = "no test target uses all of it")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "how a test fails")]
+#![allow(
+    clippy::unused_self,
+    reason = "what is done inside a host asks for one, which is the thread that it is done on"
+)]
 
 pub mod talk;
 
@@ -327,7 +331,7 @@ impl Guest {
 }
 
 /// The program under test: cargo tells tests where it is; beside examples it lies one folder up.
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     let beside = || std::env::current_exe().unwrap().parent().unwrap().join("../tenet");
     option_env!("CARGO_BIN_EXE_tenet").map_or_else(beside, PathBuf::from)
 }
