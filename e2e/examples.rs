@@ -116,7 +116,7 @@ fn outside() -> Guest {
         -n outside link set lo up
         -n outside addr add 203.0.113.200/24 dev eth0
         -n outside link set eth0 up");
-    Guest { name: "outside".into() }
+    Guest::named("outside")
 }
 
 #[test]
@@ -204,10 +204,13 @@ fn the_walk_of_the_readme_works_as_written() {
     run("mount -t tmpfs tmpfs /var/lib").expect_ok();
     let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
     let blocks = readme.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
-    let lines = blocks.flat_map(str::lines).filter(|line| !line.starts_with("cargo ") && !line.starts_with("export "));
-    let started = " &\nuntil [ -S /run/tenet/tenet.sock ]; do sleep 0.01; done";
-    let script: String =
-        lines.map(|line| line.strip_suffix(" &").map_or(line.into(), |l| l.to_owned() + started) + "\n").collect();
+    let lines = blocks.flat_map(str::lines).filter(|line| !line.starts_with("make ") && !line.starts_with("cargo "));
+    let started = "&\nuntil [ -S /run/tenet/tenet.sock ]; do sleep 0.01; done\n";
+    let typed = |line: &str| {
+        let line = line.split('#').next().unwrap().trim();
+        line.strip_suffix('&').map_or_else(|| format!("{line}\n"), |line| format!("{line}{started}"))
+    };
+    let script: String = lines.map(typed).collect();
     assert!(script.contains("tenet clean"), "the README has changed its looks:\n{script}");
     let beside = binary().parent().unwrap().display().to_string();
     let path = format!("{beside}:{}", std::env::var("PATH").unwrap());

@@ -1,6 +1,6 @@
 //! Any state to any other, on a real kernel: what a node holds in the end depends on what is wanted last, and on nothing
 //! before it; and once it is so, there is nothing left to do.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "how a test fails")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "support/mod.rs"]
 mod support;

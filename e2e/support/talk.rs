@@ -3,7 +3,6 @@
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,7 +20,7 @@ impl Guest {
     }
 
     fn netns(&self) -> OwnedFd {
-        netns::open(&Path::new("/run/netns").join(&self.name)).unwrap()
+        netns::open(&self.path).unwrap()
     }
 
     /// Answers on a TCP and on the UDP port of the same number, for as long as the test lasts, with a name and

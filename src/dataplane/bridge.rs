@@ -64,9 +64,9 @@ pub fn mac(network: &NetworkView) -> MacAddr {
 
 /// A locally administered unicast address (IEEE 802) made of a UID.
 fn mac_of(uid: Uid) -> MacAddr {
-    let mut octets = [0x02; 6];
-    octets[1..].copy_from_slice(&uid.0.to_be_bytes()[..5]);
-    MacAddr(octets)
+    let mut mac = [0x02; 6];
+    mac[1..].copy_from_slice(&uid.0.to_be_bytes()[..5]);
+    MacAddr(mac)
 }
 
 /// Renders one network: its bridge if anything here is in it, its wire, and the ports plugged here.

@@ -108,12 +108,7 @@ impl Kernel {
 
     /// Reads all notifications. Whether one concerns us.
     pub fn disturbed(&mut self) -> bool {
-        let mut any = false;
-        // All are read, also after one that concerns us: what is left unread would wake the next sleep at once.
-        for space in self.spaces.values_mut() {
-            any |= space.disturbed();
-        }
-        any
+        self.spaces.values_mut().filter_map(|space| space.disturbed().then_some(())).count() > 0
     }
 
     /// Forgets what was seen, so that the next observation looks everywhere.
