@@ -20,7 +20,6 @@ pub struct Facts {
 /// A link of the host.
 #[allow(clippy::struct_excessive_bools, reason = "five independent questions, each answered by itself")]
 #[derive(Clone, Debug, Default, PartialEq)]
-#[allow(clippy::struct_excessive_bools, reason = "facts that exclude nothing: each is asked for by itself")]
 pub struct HostLink {
     /// Whether it is a bridge.
     pub bridge: bool,
