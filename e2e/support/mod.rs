@@ -4,10 +4,6 @@
 //! a fresh tmpfs there, so names never clash and nothing is left behind.
 #![allow(dead_code, clippy::unused_self, reason = "no test target uses all of it; a bridge or a guest is of a host")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "how a test fails")]
-#![allow(
-    clippy::unused_self,
-    reason = "what is done inside a host asks for one, which is the thread that it is done on"
-)]
 
 pub mod talk;
 
