@@ -7,4 +7,5 @@ mod support;
 mod addresses;
 mod first;
 mod floating;
+mod hostile;
 mod routing;
