@@ -6,7 +6,7 @@ mod support;
 use std::collections::BTreeSet;
 
 use support::talk::asks;
-use support::{Guest, Host, ip, repository, run, until};
+use support::{Guest, Host, binary, ip, repository, run, until};
 
 /// A host with the outside bridge, on which one example runs and everything is Ready.
 fn host(example: &str) -> Host {
@@ -195,4 +195,28 @@ fn guests_sit_on_the_wire_beside_machines_that_are_there() {
     let camera = serving(&host, "camera", "camera");
     camera.wait_pings("192.0.2.1");
     assert_eq!(asks("192.0.2.100", 8080).as_deref(), Some("camera sees 192.0.2.1"));
+}
+
+/// The commands of the README, block by block, as a reader types them; a reader takes longer than the agent to start.
+#[test]
+fn the_walk_of_the_readme_works_as_written() {
+    let _host = Host::new();
+    run("mount -t tmpfs tmpfs /var/lib").expect_ok();
+    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
+    let blocks = readme.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let lines = blocks.flat_map(str::lines).filter(|line| !line.starts_with("make ") && !line.starts_with("cargo "));
+    let started = "&\nuntil [ -S /run/tenet/tenet.sock ]; do sleep 0.01; done\n";
+    let typed = |line: &str| {
+        let line = line.split('#').next().unwrap().trim();
+        line.strip_suffix('&').map_or_else(|| format!("{line}\n"), |line| format!("{line}{started}"))
+    };
+    let script: String = lines.map(typed).collect();
+    assert!(script.contains("tenet clean"), "the README has changed its looks:\n{script}");
+    let beside = binary().parent().unwrap().display().to_string();
+    let path = format!("{beside}:{}", std::env::var("PATH").unwrap());
+    // -m: job control, for `kill %1`.
+    let said = std::process::Command::new("bash").args(["-exmc", &script]).env("PATH", path).output().unwrap();
+    let text = [said.stdout, said.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    assert!(said.status.success(), "{}\n{}", text[0], text[1]);
+    assert!(text[0].contains("Port default/web-0 is plugged") && text[0].contains("all is gone"), "{}", text[0]);
 }

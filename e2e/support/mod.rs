@@ -402,7 +402,7 @@ impl Guest {
 }
 
 /// The program under test: cargo tells tests where it is; beside examples it lies one folder up.
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     let beside = || std::env::current_exe().unwrap().parent().unwrap().join("../tenet");
     option_env!("CARGO_BIN_EXE_tenet").map_or_else(beside, PathBuf::from)
 }
