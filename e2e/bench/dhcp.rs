@@ -16,7 +16,8 @@ pub fn discover(mac: [u8; 6]) -> Vec<u8> {
     message.extend(COOKIE);
     message.extend([53, 1, 1, 55, 3, 1, 3, 121, 255]);
     let udp = length(8 + message.len());
-    let mut ip = [[0x45, 0], length(28 + message.len()), [0, 0], [0, 0], [64, 17], [0, 0], [0, 0], [0, 0], [255; 2], [255; 2]];
+    let mut ip =
+        [[0x45, 0], length(28 + message.len()), [0, 0], [0, 0], [64, 17], [0, 0], [0, 0], [0, 0], [255; 2], [255; 2]];
     let sum: u32 = ip.iter().map(|w| u32::from(u16::from_be_bytes(*w))).sum();
     ip[5] = (!((sum & 0xffff) + (sum >> 16)) as u16).to_be_bytes();
     let udp = [[0, 68], [0, 67], udp, [0, 0]];

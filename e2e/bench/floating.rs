@@ -28,8 +28,7 @@ fn translated(host: &Host) -> Vec<usize> {
         let rules = Nft::open(netns.as_fd()).unwrap().observe().unwrap().unwrap_or_default();
         rules.tables[&Family::Ip].sets["floating"].elements.len()
     };
-    let mut all: Vec<_> =
-        pins.filter(|e| e.file_name().to_string_lossy().starts_with("rtr-")).map(count).collect();
+    let mut all: Vec<_> = pins.filter(|e| e.file_name().to_string_lossy().starts_with("rtr-")).map(count).collect();
     all.sort_unstable();
     all
 }

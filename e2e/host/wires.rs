@@ -98,7 +98,10 @@ fn a_wire_that_is_missing_is_named_and_heals_when_it_appears() {
 fn what_a_wire_cannot_carry_is_refused() {
     let mut host = Host::new();
     host.bridge("br-ext", "203.0.113.1/24");
-    host.declare("all.yaml", &objects("{interface: br-ext}").replace("public {attachments", "public {mtu: 9000, attachments"));
+    host.declare(
+        "all.yaml",
+        &objects("{interface: br-ext}").replace("public {attachments", "public {mtu: 9000, attachments"),
+    );
     host.start();
     let why = host.wait_refused("physicalnetwork", "public", "Programmed", "InvalidMTU");
     assert!(why.contains("1500") && why.contains("9000"), "{why}");
