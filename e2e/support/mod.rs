@@ -4,6 +4,9 @@
 //! a fresh tmpfs there, so names never clash and nothing is left behind.
 #![allow(dead_code, reason = "no test target uses all of it")]
 
+mod traffic;
+mod yaml;
+
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -13,6 +16,9 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::Value;
+pub use traffic::Call;
+pub use yaml::yaml;
 
 /// How long anything may take that is to happen.
 pub const SOON: Duration = Duration::from_secs(10);
@@ -106,6 +112,11 @@ impl Host {
         std::fs::rename(next, self.dir.join("yaml").join(file)).unwrap();
     }
 
+    /// Writes a file of objects, one to a line, as [`yaml()`] reads them.
+    pub fn declare(&self, file: &str, objects: &str) {
+        self.write(file, &yaml(objects));
+    }
+
     /// Takes a file of YAML away.
     pub fn remove(&self, file: &str) {
         std::fs::remove_file(self.dir.join("yaml").join(file)).unwrap();
@@ -165,7 +176,7 @@ impl Host {
     }
 
     /// An object as JSON, with status.
-    pub fn object(&self, kind: &str, name: &str) -> serde_json::Value {
+    pub fn object(&self, kind: &str, name: &str) -> Value {
         let (namespace, name) = name.split_once('/').unwrap_or(("default", name));
         let said = self.tenet(&format!("get {kind} {name} -n {namespace} -o json"));
         serde_json::from_str(&said.out).unwrap_or_default()
@@ -203,7 +214,22 @@ impl Host {
     /// A guest: a namespace with a loopback.
     pub fn guest(&self, name: &str) -> Guest {
         ip(&format!("netns add {name}\n-n {name} link set lo up"));
-        Guest { name: name.to_owned() }
+        Guest { name: name.to_owned(), path: format!("/run/netns/{name}").into() }
+    }
+
+    /// The host itself, as a station of the outside.
+    pub fn outside(&self) -> Guest {
+        Guest { name: "outside".into(), path: "/proc/thread-self/ns/net".into() }
+    }
+
+    /// A namespace of ours, to look into and to meddle with: `vswitch`, or the only router.
+    pub fn ours(&self, prefix: &str) -> Guest {
+        let entries = std::fs::read_dir(&self.dir).unwrap().map(|entry| entry.unwrap().path());
+        let is = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix));
+        let mut found = entries.filter(is);
+        let path = found.next().unwrap_or_else(|| panic!("nothing is pinned as {prefix}"));
+        assert_eq!(found.next(), None, "several are pinned as {prefix}");
+        Guest { name: prefix.to_owned(), path }
     }
 
     /// A guest that is plugged and has the port's first address, by hand.
@@ -211,7 +237,7 @@ impl Host {
     pub fn plugged(&self, port: &str, name: &str) -> Guest {
         let guest = self.guest(name);
         let text = self.tenet(&format!("plug {port} --netns {name} -o json --timeout 10s")).expect_ok();
-        let plugged: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let plugged: Value = serde_json::from_str(&text).unwrap();
         for address in plugged["addresses"].as_array().unwrap() {
             let (ip_address, prefix) = (address["ip"].as_str().unwrap(), &address["prefixLength"]);
             ip(&format!("-n {name} addr add {ip_address}/{prefix} dev eth0"));
@@ -223,10 +249,29 @@ impl Host {
     }
 }
 
+impl Host {
+    /// Prints what our namespaces hold, if the environment asks for it.
+    fn show_kernel(&self) {
+        if std::env::var_os("TENET_TEST_DUMP").is_none() {
+            return;
+        }
+        for entry in std::fs::read_dir(&self.dir).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name == "vswitch" || name.starts_with("rtr-") {
+                for line in ["ip -br addr", "ip route", "ip neigh", "bridge fdb", "nft list ruleset", "conntrack -L"] {
+                    let said = run(&format!("nsenter --net={} {line}", entry.path().display()));
+                    eprintln!("--- {name}: {line}\n{}{}", said.out, said.err);
+                }
+            }
+        }
+    }
+}
+
 impl Drop for Host {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("--- log of tenet\n{}", self.log());
+            self.show_kernel();
         }
         if let Some(mut agent) = self.agent.take() {
             let _ = agent.kill();
@@ -239,12 +284,22 @@ impl Drop for Host {
 pub struct Guest {
     /// Name of its namespace.
     pub name: String,
+    /// Where its namespace is found.
+    pub path: PathBuf,
 }
 
 impl Guest {
     /// Runs a command line in the guest.
     pub fn run(&self, line: &str) -> Said {
-        run(&format!("ip netns exec {} {line}", self.name))
+        run(&format!("nsenter --net={} {line}", self.path.display()))
+    }
+
+    /// Runs lines of `ip` in the guest, all of which must succeed.
+    #[track_caller]
+    pub fn ip(&self, lines: &str) {
+        for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            self.run(&format!("ip {line}")).expect_ok();
+        }
     }
 
     /// Whether an address answers ping at once.
