@@ -4,6 +4,8 @@
 mod support;
 
 mod addresses;
+mod faults;
 mod first;
 mod floating;
+mod references;
 mod routing;
