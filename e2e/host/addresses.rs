@@ -105,7 +105,9 @@ Port TEAM/two {networkRef: {name: net}, addresses: [{ip: 10.0.0.20}]}
     let (a1, a2) = (host.plugged("team-a/one", "a1"), host.plugged("team-a/two", "a2"));
     let (b1, b2) = (host.plugged("team-b/one", "b1"), host.plugged("team-b/two", "b2"));
     let more = host.plugged("team-b/more", "more");
-    [&a2, &b2, &more].into_iter().for_each(|guest| guest.serve(80));
+    for guest in [&a2, &b2, &more] {
+        guest.answers(80);
+    }
     for protocol in [TCP, UDP] {
         a1.wait_seen(protocol, "10.0.0.20:80", "a2 10.0.0.10");
         b1.wait_seen(protocol, "10.0.0.20:80", "b2 10.0.0.10");
@@ -135,11 +137,12 @@ fn ports_of_one_network_talk_in_each_of_its_subnets() {
     let mut host = Host::new();
     host.declare("blue.yaml", BLUE);
     let both = "addresses: [{subnetRef: {name: web}, ip: 10.0.0.IP}, {subnetRef: {name: db}}]";
-    let both = |name: &str, ip: &str| format!("Port {name} {{networkRef: {{name: blue}}, {}}}\n", both.replace("IP", ip));
+    let both =
+        |name: &str, ip: &str| format!("Port {name} {{networkRef: {{name: blue}}, {}}}\n", both.replace("IP", ip));
     host.declare("ports.yaml", &(both("x", "10") + &both("y", "20")));
     host.start();
     let (x, y) = (host.plugged("x", "x"), host.plugged("y", "y"));
-    y.serve(80);
+    y.answers(80);
     let address = host.object("port", "y")["status"]["addresses"][1]["ip"].as_str().unwrap().to_owned();
     assert!(address.starts_with("10.0.1."), "{address}");
     assert!(x.seen(TCP, "10.0.0.20:80").unwrap().starts_with("y 10.0.0.10"));

@@ -38,9 +38,9 @@ fn no_packet_is_lost_while_the_agent_is_killed_and_started_again() {
     let (mut host, [a, b, c]) = world();
     let outside = host.outside();
     let flows = [
-        ("in the subnet", a.flow(&b, "10.0.0.12")),
-        ("through the floating IP", outside.flow(&c, "203.0.113.100")),
-        ("translated", b.flow(&outside, "203.0.113.1")),
+        ("in the subnet", a.stream_to(&b, "10.0.0.12")),
+        ("through the floating IP", outside.stream_to(&c, "203.0.113.100")),
+        ("translated", b.stream_to(&outside, "203.0.113.1")),
     ];
     for _ in 0..6 {
         host.stop(Signal::SIGKILL);

@@ -28,7 +28,7 @@ fn world(floating: &str) -> (Host, [Guest; 3], Guest) {
     host.start();
     let guests = ["a", "b", "c"].map(|name| host.plugged(name, name));
     let outside = host.outside();
-    guests.iter().chain([&outside]).for_each(|guest| guest.serve(80));
+    guests.iter().chain([&outside]).for_each(|guest| guest.answers(80));
     (host, guests, outside)
 }
 
@@ -62,7 +62,7 @@ fn a_floating_ip_moves_by_one_edit_and_takes_no_connection_along() {
     outside.wait_seen(TCP, "203.0.113.100:80", "a 203.0.113.1");
     let mut calls = [TCP, UDP].map(|protocol| outside.call(protocol, "203.0.113.100:80").unwrap());
     let mut out = a.call(TCP, "203.0.113.1:80").unwrap();
-    assert!(calls.iter_mut().chain([&mut out]).all(|call| call.alive()));
+    assert!(calls.iter_mut().chain([&mut out]).all(Call::alive));
     declare(&host, &to("b"));
     outside.wait_seen(TCP, "203.0.113.100:80", "b 203.0.113.1");
     let [mut tcp, mut udp] = calls;
@@ -80,7 +80,7 @@ fn a_floating_ip_that_is_taken_away_cuts_what_runs() {
     outside.wait_seen(TCP, "203.0.113.100:80", "a 203.0.113.1");
     let mut calls = [TCP, UDP].map(|protocol| outside.call(protocol, "203.0.113.100:80").unwrap());
     let mut inside = a.call(TCP, "10.0.1.11:80").unwrap();
-    assert!(calls.iter_mut().chain([&mut inside]).all(|call| call.alive()));
+    assert!(calls.iter_mut().chain([&mut inside]).all(Call::alive));
     declare(&host, "FloatingIP f {networkRef: {name: public}, ip: 203.0.113.100}");
     until("it leads nowhere", || outside.silent("203.0.113.100:80"));
     calls.iter_mut().for_each(Call::wait_dead);
@@ -123,7 +123,11 @@ fn port_forwardings_lead_single_ports_in_from_outside_and_inside() {
         }
     }
     assert!(outside.silent("203.0.113.100:80") && outside.silent("203.0.113.100:8082"));
-    assert_eq!(a.seen(TCP, "203.0.113.1:80").as_deref(), Some("outside 203.0.113.10"), "a's own calls are the router's");
+    assert_eq!(
+        a.seen(TCP, "203.0.113.1:80").as_deref(),
+        Some("outside 203.0.113.10"),
+        "a's own calls are the router's"
+    );
     let mut call = outside.call(TCP, "203.0.113.100:8080").unwrap();
     assert!(call.alive());
     declare(&host, &FORWARDINGS.replace("TCP, port: 8080", "TCP, port: 8090"));

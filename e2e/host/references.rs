@@ -33,7 +33,7 @@ fn the_outside_of_another_namespace_is_reached_while_it_is_granted() {
     host.start();
     let a = host.plugged("a", "a");
     let outside = host.outside();
-    [&a, &outside].into_iter().for_each(|guest| guest.serve(80));
+    [&a, &outside].into_iter().for_each(|guest| guest.answers(80));
     let why = host.wait_refused("router", "r", "ResolvedRefs", "RefNotPermitted");
     assert!(why.contains("ReferenceGrant"), "{why}");
     host.wait_refused("floatingip", "f", "ResolvedRefs", "RefNotPermitted");
@@ -122,7 +122,7 @@ fn what_is_in_use_stays_names_its_users_and_goes_after_them() {
     host.start();
     let (a, _b) = (host.plugged("a", "a"), host.plugged("b", "b"));
     a.wait_pings("10.0.0.12");
-    let flow = a.flow(&_b, "10.0.0.12");
+    let flow = a.stream_to(&_b, "10.0.0.12");
     host.remove("network.yaml");
     host.remove("subnets.yaml");
     let why = host.wait_refused("network", "blue", "Ready", "InUse");

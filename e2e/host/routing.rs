@@ -24,7 +24,9 @@ Router r {interfaces: [{subnetRef: {name: web}}, {subnetRef: {name: db}}, {subne
     host.declare("blue.yaml", &[BLUE, GUESTS, subnet].concat());
     host.start();
     let [a, b, c] = ["a", "b", "c"].map(|name| host.plugged(name, name));
-    [&b, &c].into_iter().for_each(|guest| guest.serve(80));
+    for guest in [&b, &c] {
+        guest.answers(80);
+    }
     assert!(c.run("ip route").out.lines().all(|l| !l.starts_with("default")), "no gateway is told");
     c.ip("route add default via 10.0.2.99");
     for protocol in [TCP, UDP] {
@@ -44,7 +46,7 @@ fn answers_behind(host: &Host, name: &str) -> crate::support::Guest {
     guest.ip("route add local 172.16.0.0/24 dev lo");
     // Linux asks for its gateway from the address that it answers from, which a router hears from nobody.
     guest.run("sysctl -w net.ipv4.conf.eth0.arp_announce=2").expect_ok();
-    guest.serve(80);
+    guest.answers(80);
     guest
 }
 
@@ -56,8 +58,9 @@ Port g1 {networkRef: {name: blue}, addresses: [{ip: 10.0.0.21}]}
 Port g2 {networkRef: {name: blue}, addresses: [{ip: 10.0.0.22}]}
 ";
     let router = |routes: &str| {
-        let router =
-            format!("Router r {{interfaces: [{{subnetRef: {{name: web}}}}, {{subnetRef: {{name: db}}}}], routes: [{routes}]}}");
+        let router = format!(
+            "Router r {{interfaces: [{{subnetRef: {{name: web}}}}, {{subnetRef: {{name: db}}}}], routes: [{routes}]}}"
+        );
         [BLUE, GUESTS, guests, &router].concat()
     };
     let (one, two) =
@@ -95,8 +98,8 @@ Router outside {interfaces: [{subnetRef: {name: web}, ip: 10.0.0.254}], external
     host.declare("all.yaml", &[OUTSIDE, BLUE, GUESTS, routers].concat());
     host.start();
     let [a, b] = ["a", "b"].map(|name| host.plugged(name, name));
-    b.serve(80);
-    host.outside().serve(80);
+    b.answers(80);
+    host.outside().answers(80);
     a.wait_seen(TCP, "10.0.1.11:80", "b 10.0.0.11");
     assert!(a.silent("203.0.113.1:80"), "the first router knows no outside");
     a.ip("route add 203.0.113.0/24 via 10.0.0.254");
@@ -132,15 +135,18 @@ fn sources_are_translated_unless_the_router_says_otherwise() {
     host.bridge("br-ext", "203.0.113.1/24");
     let router = |gateway: &str| {
         let gateway = format!("externalGateway: {{networkRef: {{name: public}}{gateway}}}");
-        let router = format!("Router r {{interfaces: [{{subnetRef: {{name: web}}}}, {{subnetRef: {{name: db}}}}], {gateway}}}");
+        let router =
+            format!("Router r {{interfaces: [{{subnetRef: {{name: web}}}}, {{subnetRef: {{name: db}}}}], {gateway}}}");
         [OUTSIDE, BLUE, GUESTS, &router].concat()
     };
     host.declare("all.yaml", &router(""));
     host.start();
     let [a, b] = ["a", "b"].map(|name| host.plugged(name, name));
     let outside = host.outside();
-    outside.serve(80);
-    [&a, &b].into_iter().for_each(|guest| guest.serve(80));
+    outside.answers(80);
+    for guest in [&a, &b] {
+        guest.answers(80);
+    }
     for protocol in [TCP, UDP] {
         a.wait_seen(protocol, "203.0.113.1:80", "outside 203.0.113.10");
         b.wait_seen(protocol, "10.0.0.11:80", "a 10.0.1.11");
@@ -180,7 +186,7 @@ Router r {interfaces: [{subnetRef: {name: web}}, {subnetRef: {name: wide}}]}
     b.wait_pings("10.0.0.11");
     let said = b.run("ping -M do -c 1 -W 1 -s 1400 10.0.0.11");
     assert!(said.out.contains("mtu") && said.out.contains("1300"), "{said:?}");
-    a.serve(80);
+    a.answers(80);
     std::thread::sleep(Duration::from_millis(10));
     assert_eq!(b.seen(TCP, "10.0.0.11:80").as_deref(), Some("a 10.0.1.11"));
 }

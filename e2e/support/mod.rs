@@ -2,7 +2,10 @@
 //!
 //! Every test runs on a thread of its own, which leaves for namespaces of its own; what it starts inherits them. `/run` is
 //! a fresh tmpfs there, so names never clash and nothing is left behind.
-#![allow(dead_code, reason = "no test target uses all of it")]
+#![allow(dead_code, clippy::unused_self, reason = "no test target uses all of it; a bridge or a guest is of a host")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "how a test fails")]
+
+pub mod talk;
 
 mod traffic;
 mod yaml;
@@ -17,6 +20,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
+#[allow(unused_imports, reason = "no test target uses all of it")]
 pub use traffic::Call;
 pub use yaml::yaml;
 
@@ -112,6 +116,22 @@ impl Host {
         std::fs::rename(next, self.dir.join("yaml").join(file)).unwrap();
     }
 
+    /// Copies a folder of `examples/` to the folder of YAML, where it can be edited.
+    pub fn example(&self, name: &str) {
+        for entry in std::fs::read_dir(repository().join("examples").join(name)).unwrap() {
+            let path = entry.unwrap().path();
+            self.write(path.file_name().unwrap().to_str().unwrap(), &std::fs::read_to_string(&path).unwrap());
+        }
+    }
+
+    /// Replaces text in a file of YAML; it must be there.
+    #[track_caller]
+    pub fn edit(&self, file: &str, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.dir.join("yaml").join(file)).unwrap();
+        assert!(text.contains(from), "{file} has no `{from}`");
+        self.write(file, &text.replace(from, to));
+    }
+
     /// Writes a file of objects, one to a line, as [`yaml()`] reads them.
     pub fn declare(&self, file: &str, objects: &str) {
         self.write(file, &yaml(objects));
@@ -133,14 +153,14 @@ impl Host {
         let socket = matches!(line.split(' ').next(), Some("plug" | "unplug" | "plan" | "clean" | "local" | "confirm"));
         let state = if state { format!(" --state {}/state", self.dir.display()) } else { String::new() };
         let socket = if socket { format!(" --socket {}/tenet.sock", self.dir.display()) } else { String::new() };
-        run(&format!("{} {line}{state}{socket}", env!("CARGO_BIN_EXE_tenet")))
+        run(&format!("{} {line}{state}{socket}", binary().display()))
     }
 
     /// Starts `tenet local` on the folder; its log goes to `log`.
     pub fn start(&mut self) {
         assert!(self.agent.is_none(), "it runs already");
         let log = std::fs::File::options().create(true).append(true).open(self.dir.join("log")).unwrap();
-        let command = Command::new(env!("CARGO_BIN_EXE_tenet"))
+        let command = Command::new(binary())
             .args(["local", &self.yaml(), "--log-level", "debug", "--state"])
             .arg(self.dir.join("state"))
             .arg("--socket")
@@ -164,6 +184,11 @@ impl Host {
         let mut agent = self.agent.take().expect("nothing runs");
         kill(Pid::from_raw(agent.id().cast_signed()), signal).unwrap();
         agent.wait().unwrap().code()
+    }
+
+    /// Leaves everything up when the test ends; the instance's process keeps it, and its end is the end of it all.
+    pub fn leave(mut self) -> u32 {
+        self.agent.take().expect("nothing runs").id()
     }
 
     /// Everything that the instances said so far.
@@ -199,6 +224,32 @@ impl Host {
         });
     }
 
+    /// What is not Ready, of everything that has a status.
+    pub fn unready(&self) -> Vec<String> {
+        let list: serde_json::Value = serde_json::from_str(&self.tenet("get -A -o json").out).unwrap_or_default();
+        let Some(items) = list["items"].as_array() else { return vec!["no list of objects".into()] };
+        let judged = items.iter().filter(|item| item["kind"] != "ReferenceGrant");
+        let ready = |item: &serde_json::Value| {
+            let conditions = item["status"]["conditions"].as_array();
+            conditions.is_some_and(|all| all.iter().any(|c| c["type"] == "Ready" && c["status"] == "True"))
+        };
+        judged.filter(|item| !ready(item)).map(|item| format!("{} {item}", item["kind"])).collect()
+    }
+
+    /// Waits until everything is Ready.
+    #[track_caller]
+    pub fn wait_all_ready(&self) -> Duration {
+        let start = Instant::now();
+        loop {
+            let unready = self.unready();
+            if unready.is_empty() {
+                return start.elapsed();
+            }
+            assert!(start.elapsed() < SOON, "not Ready within {SOON:?}: {unready:#?}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Waits until a condition is false for a reason; returns the message.
     #[track_caller]
     pub fn wait_refused(&self, kind: &str, name: &str, condition: &str, reason: &str) -> String {
@@ -214,7 +265,7 @@ impl Host {
     /// A guest: a namespace with a loopback.
     pub fn guest(&self, name: &str) -> Guest {
         ip(&format!("netns add {name}\n-n {name} link set lo up"));
-        Guest { name: name.to_owned(), path: format!("/run/netns/{name}").into() }
+        Guest::named(name)
     }
 
     /// The host itself, as a station of the outside.
@@ -230,6 +281,15 @@ impl Host {
         let path = found.next().unwrap_or_else(|| panic!("nothing is pinned as {prefix}"));
         assert_eq!(found.next(), None, "several are pinned as {prefix}");
         Guest { name: prefix.to_owned(), path }
+    }
+
+    /// A guest that is plugged and gets its address by DHCP.
+    #[track_caller]
+    pub fn leased(&self, port: &str, name: &str) -> Guest {
+        let guest = self.guest(name);
+        self.tenet(&format!("plug {port} --netns {name} --timeout 10s")).expect_ok();
+        guest.lease();
+        guest
     }
 
     /// A guest that is plugged and has the port's first address, by hand.
@@ -289,6 +349,11 @@ pub struct Guest {
 }
 
 impl Guest {
+    /// The namespace of a name, as `ip netns` made it.
+    pub fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), path: format!("/run/netns/{name}").into() }
+    }
+
     /// Runs a command line in the guest.
     pub fn run(&self, line: &str) -> Said {
         run(&format!("nsenter --net={} {line}", self.path.display()))
@@ -302,6 +367,14 @@ impl Guest {
         }
     }
 
+    /// Gets a lease as busybox's client does; returns what it was told, as `name=value` lines.
+    #[track_caller]
+    pub fn lease(&self) -> String {
+        let script = repository().join("examples/lease.sh");
+        let ask = "-O mtu -O staticroutes -O tftp -t 5 -T 1";
+        self.run(&format!("udhcpc -i eth0 -nq {ask} -s {}", script.display())).expect_ok()
+    }
+
     /// Whether an address answers ping at once.
     pub fn pings(&self, ip: &str) -> bool {
         self.run(&format!("ping -c 1 -W 1 {ip}")).ok()
@@ -312,6 +385,12 @@ impl Guest {
     pub fn wait_pings(&self, ip: &str) {
         until(&format!("{} pings {ip}", self.name), || self.run(&format!("ping -c 1 -W 0.2 {ip}")).ok());
     }
+}
+
+/// The program under test: cargo tells tests where it is; beside examples it lies one folder up.
+fn binary() -> PathBuf {
+    let beside = || std::env::current_exe().unwrap().parent().unwrap().join("../tenet");
+    option_env!("CARGO_BIN_EXE_tenet").map_or_else(beside, PathBuf::from)
 }
 
 /// The repository.

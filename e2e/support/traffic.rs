@@ -1,6 +1,5 @@
 //! Packets between stations: questions over TCP and UDP, calls that stay, flows whose packets are counted.
 
-use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
@@ -8,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use nix::sched::{CloneFlags, setns};
 use tenet::api::Protocol;
 
 use super::{Guest, SOON, until};
@@ -21,18 +19,8 @@ const SILENCE: Duration = Duration::from_millis(400);
 const FLOW: u16 = 9000;
 
 impl Guest {
-    /// Does something in the guest's namespace, on a thread of its own.
-    pub fn within<T: Send>(&self, f: impl FnOnce() -> T + Send) -> T {
-        let netns = File::open(&self.path).unwrap();
-        let there = || {
-            setns(netns, CloneFlags::CLONE_NEWNET).unwrap();
-            f()
-        };
-        thread::scope(|scope| scope.spawn(there).join().unwrap())
-    }
-
     /// Answers every octet over TCP and every packet over UDP with the guest's name and the caller's address.
-    pub fn serve(&self, port: u16) {
+    pub fn answers(&self, port: u16) {
         let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
         let (tcp, udp) = self.within(|| (TcpListener::bind(any).unwrap(), UdpSocket::bind(any).unwrap()));
         let name = self.name.clone();
@@ -93,18 +81,18 @@ impl Guest {
     }
 
     /// Sends a numbered packet every millisecond to `to`, which `receiver` counts.
-    pub fn flow(&self, receiver: &Self, to: &str) -> Flow {
+    pub fn stream_to(&self, sink: &Self, to: &str) -> Flow {
         let stop = Arc::new(AtomicBool::new(false));
-        let inward = receiver.within(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, FLOW)).unwrap());
+        let inward = sink.within(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, FLOW)).unwrap());
         inward.set_read_timeout(Some(SILENCE)).unwrap();
         let outward = self.within(|| UdpSocket::bind("0.0.0.0:0").unwrap());
         outward.connect((to.parse::<Ipv4Addr>().unwrap(), FLOW)).unwrap();
         let (here, there) = (stop.clone(), stop.clone());
         let sent = thread::spawn(move || {
-            let (start, mut sent) = (Instant::now(), 0);
+            let (start, mut sent) = (Instant::now(), 0_u64);
             while !here.load(Ordering::Relaxed) {
                 // What a busy machine delays is sent later, so that the rate stays.
-                while sent <= start.elapsed().as_millis() as u64 {
+                while u128::from(sent) <= start.elapsed().as_millis() {
                     outward.send(&sent.to_be_bytes()).expect("the guest can send");
                     sent += 1;
                 }

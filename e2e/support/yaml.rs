@@ -15,9 +15,9 @@ pub fn yaml(lines: &str) -> String {
             Some((namespace, name)) => format!("{{name: \"{name}\", namespace: \"{namespace}\"}}"),
             None => format!("{{name: \"{name}\"}}"),
         };
-        text.push_str(&format!(
+        text.extend([format!(
             "---\napiVersion: tenet.network/v1alpha1\nkind: {kind}\nmetadata: {metadata}\nspec: {spec}\n"
-        ));
+        )]);
     }
     text
 }

@@ -2,6 +2,7 @@
 
 mod record;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
@@ -15,7 +16,7 @@ use crate::dataplane::names::Prefix;
 use crate::dataplane::plan::{self, Plan};
 use crate::dataplane::render::{Rendered, render};
 use crate::dataplane::state::{Item, LinkKind, Make, Spec, State};
-use crate::model::{Id, Key, NodeView, Remark, Report, Uid};
+use crate::model::{Id, Key, Kind, NodeView, Remark, Report, Uid};
 use record::Record;
 
 /// A plan is made, and believed only when the next observation finds nothing left to do; at most so often.
@@ -77,52 +78,41 @@ impl Agent {
     /// What is plugged here.
     #[must_use]
     pub fn attachments(&self) -> &Attachments {
-        &self.record.attachments
+        self.record.attachments()
     }
 
-    /// Records durably that `target` is plugged into `port`; the next [`Agent::converge`] wires it.
+    /// Plugs `target` into `port`; the next [`Agent::converge`] records that durably, then wires it.
     /// The same target again changes nothing.
     ///
     /// # Errors
     /// Another target holds the port and `force` is not set (the message names it); the target cannot be used.
     pub fn attach(&mut self, port: &Key, uid: Uid, target: Target, force: bool) -> Result<(), Error> {
         let attachment = Attachment { port: uid, target };
-        match self.record.attachments.get(port) {
+        match self.attachments().get(port) {
             Some(held) if *held == attachment => return Ok(()),
             Some(held) if held.port == uid && !force => {
-                let message = format!(
-                    "Port {port} is plugged into {}: unplug it first, or take it over with --force",
-                    held.target
-                );
-                return Err(Error(message));
+                let advice = "unplug it first, or take it over with --force";
+                return Err(Error(format!("Port {port} is plugged into {}: {advice}", held.target)));
             }
             _ => {}
         }
         let same = |(key, held): &(&Key, &Attachment)| *key != port && held.target == attachment.target;
-        if let Some((other, held)) = self.record.attachments.iter().find(same) {
+        if let Some((other, held)) = self.attachments().iter().find(same) {
             return Err(Error(format!("{} holds Port {other} already: choose another --ifname", held.target)));
         }
         if let Target::Netns { path, inode, .. } = &attachment.target {
             guest_netns(path, *inode)?;
         }
-        let before = self.record.attachments.insert(port.clone(), attachment);
-        self.record.write().map_err(|error| {
-            match before {
-                Some(before) => self.record.attachments.insert(port.clone(), before),
-                None => self.record.attachments.remove(port),
-            };
-            Error(format!("what is plugged cannot be recorded: {error}"))
-        })
+        self.record.insert(port.clone(), attachment);
+        Ok(())
     }
 
-    /// Forgets what is plugged into `port`; the next [`Agent::converge`] takes the link away.
+    /// Forgets what is plugged into `port`; the next [`Agent::converge`] records that durably and takes the link away.
     ///
     /// # Errors
-    /// The record cannot be written.
+    /// None today; a node that keeps its record elsewhere may have some.
     pub fn detach(&mut self, port: &Key) -> Result<(), Error> {
-        if self.record.attachments.remove(port).is_some() {
-            self.record.write()?;
-        }
+        self.record.forget(port);
         Ok(())
     }
 
@@ -133,11 +123,9 @@ impl Agent {
         let rendered = match self.passes(view, &mut outcome) {
             Ok(rendered) => rendered,
             Err(error) => {
-                tracing::error!(%error, "the kernel cannot be observed");
-                let message = format!("the kernel cannot be observed: {error}");
-                let remark = Remark { reason: Reason::KernelError, message };
-                let all = view.routers.keys().map(|key| Id::new(crate::model::Kind::Router, key.clone()));
-                outcome.report.faults.extend(all.map(|id| (id, remark.clone())));
+                tracing::error!(%error, "this node cannot be changed now");
+                let remark = Remark { reason: Reason::KernelError, message: error.to_string() };
+                outcome.report.faults = everything(view).map(|id| (id, remark.clone())).collect();
                 return outcome;
             }
         };
@@ -150,6 +138,9 @@ impl Agent {
     }
 
     fn passes(&mut self, view: &NodeView, outcome: &mut Outcome) -> io::Result<Rendered> {
+        // What is wired without being on record would be nobody's after a crash.
+        let unrecorded = |error| io::Error::other(format!("what is plugged cannot be recorded: {error}"));
+        self.record.flush().map_err(unrecorded)?;
         let mut failures: Vec<(Item, io::Error)> = Vec::new();
         let mut before = Plan::default();
         for pass in 0..=PASSES {
@@ -177,7 +168,7 @@ impl Agent {
     fn decide(&mut self, view: &NodeView) -> io::Result<(Rendered, Plan)> {
         let observed = self.kernel.observe()?;
         let facts = self.kernel.facts(&observed, !view.physical_networks.is_empty())?;
-        let rendered = render(view, &self.record.attachments, &facts);
+        let rendered = render(view, self.attachments(), &facts);
         let plan = plan::diff(&rendered.state, &observed);
         Ok((rendered, plan))
     }
@@ -192,15 +183,10 @@ impl Agent {
             if guest
                 && error.kind() == io::ErrorKind::NotFound
                 && let Some(owner) = &change.owner
-                && self.record.attachments.remove(&owner.key).is_some()
+                && self.record.forget(&owner.key)
             {
                 outcome.vanished.push(owner.key.clone());
             }
-        }
-        if !outcome.vanished.is_empty()
-            && let Err(error) = self.record.write()
-        {
-            tracing::error!(%error, "what is plugged cannot be recorded");
         }
     }
 
@@ -261,9 +247,24 @@ impl Agent {
     }
 }
 
+/// All that a view asks a node for.
+fn everything(view: &NodeView) -> impl Iterator<Item = Id> {
+    let of = |kind| move |key: &Key| Id::new(kind, key.clone());
+    let ports = view.networks.values().flat_map(|n| n.ports.keys()).map(of(Kind::Port));
+    let external = view.routers.values().filter_map(|r| r.external.as_ref());
+    let floating =
+        external.flat_map(|e| e.floating.values().map(|f| &f.key).chain(e.forwarding.values().map(|f| &f.key)));
+    view.networks
+        .keys()
+        .map(of(Kind::Network))
+        .chain(ports)
+        .chain(view.routers.keys().map(of(Kind::Router)))
+        .chain(floating.map(of(Kind::FloatingIP)))
+}
+
 /// What was to be done and is not, object by object, in the kernel's words.
-fn faults(plan: &Plan, failures: &[(Item, io::Error)]) -> std::collections::BTreeMap<Id, Remark> {
-    let mut faults = std::collections::BTreeMap::new();
+fn faults(plan: &Plan, failures: &[(Item, io::Error)]) -> BTreeMap<Id, Remark> {
+    let mut faults = BTreeMap::new();
     for change in &plan.0 {
         let Some(owner) = &change.owner else { continue };
         let why = failures.iter().find(|(item, _)| *item == change.item);

@@ -22,8 +22,9 @@ struct Line {
 /// The record.
 pub struct Record {
     path: PathBuf,
-    /// What is plugged.
-    pub attachments: Attachments,
+    attachments: Attachments,
+    /// Whether the file says something else.
+    dirty: bool,
 }
 
 impl Record {
@@ -42,14 +43,40 @@ impl Record {
             let key = Key::new(&line.namespace, &line.name);
             (key, Attachment { port: Uid::parse(&line.uid), target: line.target })
         };
-        Ok(Self { path, attachments: lines.into_iter().map(attachment).collect() })
+        Ok(Self { path, attachments: lines.into_iter().map(attachment).collect(), dirty: false })
     }
 
-    /// Writes the record: whatever happens, the file is the old one or the new one.
+    /// What is plugged.
+    pub fn attachments(&self) -> &Attachments {
+        &self.attachments
+    }
+
+    /// Plugs; it is on disk after the next [`Self::flush`].
+    pub fn insert(&mut self, port: Key, attachment: Attachment) {
+        self.attachments.insert(port, attachment);
+        self.dirty = true;
+    }
+
+    /// Unplugs; whether anything was plugged. It is on disk after the next [`Self::flush`].
+    pub fn forget(&mut self, port: &Key) -> bool {
+        let found = self.attachments.remove(port).is_some();
+        self.dirty |= found;
+        found
+    }
+
+    /// Brings the record to disk: whatever happens, the file is the old one or the new one.
     ///
     /// # Errors
-    /// The disk's.
-    pub fn write(&self) -> io::Result<()> {
+    /// The disk's; the next call tries again.
+    pub fn flush(&mut self) -> io::Result<()> {
+        if self.dirty {
+            self.write()?;
+            self.dirty = false;
+        }
+        Ok(())
+    }
+
+    fn write(&self) -> io::Result<()> {
         let line = |(key, attachment): (&Key, &Attachment)| Line {
             namespace: key.namespace.to_string(),
             name: key.name.to_string(),
@@ -73,6 +100,7 @@ impl Record {
     /// The disk's; an absent file is fine.
     pub fn remove(&mut self) -> io::Result<()> {
         self.attachments.clear();
+        self.dirty = false;
         match std::fs::remove_file(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),

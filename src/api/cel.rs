@@ -4,8 +4,15 @@
 macro_rules! number {
     ($ip:literal) => {
         concat!(
-            "(int(", $ip, ".split('.')[0]) * 16777216 + int(", $ip, ".split('.')[1]) * 65536 + int(",
-            $ip, ".split('.')[2]) * 256 + int(", $ip, ".split('.')[3]))"
+            "(int(",
+            $ip,
+            ".split('.')[0]) * 16777216 + int(",
+            $ip,
+            ".split('.')[1]) * 65536 + int(",
+            $ip,
+            ".split('.')[2]) * 256 + int(",
+            $ip,
+            ".split('.')[3]))"
         )
     };
 }
@@ -16,5 +23,9 @@ macro_rules! unique {
         concat!($list, ".all(a, ", $list, ".exists_one(b, ", $same, "))")
     };
 }
+
+/// No two wishes for addresses name the same. A filtered list has no bound that the API server could reckon with.
+pub(super) const UNIQUE_IPS: &str = "!has(self.addresses) || self.addresses.all(a, !has(a.ip) || \
+    self.addresses.exists_one(b, has(b.ip) && a.ip == b.ip))";
 
 pub(super) use {number, unique};

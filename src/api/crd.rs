@@ -1,11 +1,11 @@
 //! The CRDs, as the API server and `crds/` have them.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceColumnDefinition as Column, CustomResourceDefinition, CustomResourceDefinitionVersion as Version,
-    JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 use kube::CustomResourceExt as _;
 
+use super::columns::columns;
 use super::{FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet};
 
 /// Every CRD, in the order in which a reader meets the kinds.
@@ -20,10 +20,15 @@ pub fn all() -> Vec<CustomResourceDefinition> {
         PhysicalNetwork::crd(),
         ReferenceGrant::crd(),
     ];
-    for version in crds.iter_mut().flat_map(|crd| &mut crd.spec.versions) {
-        add_common_columns(version);
-        if let Some(schema) = version.schema.as_mut().and_then(|v| v.open_api_v3_schema.as_mut()) {
-            settle(schema);
+    for crd in &mut crds {
+        for version in &mut crd.spec.versions {
+            let columns = columns(&crd.spec.names.kind, version.subresources.is_some());
+            version.additional_printer_columns = Some(columns);
+            if let Some(schema) = version.schema.as_mut().and_then(|v| v.open_api_v3_schema.as_mut()) {
+                // kube describes an object as derived; what the kind is for stands at its spec.
+                schema.description = schema.properties.as_ref().and_then(|p| p.get("spec")?.description.clone());
+                settle(schema);
+            }
         }
     }
     crds
@@ -44,26 +49,6 @@ pub fn crd_yaml(crd: &CustomResourceDefinition) -> Result<String, String> {
 pub fn crds_yaml() -> Result<String, String> {
     let documents: Result<Vec<String>, String> = all().iter().map(crd_yaml).collect();
     Ok(documents?.join("---\n"))
-}
-
-/// The last columns of every table: how the object is, and since when it exists.
-fn add_common_columns(version: &mut Version) {
-    let column = |name: &str, type_: &str, path: &str, priority| Column {
-        name: name.into(),
-        type_: type_.into(),
-        json_path: path.into(),
-        priority,
-        ..Column::default()
-    };
-    let columns = version.additional_printer_columns.get_or_insert_default();
-    if version.subresources.is_some() {
-        columns.push(column("Ready", "string", r#".status.conditions[?(@.type=="Ready")].status"#, None));
-        columns.push(column("Reason", "string", r#".status.conditions[?(@.type=="Ready")].reason"#, None));
-    }
-    columns.push(column("Age", "date", ".metadata.creationTimestamp", None));
-    if version.subresources.is_some() {
-        columns.push(column("Message", "string", r#".status.conditions[?(@.type=="Ready")].message"#, Some(1)));
-    }
 }
 
 /// Takes out what Rust's types bring and Kubernetes does not know.

@@ -29,10 +29,8 @@ pub const NAMES: &[u8] = &[119];
 /// Options with destinations and next hops (RFC 3442, and Microsoft's double of it).
 pub const ROUTES: &[u8] = &[121, 249];
 /// Options with a structure of their own, which only raw bytes can give.
-pub const STRUCTURE: &[u8] = &[
-    43, 63, 77, 78, 79, 80, 81, 83, 84, 88, 89, 90, 93, 94, 95, 96, 97, 98, 99, 120, 122, 123, 124, 125,
-];
-
+pub const STRUCTURE: &[u8] =
+    &[43, 63, 77, 78, 79, 80, 81, 83, 84, 88, 89, 90, 93, 94, 95, 96, 97, 98, 99, 120, 122, 123, 124, 125];
 
 pub(super) const IPV4: &str = "(isIP(self.value.trim()) && ip(self.value.trim()).family() == 4)";
 pub(super) const IPV4_LIST: &str = "self.value.split(',').all(a, isIP(a.trim()) && ip(a.trim()).family() == 4)";
@@ -56,5 +54,5 @@ pub(super) fn number(min: i64, max: i64) -> String {
 /// The rule that the value of an option with one of `codes` is `what`, by the CEL expression `test`, or raw bytes.
 pub(super) fn typed(codes: &[u8], what: &str, test: &str) -> Rule {
     Rule::new(format!("!(self.code in {codes:?}) || self.value.startsWith('0x') || {test}"))
-        .message(Message::Message(format!("value must be {what} for this code, or raw as 0x…")))
+        .message(Message::Message(format!("value must be {what} for this code; raw bytes are written 0x…")))
 }

@@ -22,13 +22,6 @@ use super::{Conditions, Reference, text};
     derive = "PartialEq",
     shortname = "tfip",
     category = "tenet",
-    doc = "An address of an external network that leads to a port's fixed IP.",
-    printcolumn(name = "Address", type_ = "string", json_path = ".status.ip"),
-    printcolumn(name = "Port", type_ = "string", json_path = ".spec.portRef.name"),
-    printcolumn(name = "Network", type_ = "string", json_path = ".spec.networkRef.name"),
-    printcolumn(name = "Fixed", type_ = "string", json_path = ".spec.fixedIP", priority = 1),
-    printcolumn(name = "Router", type_ = "string", json_path = ".status.routerRef.name", priority = 1),
-    printcolumn(name = "Node", type_ = "string", json_path = ".status.nodeName", priority = 1),
     selectable = ".status.nodeName"
 )]
 #[x_kube(

@@ -5,6 +5,7 @@
 //! CEL, for the API server, and once more in `model::valid`, for where there is none.
 
 mod cel;
+mod columns;
 mod condition;
 mod crd;
 pub mod dhcp_type;

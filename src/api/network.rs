@@ -17,12 +17,7 @@ use super::{Conditions, text};
     status = "NetworkStatus",
     derive = "PartialEq",
     shortname = "tnet",
-    category = "tenet",
-    doc = "A layer 2 domain: ports of one network reach each other, ports of different networks do not.",
-    printcolumn(name = "MTU", type_ = "integer", json_path = ".status.mtu"),
-    printcolumn(name = "External", type_ = "boolean", json_path = ".spec.external"),
-    printcolumn(name = "Physical", type_ = "string", json_path = ".spec.provider.physicalNetwork"),
-    printcolumn(name = "VLAN", type_ = "integer", json_path = ".spec.provider.vlan", priority = 1)
+    category = "tenet"
 )]
 #[x_kube(
     validation = Rule::new("has(self.provider) == has(oldSelf.provider) && (!has(self.provider) || self.provider == oldSelf.provider)")

@@ -18,12 +18,7 @@ use super::{Conditions, text};
     status = "PhysicalNetworkStatus",
     derive = "PartialEq",
     shortname = "tphys",
-    category = "tenet",
-    doc = "Where provider networks touch the wire, node by node.",
-    printcolumn(name = "Interface", type_ = "string", json_path = ".spec.attachments[*].interface"),
-    printcolumn(name = "Mode", type_ = "string", json_path = ".spec.attachments[*].mode"),
-    printcolumn(name = "MTU", type_ = "integer", json_path = ".spec.mtu"),
-    printcolumn(name = "Nodes", type_ = "string", json_path = ".status.nodes", priority = 1)
+    category = "tenet"
 )]
 #[serde(rename_all = "camelCase")]
 pub struct PhysicalNetworkSpec {
@@ -79,7 +74,7 @@ pub enum AttachmentMode {
 #[serde(rename_all = "camelCase")]
 pub struct PhysicalNetworkStatus {
     /// Nodes that are attached.
-    #[schemars(with = "Vec<text::ObjectName>", length(max = 5000))]
+    #[schemars(length(max = 5000), inner(length(max = 253)))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nodes: Vec<String>,
     /// Conditions, one of each type.

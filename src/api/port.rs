@@ -6,7 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::cel::unique;
+use super::cel::{UNIQUE_IPS, unique};
 use super::condition::ConditionText;
 use super::{Conditions, MacAddr, Reference, dhcp_type as dhcp, text};
 
@@ -21,20 +21,13 @@ use super::{Conditions, MacAddr, Reference, dhcp_type as dhcp, text};
     derive = "PartialEq",
     shortname = "tport",
     category = "tenet",
-    doc = "A place on a network where a guest is plugged; it owns a MAC address and fixed IPs.",
-    printcolumn(name = "Network", type_ = "string", json_path = ".spec.networkRef.name"),
-    printcolumn(name = "Address", type_ = "string", json_path = ".status.addresses[*].ip"),
-    printcolumn(name = "MAC", type_ = "string", json_path = ".status.macAddress"),
-    printcolumn(name = "Node", type_ = "string", json_path = ".status.binding.nodeName"),
-    printcolumn(name = "Device", type_ = "string", json_path = ".status.binding.device", priority = 1),
-    printcolumn(name = "MTU", type_ = "integer", json_path = ".status.mtu", priority = 1),
     selectable = ".status.networkUID",
     selectable = ".status.binding.nodeName"
 )]
 #[x_kube(
     validation = Rule::new("!has(self.addresses) || !has(self.ipAllocation) || self.ipAllocation != 'None'")
         .message("addresses contradict ipAllocation None: remove one of the two"),
-    validation = Rule::new(concat!("!has(self.addresses) || ", unique!("self.addresses.filter(p, has(p.ip))", "a.ip == b.ip")))
+    validation = Rule::new(UNIQUE_IPS)
         .message("addresses name an ip twice: remove one"),
     validation = Rule::new(concat!("!has(self.dhcpOptions) || ", unique!("self.dhcpOptions", "a.code == b.code")))
         .message("dhcpOptions set a code twice: remove one")

@@ -15,11 +15,7 @@ use super::text;
     namespaced,
     derive = "PartialEq",
     shortname = "tgrant",
-    category = "tenet",
-    doc = "Lets objects of other namespaces refer to objects of this one (Gateway API's word and meaning).",
-    printcolumn(name = "From", type_ = "string", json_path = ".spec.from[*].namespace"),
-    printcolumn(name = "To", type_ = "string", json_path = ".spec.to[*].kind"),
-    printcolumn(name = "Name", type_ = "string", json_path = ".spec.to[*].name", priority = 1)
+    category = "tenet"
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ReferenceGrantSpec {

@@ -7,7 +7,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::cel::unique;
+use super::cel::{UNIQUE_IPS, unique};
 use super::condition::ConditionText;
 use super::{Conditions, MacAddr, Reference, text};
 
@@ -22,13 +22,7 @@ use super::{Conditions, MacAddr, Reference, text};
     derive = "PartialEq",
     shortname = "trtr",
     category = "tenet",
-    doc = "Connects subnets, and through its external gateway the outside.",
-    selectable = ".status.gatewayNode",
-    printcolumn(name = "External", type_ = "string", json_path = ".status.externalAddresses[*]"),
-    printcolumn(name = "Network", type_ = "string", json_path = ".spec.externalGateway.networkRef.name"),
-    printcolumn(name = "Node", type_ = "string", json_path = ".status.gatewayNode"),
-    printcolumn(name = "Interfaces", type_ = "string", json_path = ".status.interfaces[*].ip", priority = 1),
-    printcolumn(name = "SNAT", type_ = "boolean", json_path = ".spec.externalGateway.snat", priority = 1)
+    selectable = ".status.gatewayNode"
 )]
 #[x_kube(
     validation = Rule::new(concat!("!has(self.interfaces) || ", unique!("self.interfaces", "a.subnetRef == b.subnetRef")))
@@ -66,7 +60,7 @@ pub struct RouterInterface {
 /// A router's way to the outside.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[x_kube(
-    validation = Rule::new(concat!("!has(self.addresses) || ", unique!("self.addresses.filter(p, has(p.ip))", "a.ip == b.ip")))
+    validation = Rule::new(UNIQUE_IPS)
         .message("addresses name an ip twice: remove one")
 )]
 #[serde(rename_all = "camelCase")]

@@ -21,14 +21,7 @@ use super::{Conditions, GatewayIP, Reference, text};
     status = "SubnetStatus",
     derive = "PartialEq",
     shortname = "tsub",
-    category = "tenet",
-    doc = "A range of addresses on a network, with what DHCP tells its guests.",
-    printcolumn(name = "Network", type_ = "string", json_path = ".spec.networkRef.name"),
-    printcolumn(name = "CIDR", type_ = "string", json_path = ".spec.cidr"),
-    printcolumn(name = "Gateway", type_ = "string", json_path = ".status.gatewayIP"),
-    printcolumn(name = "Free", type_ = "integer", json_path = ".status.free"),
-    printcolumn(name = "Total", type_ = "integer", json_path = ".status.total", priority = 1),
-    printcolumn(name = "DHCP", type_ = "boolean", json_path = ".spec.dhcp", priority = 1)
+    category = "tenet"
 )]
 #[x_kube(
     validation = Rule::new(rules::GATEWAY_INSIDE)

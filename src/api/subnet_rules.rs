@@ -52,7 +52,11 @@ macro_rules! unless_edges {
 macro_rules! last {
     ($ip:literal) => {
         concat!(
-            "[0, 1, 2, 3].all(i, int(", $ip, ".split('.')[i]) == int(", network!(), ".split('.')[i]) + ",
+            "[0, 1, 2, 3].all(i, int(",
+            $ip,
+            ".split('.')[i]) == int(",
+            network!(),
+            ".split('.')[i]) + ",
             "[255, 127, 63, 31, 15, 7, 3, 1, 0][cidr(self.cidr).prefixLength() <= 8 * i ? 0 : ",
             "cidr(self.cidr).prefixLength() >= 8 * i + 8 ? 8 : cidr(self.cidr).prefixLength() - 8 * i])"
         )
@@ -68,48 +72,91 @@ pub(super) const GATEWAY_INSIDE: &str =
     concat!(unless_ipv4!(), unless_gateway!(), "cidr(self.cidr).containsIP(self.gatewayIP)");
 
 pub(super) const GATEWAY_HOST: &str = concat!(
-    unless_ipv4!(), unless_gateway!(), "!cidr(self.cidr).containsIP(self.gatewayIP) || ", unless_edges!(),
-    "(self.gatewayIP != ", network!(), " && !", last!("self.gatewayIP"), ")"
+    unless_ipv4!(),
+    unless_gateway!(),
+    "!cidr(self.cidr).containsIP(self.gatewayIP) || ",
+    unless_edges!(),
+    "(self.gatewayIP != ",
+    network!(),
+    " && !",
+    last!("self.gatewayIP"),
+    ")"
 );
 
-pub(super) const POOLS_INSIDE: &str = concat!(unless_ipv4!(), "!has(self.allocationPools) || ", pools_inside!());
+pub(super) const POOLS_INSIDE: &str = concat!(
+    unless_ipv4!(),
+    "!has(self.allocationPools) || !self.allocationPools.all(p, isIP(p.start) && isIP(p.end)) || ",
+    pools_inside!()
+);
 
 pub(super) const POOLS_HOSTS: &str = concat!(
-    unless_ipv4!(), unless_pools!(), unless_edges!(),
-    "self.allocationPools.all(p, p.start != ", network!(), " && !", last!("p.end"), ")"
+    unless_ipv4!(),
+    unless_pools!(),
+    unless_edges!(),
+    "self.allocationPools.all(p, p.start != ",
+    network!(),
+    " && !",
+    last!("p.end"),
+    ")"
 );
 
 pub(super) const POOLS_ORDERED: &str = concat!(
-    unless_ipv4!(), unless_pools!(), "self.allocationPools.all(p, ", number!("p.start"), " <= ", number!("p.end"), ")"
+    unless_ipv4!(),
+    unless_pools!(),
+    "self.allocationPools.all(p, ",
+    number!("p.start"),
+    " <= ",
+    number!("p.end"),
+    ")"
 );
 
 pub(super) const POOLS_DISJOINT: &str = concat!(
-    unless_ipv4!(), unless_pools!(),
-    "!self.allocationPools.all(p, ", number!("p.start"), " <= ", number!("p.end"), ") || ",
+    unless_ipv4!(),
+    unless_pools!(),
+    "!self.allocationPools.all(p, ",
+    number!("p.start"),
+    " <= ",
+    number!("p.end"),
+    ") || ",
     "self.allocationPools.all(a, self.allocationPools.exists_one(b, ",
-    number!("a.start"), " <= ", number!("b.end"), " && ", number!("b.start"), " <= ", number!("a.end"), "))"
+    number!("a.start"),
+    " <= ",
+    number!("b.end"),
+    " && ",
+    number!("b.start"),
+    " <= ",
+    number!("a.end"),
+    "))"
 );
 
 /// The gateway in force: the one given, else the first host (Neutron's default); a /32 has none by default.
 pub(super) const GATEWAY_OUTSIDE_POOLS: &str = concat!(
-    unless_ipv4!(), unless_pools!(),
+    unless_ipv4!(),
+    unless_pools!(),
     "(has(self.gatewayIP) ? !isIP(self.gatewayIP) || !cidr(self.cidr).containsIP(self.gatewayIP) : cidr(self.cidr).prefixLength() == 32) || ",
-    "[has(self.gatewayIP) ? ", number!("self.gatewayIP"), " : ", number!("self.cidr.split('/')[0]"),
+    "[has(self.gatewayIP) ? ",
+    number!("self.gatewayIP"),
+    " : ",
+    number!("self.cidr.split('/')[0]"),
     " + (cidr(self.cidr).prefixLength() > 30 ? 0 : 1)].all(g, ",
-    "self.allocationPools.all(p, g < ", number!("p.start"), " || ", number!("p.end"), " < g))"
+    "self.allocationPools.all(p, g < ",
+    number!("p.start"),
+    " || ",
+    number!("p.end"),
+    " < g))"
 );
 
 pub(super) const DHCP_ROOM: &str =
     concat!(unless_ipv4!(), "(has(self.dhcp) && !self.dhcp) || cidr(self.cidr).prefixLength() <= 30");
 
-pub(super) const NAMESERVERS_FAMILY: &str =
-    "!has(self.dnsNameservers) || self.dnsNameservers.all(a, !isIP(a) || (ip(a).family() == 4 && !ip(a).isUnspecified()))";
+pub(super) const NAMESERVERS_FAMILY: &str = "!has(self.dnsNameservers) || self.dnsNameservers.all(a, !isIP(a) || (ip(a).family() == 4 && !ip(a).isUnspecified()))";
 
 pub(super) const NAMESERVERS_UNIQUE: &str =
     concat!("!has(self.dnsNameservers) || ", unique!("self.dnsNameservers", "a == b"));
 
 pub(super) const ROUTES_NEXT_HOP: &str = concat!(
-    unless_ipv4!(), unless_routes!(),
+    unless_ipv4!(),
+    unless_routes!(),
     "self.hostRoutes.all(r, !isIP(r.nextHop) || cidr(self.cidr).containsIP(r.nextHop))"
 );
 

@@ -64,8 +64,9 @@ pub fn mac(network: &NetworkView) -> MacAddr {
 
 /// A locally administered unicast address (IEEE 802) made of a UID.
 fn mac_of(uid: Uid) -> MacAddr {
-    let [a, b, c, d, e, ..] = uid.0.to_be_bytes();
-    MacAddr([0x02, a, b, c, d, e])
+    let mut mac = [0x02; 6];
+    mac[1..].copy_from_slice(&uid.0.to_be_bytes()[..5]);
+    MacAddr(mac)
 }
 
 /// Renders one network: its bridge if anything here is in it, its wire, and the ports plugged here.
@@ -155,7 +156,7 @@ fn render_port(port: &PortView, target: &Target, id: &Id, bridge: &IfName, mtu: 
     let (kind, alias, make) = match target {
         Target::Netns { path, inode, device } => {
             let device: IfName = device.as_str().into();
-            let alias = names::alias(id, Some(&Detail::Guest { inode: *inode, device: device.clone() }));
+            let alias = names::alias(id, Some(&Detail::Guest { inode: *inode, device: device.clone(), mac: port.mac }));
             let make = Make::Guest { path: path.clone(), inode: *inode, device, mac: port.mac };
             (LinkKind::Veth, alias, Some(make))
         }

@@ -18,6 +18,7 @@ pub struct Facts {
 }
 
 /// A link of the host.
+#[allow(clippy::struct_excessive_bools, reason = "five independent questions, each answered by itself")]
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HostLink {
     /// Whether it is a bridge.

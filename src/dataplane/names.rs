@@ -13,6 +13,7 @@
 
 use std::sync::Arc;
 
+use crate::api::MacAddr;
 use crate::dataplane::state::{IfName, Netns};
 use crate::model::{Id, Key, Kind, Uid};
 
@@ -116,7 +117,7 @@ const ALIAS_MAX: usize = 255;
 pub fn alias(owner: &Id, detail: Option<&Detail>) -> String {
     let end = match detail {
         None => String::new(),
-        Some(Detail::Guest { inode, device }) => format!(" -> {inode} {device}"),
+        Some(Detail::Guest { inode, device, mac }) => format!(" -> {inode} {device} {mac}"),
         Some(Detail::MovedIn { host_name }) => format!(" <- {host_name}"),
     };
     let mut text = owner.to_string();
@@ -137,6 +138,8 @@ pub enum Detail {
         inode: u64,
         /// Its interface.
         device: IfName,
+        /// The MAC address that it was made with.
+        mac: MacAddr,
     },
     /// What a link was called before it was moved in.
     MovedIn {
@@ -190,9 +193,9 @@ mod tests {
     #[test]
     fn an_alias_tells_owner_and_guest_and_fits_the_kernel() {
         let id = Id::new(Kind::Port, Key::new("default", "web-0"));
-        let detail = Detail::Guest { inode: 4_026_532_281, device: "eth0".into() };
+        let detail = Detail::Guest { inode: 4_026_532_281, device: "eth0".into(), mac: MacAddr([2, 0, 0, 0, 0, 5]) };
         let text = alias(&id, Some(&detail));
-        assert_eq!(text, "Port default/web-0 -> 4026532281 eth0");
+        assert_eq!(text, "Port default/web-0 -> 4026532281 eth0 02:00:00:00:00:05");
         assert_eq!(owner(&text).unwrap(), id);
         let long = Id::new(Kind::Port, Key::new(&"n".repeat(63), &"p".repeat(253)));
         assert!(alias(&long, Some(&detail)).len() <= ALIAS_MAX);

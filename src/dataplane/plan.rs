@@ -176,7 +176,9 @@ mod tests {
     fn state() -> impl Strategy<Value = State> {
         proptest::collection::vec(entry(), 0..24).prop_map(|entries| {
             let mut state = State::default();
-            entries.into_iter().for_each(|(item, spec)| state.found(item, spec, None));
+            for (item, spec) in entries {
+                state.found(item, spec, None);
+            }
             state
         })
     }

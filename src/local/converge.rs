@@ -14,7 +14,7 @@ use crate::api::{Binding, Port};
 use crate::dataplane::attachment::{Attachment, Target};
 use crate::dataplane::plan::Plan;
 use crate::model::status::statuses;
-use crate::model::{Id, Key, Kind, Report, Uid, link};
+use crate::model::{Id, Key, Kind, Report, Topology, Uid};
 
 /// How often a convergence starts over because something went while it ran.
 const ROUNDS: usize = 16;
@@ -32,7 +32,7 @@ impl<N: Node> World<N> {
             let (bound, strays) = self.bind();
             recorded |= bound;
             self.unplug(strays);
-            (self.topology, self.problems) = link(self.store.snapshot());
+            self.link();
             if !self.topology.released.is_empty() {
                 for id in std::mem::take(&mut self.topology.released) {
                     self.store.remove(&id);
@@ -75,6 +75,12 @@ impl<N: Node> World<N> {
             info!(changes, ms = millis(start.elapsed()), "repaired");
         }
         Ok(report.faults.is_empty())
+    }
+
+    /// Links anew. The old topology goes first, so that the linker need not copy what it shares with it.
+    fn link(&mut self) {
+        self.topology = Topology::default();
+        (self.topology, self.problems) = self.linker.link(self.store.snapshot());
     }
 
     fn realise(&mut self, now: Timestamp, changes: &mut usize, recorded: &mut bool) -> io::Result<(Report, bool)> {
@@ -136,7 +142,7 @@ impl World<Agent> {
     pub fn plan(&mut self, now: Timestamp) -> Result<Plan, agent::Error> {
         loop {
             self.bind();
-            (self.topology, self.problems) = link(self.store.snapshot());
+            self.link();
             let released = std::mem::take(&mut self.topology.released);
             if released.is_empty() {
                 break;

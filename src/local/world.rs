@@ -15,7 +15,7 @@ use super::node::Node;
 use super::removals::{Removals, sentences};
 use super::said::Said;
 use super::store::{Declared, Store};
-use crate::model::{Id, Key, NodeView, Problems, Topology};
+use crate::model::{Id, Key, Linker, NodeView, Problems, Topology};
 
 /// A host's objects and the node that realises them.
 #[derive(Debug)]
@@ -35,6 +35,7 @@ pub struct World<N> {
     /// Where what is held back is written for `tenet get`; none: nowhere.
     pub notes: Option<PathBuf>,
     noted: Option<BTreeMap<String, usize>>,
+    pub(super) linker: Linker,
     pub(super) topology: Topology,
     pub(super) problems: Problems,
     pub(super) bound: BTreeSet<Key>,
@@ -58,6 +59,7 @@ impl<N: Node> World<N> {
             view: NodeView::default(),
             notes: None,
             noted: None,
+            linker: Linker::default(),
             topology: Topology::default(),
             problems: Problems::default(),
             bound,

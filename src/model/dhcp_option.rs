@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use ipnet::Ipv4Net;
 
-use crate::api::DhcpOption;
+use crate::api::{DhcpOption, dhcp_type as dhcp};
 
 /// What the bytes of an option mean (RFC 2132 and its successors).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,25 +36,26 @@ enum Type {
     Protocol,
 }
 
+/// The type of a code. Text: names, paths and URLs, and what nobody has defined, where text is as good as any.
 fn type_of(code: u8) -> Type {
-    match code {
-        // Padding and end; what client and server say of the lease; the client's identifier; a relay's.
-        0 | 255 | 50..=59 | 61 | 82 => Type::Protocol,
-        1 | 16 | 28 | 32 | 118 => Type::Address,
-        3..=11 | 41 | 42 | 44 | 45 | 48 | 49 | 65 | 68..=76 | 85 | 92 | 112 | 138 | 150 => Type::Addresses,
-        21 | 33 => Type::Pairs,
-        19 | 20 | 27 | 29..=31 | 34 | 36 | 39 => Type::Boolean,
-        23 | 37 | 46 | 116 => Type::Byte,
-        13 | 22 | 26 => Type::Short,
-        25 | 117 => Type::Shorts,
-        24 | 35 | 38 | 91 | 108 | 152..=155 | 211 => Type::Long,
-        2 => Type::SignedLong,
-        43 | 63 | 77..=81 | 83 | 84 | 88..=90 | 93..=99 | 120 | 122..=125 => Type::Structure,
-        119 => Type::Names,
-        121 | 249 => Type::Routes,
-        // Names, paths and URLs; and what nobody has defined, where text is as good as any.
-        _ => Type::Text,
-    }
+    let table: [(&[u8], Type); 13] = [
+        (dhcp::PROTOCOL, Type::Protocol),
+        (dhcp::ADDRESS, Type::Address),
+        (dhcp::ADDRESSES, Type::Addresses),
+        (dhcp::PAIRS, Type::Pairs),
+        (dhcp::BOOLEAN, Type::Boolean),
+        (dhcp::BYTE, Type::Byte),
+        (dhcp::SHORT, Type::Short),
+        (dhcp::SHORTS, Type::Shorts),
+        (dhcp::LONG, Type::Long),
+        (dhcp::SIGNED, Type::SignedLong),
+        (dhcp::NAMES, Type::Names),
+        (dhcp::ROUTES, Type::Routes),
+        (dhcp::STRUCTURE, Type::Structure),
+    ];
+    // Padding and end are octets of the format, not options.
+    let framing = matches!(code, 0 | 255).then_some(Type::Protocol);
+    framing.or_else(|| table.iter().find(|(codes, _)| codes.contains(&code)).map(|(_, t)| *t)).unwrap_or(Type::Text)
 }
 
 /// The bytes of an option. `0x…` is taken as it is, whatever the code.
@@ -63,16 +64,21 @@ fn type_of(code: u8) -> Type {
 /// A sentence that says what the option wants.
 pub fn encode_option(option: &DhcpOption) -> Result<Vec<u8>, String> {
     let DhcpOption { code, value } = option;
-    let wants = |what: &str| Err(format!("DHCP option {code} wants {what}, and `{value}` is not: change `value`"));
+    let wants = |what: &str| {
+        Err(format!("value must be {what} for code {code}, and `{value}` is not; raw bytes are written 0x…"))
+    };
     let kind = type_of(*code);
     if kind == Type::Protocol {
-        return Err(format!("DHCP option {code} belongs to the protocol itself and cannot be set: remove it"));
+        return Err(format!("code {code} belongs to DHCP itself (50 to 59, 61 and 82): remove the option"));
     }
-    if value.is_empty() || value.chars().any(char::is_control) {
-        return Err(format!("DHCP option {code} is empty or has control characters: write them as 0x…"));
+    if value.is_empty() || !value.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) {
+        let what = "must be printable ASCII without control characters: write other bytes as 0x…";
+        return Err(format!("the value of {code} {what}"));
     }
     if let Some(digits) = value.strip_prefix("0x") {
-        return raw(digits).map_or_else(|| wants("pairs of hexadecimal digits after 0x"), Ok);
+        return raw(digits).ok_or_else(|| {
+            format!("the value of {code} must have pairs of hexadecimal digits after 0x, and `{value}` has not")
+        });
     }
     let (bytes, what) = match kind {
         Type::Address => (one(value, |a: Ipv4Addr| a.octets()), "one IPv4 address"),
@@ -86,11 +92,11 @@ pub fn encode_option(option: &DhcpOption) -> Result<Vec<u8>, String> {
         Type::Short => (one(value, u16::to_be_bytes), "a number from 0 to 65535"),
         Type::Shorts => (list(value, u16::to_be_bytes), "numbers from 0 to 65535 separated by commas"),
         Type::Long => (one(value, u32::to_be_bytes), "a number from 0 to 4294967295"),
-        Type::SignedLong => (one(value, i32::to_be_bytes), "a number from -2147483648 to 2147483647"),
-        Type::Text => (value.is_ascii().then(|| value.clone().into_bytes()), "ASCII text (other bytes as 0x…)"),
+        Type::SignedLong => (one(value, i32::to_be_bytes), "a number of seconds"),
+        Type::Text => (Some(value.clone().into_bytes()), "text"),
         Type::Names => (names(value), "domain names separated by commas"),
-        Type::Routes => (routes_of(value), "destination,next hop[,…] such as 172.16.0.0/12,10.0.0.2"),
-        Type::Structure | Type::Protocol => (None, "raw bytes written as 0x…"),
+        Type::Routes => (routes_of(value), "destination,next hop,… such as 172.16.0.0/12,10.0.0.2"),
+        Type::Structure | Type::Protocol => (None, "raw bytes"),
     };
     bytes.map_or_else(|| wants(what), Ok)
 }
@@ -221,7 +227,7 @@ mod tests {
         ];
         for (code, value) in table {
             let sentence = encode(code, value).expect_err(value);
-            assert!(sentence.contains(&format!("option {code} ")), "{sentence}");
+            assert!(sentence.contains(&code.to_string()), "{sentence}");
         }
     }
 

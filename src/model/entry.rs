@@ -55,19 +55,8 @@ pub struct Recorded {
 impl PortEntry {
     /// Reads a port. `known` gives the key of a subnet as the topology has it: comparing it again costs nothing then.
     pub fn read(key: &Key, object: &Arc<Port>, known: impl Fn(&str, &str) -> Option<Key>) -> Self {
-        let (spec, status) = (&object.spec, object.status.as_ref());
-        let addresses = status.into_iter().flat_map(|s| &s.addresses).map(|address| {
-            let namespace = address.subnet_ref.namespace.as_deref().unwrap_or(&key.namespace);
-            let name = &address.subnet_ref.name;
-            (known(namespace, name).unwrap_or_else(|| Key::new(namespace, name)), address.ip)
-        });
-        let recorded = Recorded {
-            addresses: addresses.collect(),
-            mac: status.and_then(|s| s.mac_address),
-            mtu: status.and_then(|s| s.mtu),
-            network_uid: status.and_then(|s| s.network_uid.as_deref()).map(Uid::parse),
-        };
-        let conditions = status.map(|s| &s.conditions);
+        let spec = &object.spec;
+        let conditions = object.status.as_ref().map(|s| &s.conditions);
         Self {
             key: key.clone(),
             object: object.clone(),
@@ -77,10 +66,27 @@ impl PortEntry {
             plain: spec.addresses.is_none()
                 && spec.mac_address.is_none()
                 && spec.ip_allocation != Some(IpAllocation::None),
-            bound: status.is_some_and(|s| s.binding.is_some()),
+            bound: object.status.as_ref().is_some_and(|s| s.binding.is_some()),
             settled: Settled::of(object.metadata.generation, conditions.map_or(&[], Vec::as_slice)),
-            recorded,
+            recorded: Recorded::of(key, object, known),
             network: None,
+        }
+    }
+}
+
+impl Recorded {
+    fn of(key: &Key, object: &Port, known: impl Fn(&str, &str) -> Option<Key>) -> Self {
+        let status = object.status.as_ref();
+        let addresses = status.into_iter().flat_map(|s| &s.addresses).map(|address| {
+            let namespace = address.subnet_ref.namespace.as_deref().unwrap_or(&key.namespace);
+            let name = &address.subnet_ref.name;
+            (known(namespace, name).unwrap_or_else(|| Key::new(namespace, name)), address.ip)
+        });
+        Self {
+            addresses: addresses.collect(),
+            mac: status.and_then(|s| s.mac_address),
+            mtu: status.and_then(|s| s.mtu),
+            network_uid: status.and_then(|s| s.network_uid.as_deref()).map(Uid::parse),
         }
     }
 }

@@ -3,8 +3,8 @@
 //! [`link`] turns a [`Snapshot`] into a [`Topology`](topology::Topology) and problems; `Topology::view`
 //! cuts out the [`NodeView`] that one node realises. No client, no clock, no kernel.
 
-pub mod dhcp_option;
 mod cut;
+pub mod dhcp_option;
 mod entry;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]

@@ -1,11 +1,12 @@
 //! Gratuitous ARP (RFC 5944 4.6): an address is at this station now.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::AsRawFd as _;
 
-use nix::ifaddrs::getifaddrs;
-use nix::sys::socket::{MsgFlags, sendto};
+use nix::ifaddrs::{InterfaceAddress, getifaddrs};
+use nix::sys::socket::{LinkAddr, MsgFlags, sendto};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::api::MacAddr;
@@ -14,20 +15,29 @@ const ETH_P_ARP: u16 = 0x0806;
 const REQUEST: u8 = 1;
 const REPLY: u8 = 2;
 
-/// Sends one request and one reply from `device` in the calling thread's namespace: some stations heed only one of the two.
+/// Addresses to announce: from which device, and which MAC address they are at.
+pub type Announcement<'a> = (&'a str, IpAddr, MacAddr);
+
+/// Sends one request and one reply for each address, in the calling thread's namespace: some stations heed only one of the
+/// two. There may be thousands, so the links are looked up once for all.
 ///
 /// # Errors
-/// There is no such device, or it is down.
-pub fn announce(device: &str, ip: IpAddr, mac: MacAddr) -> io::Result<()> {
-    let IpAddr::V4(ip) = ip else { return Ok(()) };
-    let link = getifaddrs()?
-        .filter(|link| link.interface_name == device)
-        .find_map(|link| link.address?.as_link_addr().copied())
-        .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+/// The namespace's links cannot be read, or no packet socket is to be had. A frame that is not taken is left out: the
+/// address works all the same, once the neighbours have forgotten the old station.
+pub fn announce(all: &[Announcement<'_>]) -> io::Result<()> {
+    let link = |link: InterfaceAddress| Some((link.interface_name, *link.address?.as_link_addr()?));
+    let links: BTreeMap<String, LinkAddr> = getifaddrs()?.filter_map(link).collect();
     // Protocol 0 hears nothing.
     let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(0)))?;
-    for operation in [REQUEST, REPLY] {
-        sendto(socket.as_raw_fd(), &frame(operation, ip.octets(), mac), &link, MsgFlags::MSG_DONTWAIT)?;
+    for (device, ip, mac) in all {
+        let (Some(link), IpAddr::V4(ip)) = (links.get(*device), ip) else { continue };
+        for operation in [REQUEST, REPLY] {
+            if let Err(error) =
+                sendto(socket.as_raw_fd(), &frame(operation, ip.octets(), *mac), link, MsgFlags::MSG_DONTWAIT)
+            {
+                tracing::debug!(%error, %ip, "an address could not be announced");
+            }
+        }
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::dataplane::kernel::netlink::Request;
 use crate::dataplane::kernel::{Kernel, announce, conntrack::Conntrack, links, neighbour, netns, route, space, sysctl};
 use crate::dataplane::plan::{Action, Change, Plan};
 use crate::dataplane::router_rules;
-use crate::dataplane::state::{Item, Make, Netns, Spec};
+use crate::dataplane::state::{Item, LinkKind, Make, Netns, Spec};
 
 /// Why steps failed, by their position in the plan.
 pub type Failures = BTreeMap<usize, io::Error>;
@@ -157,22 +157,17 @@ fn request(space: &mut space::Space, change: &Change) -> io::Result<Request> {
     })
 }
 
-/// Links and namespaces that go. What is in a namespace that goes needs no step of its own.
+/// Links and namespaces that go. The kernel empties a namespace in its own time, so whatever has an end elsewhere goes
+/// first; a router's veth legs go with their other ends.
 fn release(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
-    let leaving: BTreeSet<&Netns> = steps
-        .iter()
-        .filter_map(|(_, c)| if let Item::Namespace(netns) = &c.item { Some(netns) } else { None })
-        .collect();
-    let moved_in = |c: &Change| matches!(&c.from, Some(Spec::Link(l)) if matches!(l.kind, crate::dataplane::state::LinkKind::MovedIn { .. }));
-    let goes_along = |c: &Change| leaving.contains(c.item.netns()) && !moved_in(c);
-    let links: Vec<Step> = steps
-        .iter()
-        .filter(|(_, c)| matches!(c.item, Item::Link(..) | Item::Peer(..)) && !goes_along(c))
-        .copied()
-        .collect();
+    let namespace = |(_, c): &Step| if let Item::Namespace(netns) = &c.item { Some(netns.clone()) } else { None };
+    let leaving: BTreeSet<Netns> = steps.iter().filter_map(namespace).collect();
+    let is_link = |c: &Change| matches!(c.item, Item::Link(..) | Item::Peer(..));
+    let veth = |c: &Change| matches!(&c.from, Some(Spec::Link(link)) if link.kind == LinkKind::Veth);
+    let goes_along = |c: &Change| *c.item.netns() != Netns::Vswitch && leaving.contains(c.item.netns()) && veth(c);
+    let (links, rest): (Vec<Step>, Vec<Step>) = steps.iter().partition(|(_, c)| is_link(c));
+    let links: Vec<Step> = links.into_iter().filter(|(_, c)| !goes_along(c)).collect();
     links::take_away(kernel, &links, failures);
-    let rest: Vec<Step> =
-        steps.iter().filter(|(_, c)| !matches!(c.item, Item::Link(..) | Item::Peer(..))).copied().collect();
     each(&rest, failures, |change| match &change.item {
         Item::Ruleset(netns) if !leaving.contains(netns) => set_rules(kernel, change),
         Item::Namespace(netns) => kernel.remove(netns),
@@ -182,14 +177,19 @@ fn release(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
 
 /// Tells the neighbours of a link that an address is here now: they may remember another station for it.
 fn announce(kernel: &mut Kernel, steps: &[Step], failures: &Failures) {
+    let mut by_space: BTreeMap<&Netns, Vec<announce::Announcement>> = BTreeMap::new();
     for (position, change) in steps {
         if let (Item::Address(netns, name, net), Action::Create, Some(Make::Announce(mac))) =
             (&change.item, change.action(), &change.make)
             && !failures.contains_key(position)
-            && let Ok(space) = kernel.space(netns)
-            && let Err(error) = netns::within(space.as_fd(), || announce::announce(name, net.addr(), *mac)).flatten()
         {
-            tracing::debug!(%error, address = %net.addr(), "an address could not be announced");
+            by_space.entry(netns).or_default().push((name, net.addr(), *mac));
+        }
+    }
+    for (netns, all) in by_space {
+        let Ok(space) = kernel.space(netns) else { continue };
+        if let Err(error) = netns::within(space.as_fd(), || announce::announce(&all)).flatten() {
+            tracing::debug!(%error, %netns, "addresses could not be announced");
         }
     }
 }

@@ -116,7 +116,15 @@ pub fn enslave(index: u32, bridge: u32) -> LinkMessage {
     message
 }
 
-/// The request that sets a guest's end up.
+/// The request that gives a guest's end its MTU and sets it up.
+#[must_use]
+pub fn guest_end(name: &str, mtu: u32) -> LinkMessage {
+    let mut message = up(name);
+    message.attributes.push(LinkAttribute::Mtu(mtu));
+    message
+}
+
+/// The request that sets a link up.
 #[must_use]
 pub fn up(name: &str) -> LinkMessage {
     let mut message = LinkMessage::default();

@@ -22,19 +22,32 @@ pub type For = (usize, Action);
 
 /// Makes links that are missing, sets those that differ.
 pub fn make(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
-    let mut guests: Vec<(usize, OwnedFd, IfName)> = Vec::new();
-    for step in steps {
-        let (position, change) = *step;
-        if let Err(error) = make_one(kernel, change, &mut |fd, device| guests.push((position, fd, device))) {
-            failures.insert(position, error);
-        }
-    }
-    settle(kernel, steps, failures);
-    for (position, fd, device) in guests {
-        let up = || Netlink::open(fd.as_fd())?.ask(Message::SetLink(link::up(&device)), 0);
-        if let Err(error) = up() {
+    let note = |failures: &mut Failures, position: usize, made: io::Result<()>| {
+        if let Err(error) = made {
             failures.entry(position).or_insert(error);
         }
+    };
+    for (position, change) in steps {
+        note(failures, *position, make_one(kernel, change));
+    }
+    settle(kernel, steps, failures);
+    for (position, change) in steps {
+        if !failures.contains_key(position) {
+            note(failures, *position, set_guest_end(change));
+        }
+    }
+}
+
+/// Gives a guest's end its MTU and sets it up, when the link is new or the network's MTU another one.
+fn set_guest_end(change: &Change) -> io::Result<()> {
+    let Some(Make::Guest { path, inode, device, .. }) = &change.make else { return Ok(()) };
+    let mtu = |spec: &Option<Spec>| if let Some(Spec::Link(link)) = spec { Some(link.mtu) } else { None };
+    match mtu(&change.to).filter(|to| !can_be_set(change) || mtu(&change.from) != Some(*to)) {
+        Some(mtu) => {
+            let fd = guest_netns(path, *inode)?;
+            Netlink::open(fd.as_fd())?.ask(Message::SetLink(link::guest_end(device, mtu)), 0)
+        }
+        None => Ok(()),
     }
 }
 
@@ -52,7 +65,7 @@ fn can_be_set(change: &Change) -> bool {
         && (matches!(change.item, Item::Peer(..)) || names::guest(&from.alias) == names::guest(&to.alias))
 }
 
-fn make_one(kernel: &mut Kernel, change: &Change, guest: &mut impl FnMut(OwnedFd, IfName)) -> io::Result<()> {
+fn make_one(kernel: &mut Kernel, change: &Change) -> io::Result<()> {
     let Some((netns, name, link)) = parts(change) else { return Ok(()) };
     if can_be_set(change) {
         return Ok(());
@@ -70,39 +83,48 @@ fn make_one(kernel: &mut Kernel, change: &Change, guest: &mut impl FnMut(OwnedFd
         Some(port) => Some(kernel.space(netns)?.index(&port.bridge).ok_or_else(|| missing(&port.bridge))?),
         None => None,
     };
-    // A macvlan is made in the host, where its parent is, into the router's namespace.
-    let mut at = netns.clone();
-    let below = match &change.make {
-        Some(Make::Peer(other, peer)) => {
-            Below::Peer(Peer { name: peer.clone(), netns: kernel.space(other)?.raw(), mac: None, ours: true })
-        }
-        Some(Make::Guest { path, inode, device, mac }) => {
-            let fd = guest_netns(path, *inode)?;
-            let peer = Peer { name: device.clone(), netns: fd.as_raw_fd(), mac: Some(*mac), ours: false };
-            guest(fd, device.clone());
-            Below::Peer(peer)
-        }
-        Some(Make::Parent(parent)) if link.kind == LinkKind::Macvlan => {
-            at = Netns::Host;
-            let target = kernel.space(netns)?.raw();
-            let index = kernel.space(&Netns::Host)?.index(parent).ok_or_else(|| missing(parent))?;
-            Below::Parent(index, Some(target))
-        }
-        Some(Make::Parent(parent)) => {
-            Below::Parent(kernel.space(netns)?.index(parent).ok_or_else(|| missing(parent))?, None)
-        }
-        _ => Below::Nothing,
+    // Held open until the kernel has made the link's other end there.
+    let guest = match &change.make {
+        Some(Make::Guest { path, inode, .. }) => Some(guest_netns(path, *inode)?),
+        _ => None,
     };
+    let below = below(kernel, netns, link, change.make.as_ref(), guest.as_ref())?;
+    // A macvlan is made in the host, where its parent is, into the router's namespace.
+    let at = if link.kind == LinkKind::Macvlan { &Netns::Host } else { netns };
     let message = link::create(name, link, master, &below);
     let request = Request { message: Message::NewLink(message), flags: NLM_F_CREATE | NLM_F_EXCL };
     kernel.space(netns)?.forget();
-    let answer = kernel.space(&at)?.change(vec![request])?.pop().unwrap_or(Ok(None));
+    let answer = kernel.space(at)?.change(vec![request])?.pop().unwrap_or(Ok(None));
     answer.map(|_| ()).map_err(|error| match (&change.make, error.raw_os_error()) {
         (Some(Make::Guest { device, .. }), Some(nix::libc::EEXIST)) => io::Error::new(
             io::ErrorKind::AlreadyExists,
             format!("the guest has an interface {device} already: plug with another --ifname, or remove that one"),
         ),
         _ => error,
+    })
+}
+
+fn below(
+    kernel: &mut Kernel,
+    netns: &Netns,
+    link: &Link,
+    make: Option<&Make>,
+    guest: Option<&OwnedFd>,
+) -> io::Result<Below> {
+    let mut parent = |at: &Netns, name: &IfName| kernel.space(at)?.index(name).ok_or_else(|| missing(name));
+    Ok(match (make, guest) {
+        (Some(Make::Peer(other, peer)), _) => {
+            Below::Peer(Peer { name: peer.clone(), netns: kernel.space(other)?.raw(), mac: None, ours: true })
+        }
+        (Some(Make::Guest { device, mac, .. }), Some(guest)) => {
+            Below::Peer(Peer { name: device.clone(), netns: guest.as_raw_fd(), mac: Some(*mac), ours: false })
+        }
+        (Some(Make::Parent(name)), _) if link.kind == LinkKind::Macvlan => {
+            let index = parent(&Netns::Host, name)?;
+            Below::Parent(index, Some(kernel.space(netns)?.raw()))
+        }
+        (Some(Make::Parent(name)), _) => Below::Parent(parent(netns, name)?, None),
+        _ => Below::Nothing,
     })
 }
 

@@ -108,7 +108,7 @@ impl Kernel {
 
     /// Reads all notifications. Whether one concerns us.
     pub fn disturbed(&mut self) -> bool {
-        self.spaces.values_mut().fold(false, |any, space| space.disturbed() || any)
+        self.spaces.values_mut().filter_map(|space| space.disturbed().then_some(())).count() > 0
     }
 
     /// Forgets what was seen, so that the next observation looks everywhere.

@@ -1,4 +1,4 @@
-//! A NETLINK_ROUTE socket of one namespace: requests in batches with an answer for each, dumps, notifications.
+//! A `NETLINK_ROUTE` socket of one namespace: requests in batches with an answer for each, dumps, notifications.
 
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};

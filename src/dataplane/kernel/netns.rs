@@ -43,7 +43,7 @@ pub fn inode(netns: BorrowedFd<'_>) -> io::Result<u64> {
 /// Runs `f` with the calling thread inside `netns`, and comes back. A socket belongs to the namespace that it was opened in.
 ///
 /// # Errors
-/// The namespace cannot be entered (`EPERM`: CAP_SYS_ADMIN is missing). A thread that cannot come back panics, because it
+/// The namespace cannot be entered (`EPERM`: `CAP_SYS_ADMIN` is missing). A thread that cannot come back panics, because it
 /// would do its further work in the wrong place.
 pub fn within<T>(netns: BorrowedFd<'_>, f: impl FnOnce() -> T) -> io::Result<T> {
     let home = current()?;
@@ -76,7 +76,7 @@ pub fn create(pin: &Path) -> io::Result<OwnedFd> {
 /// Makes a namespace that nothing keeps but the descriptor.
 ///
 /// # Errors
-/// `EPERM`: CAP_SYS_ADMIN is missing; `ENOSPC`: `user.max_net_namespaces`.
+/// `EPERM`: `CAP_SYS_ADMIN` is missing; `ENOSPC`: `user.max_net_namespaces`.
 pub fn scratch() -> io::Result<OwnedFd> {
     on_a_thread(|| {
         unshare(CloneFlags::CLONE_NEWNET)?;

@@ -36,8 +36,8 @@ impl Probe {
     /// Rights or a feature that nothing goes without is missing: a sentence says what to do.
     pub fn new() -> io::Result<Self> {
         let scratch = netns::scratch().map_err(|error| explain(&error, "network namespaces cannot be made"))?;
-        need(&scratch, LinkKind::Bridge, "bridges", "CONFIG_BRIDGE, module bridge")?;
-        need(&scratch, LinkKind::Veth, "veth pairs", "CONFIG_VETH, module veth")?;
+        need(&scratch, &LinkKind::Bridge, "bridges", "CONFIG_BRIDGE, module bridge")?;
+        need(&scratch, &LinkKind::Veth, "veth pairs", "CONFIG_VETH, module veth")?;
         Nft::open(scratch.as_fd())
             .and_then(|mut nft| nft.generation())
             .map_err(|error| explain(&error, "this kernel has no nftables (CONFIG_NF_TABLES, module nf_tables)"))?;
@@ -61,8 +61,8 @@ fn explain(error: &io::Error, what: &str) -> io::Error {
     io::Error::new(error.kind(), format!("{what}{advice}: {error}"))
 }
 
-fn need(scratch: &OwnedFd, kind: LinkKind, what: &str, module: &str) -> io::Result<()> {
-    try_link(scratch, &kind).map_err(|error| explain(&error, &format!("this kernel has no {what} ({module})")))
+fn need(scratch: &OwnedFd, kind: &LinkKind, what: &str, module: &str) -> io::Result<()> {
+    try_link(scratch, kind).map_err(|error| explain(&error, &format!("this kernel has no {what} ({module})")))
 }
 
 fn try_link(scratch: &OwnedFd, kind: &LinkKind) -> io::Result<()> {

@@ -212,11 +212,17 @@ fn router(world: &World, floating: Index, subnet: Index) -> Result<Index, Refusa
         let external = world.topology.routers[**router].external.as_ref().map(|e| e.network);
         external == node.network && node.router.is_none_or(|chosen| chosen == **router)
     };
+    // The one that translated so far goes on: what it remembers of connections is nowhere else.
+    let recorded = node.object.status.as_ref().and_then(|status| status.router_ref.as_ref());
     let preference = |router: &&Index| {
         let object = &world.topology.routers[**router].object;
         let rank = Rank::of(&object.metadata, object.status.as_ref().map(|s| &s.conditions), **router);
         let leaving = object.metadata.deletion_timestamp.is_some();
-        (leaving, gateway != Some(Holder::Interface(**router)), rank)
+        let key = &world.topology.routers[**router].key;
+        let so_far = recorded.is_some_and(|r| {
+            *r.name == *key.name && r.namespace.as_deref().unwrap_or(&node.key.namespace) == &*key.namespace
+        });
+        (leaving, gateway != Some(Holder::Interface(**router)), !so_far, rank)
     };
     inside.routers.iter().filter(fits).min_by_key(preference).copied().ok_or_else(|| {
         let network = node.network.map(|n| world.topology.networks[n].key.to_string()).unwrap_or_default();

@@ -62,7 +62,8 @@ impl Linker {
 
     /// Looks up the networks of ports, as far as the answer may be another than the last time.
     fn resolve(&mut self, snapshot: &Snapshot, references: &References) {
-        let same_networks = self.networks.iter().eq(snapshot.networks.keys());
+        let same_networks = self.networks.len() == snapshot.networks.len()
+            && self.networks.iter().zip(snapshot.networks.keys()).all(|(a, b)| a.is(b));
         let grants = snapshot.reference_grants.values();
         let same_grants =
             self.grants.len() == grants.len() && self.grants.iter().zip(grants).all(|(a, b)| Arc::ptr_eq(a, b));

@@ -1,27 +1,30 @@
 //! The walk that all kinds share: what is wanted beside what is recorded, and only what differs is kept.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
-
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use std::sync::Arc;
 
 use super::Judge;
 use super::conditions::{Known, Wanted};
 use crate::api::Conditions;
 use crate::model::id::{Key, Kind};
+use crate::model::snapshot::Objects;
 use crate::model::topology::{FloatingNode, NetworkNode, PhysicalNode, RouterNode, Standing, SubnetNode};
 
 /// An object of the topology.
 pub trait Node {
+    /// Its kind.
+    type Object;
     /// Its status.
     type Status: Recorded;
     /// Its key.
     fn key(&self) -> &Key;
     /// How far it got.
     fn standing(&self) -> Standing;
-    /// Its metadata.
-    fn metadata(&self) -> &ObjectMeta;
-    /// Its status so far.
-    fn recorded(&self) -> Option<&Self::Status>;
+    /// `metadata.generation` of what was linked.
+    fn generation(&self) -> Option<i64>;
+    /// The status of an object so far.
+    fn recorded(object: &Self::Object) -> Option<&Self::Status>;
 }
 
 /// A status with conditions.
@@ -45,9 +48,12 @@ macro_rules! recorded {
     };
 }
 
+recorded!(PortStatus);
+
 macro_rules! nodes {
-    ($($node:ident: $status:ident,)+) => { $(
+    ($($node:ident: $object:ident $status:ident,)+) => { $(
         impl Node for &$node {
+            type Object = crate::api::$object;
             type Status = crate::api::$status;
             fn key(&self) -> &Key {
                 &self.key
@@ -55,11 +61,11 @@ macro_rules! nodes {
             fn standing(&self) -> Standing {
                 self.standing
             }
-            fn metadata(&self) -> &ObjectMeta {
-                &self.object.metadata
+            fn generation(&self) -> Option<i64> {
+                self.object.metadata.generation
             }
-            fn recorded(&self) -> Option<&Self::Status> {
-                self.object.status.as_ref()
+            fn recorded(object: &Self::Object) -> Option<&Self::Status> {
+                object.status.as_ref()
             }
         }
 
@@ -67,31 +73,44 @@ macro_rules! nodes {
     )+ };
 }
 
-recorded!(PortStatus);
-
 nodes! {
-    PhysicalNode: PhysicalNetworkStatus,
-    NetworkNode: NetworkStatus,
-    SubnetNode: SubnetStatus,
-    RouterNode: RouterStatus,
-    FloatingNode: FloatingIPStatus,
+    PhysicalNode: PhysicalNetwork PhysicalNetworkStatus,
+    NetworkNode: Network NetworkStatus,
+    SubnetNode: Subnet SubnetStatus,
+    RouterNode: Router RouterStatus,
+    FloatingNode: FloatingIP FloatingIPStatus,
+}
+
+/// Each object of the topology with the object of the snapshot: that may be newer, with a status written after linking. What
+/// is gone meanwhile, or about to go, is left out.
+pub fn beside<N: Node>(
+    objects: &Objects<N::Object>,
+    nodes: impl IntoIterator<Item = N>,
+) -> impl Iterator<Item = (N, &Arc<N::Object>)> {
+    let mut objects = objects.iter().peekable();
+    nodes.into_iter().filter_map(move |node| {
+        let before = |key: &Key| !key.is(node.key()) && key.cmp(node.key()) == Ordering::Less;
+        while objects.next_if(|(key, _)| before(key)).is_some() {}
+        let (_, object) = objects.next_if(|(key, _)| key.is(node.key()))?;
+        (node.standing() != Standing::Released).then_some((node, object))
+    })
 }
 
 impl Judge<'_> {
     /// The statuses of one kind that differ. `fields` is the status with the kind's own fields, or none if they are as
     /// recorded; it may know better how far the nodes are.
-    pub fn each<N: Node>(
+    pub fn each<'s, N: Node<Object: 's>>(
         &self,
         kind: Kind,
-        nodes: impl IntoIterator<Item = N>,
+        nodes: impl Iterator<Item = (N, &'s Arc<N::Object>)>,
         fields: impl Fn(&N, &N::Status, &mut Known) -> Option<N::Status>,
     ) -> BTreeMap<Key, N::Status> {
         let mut sayings = self.sayings(kind);
         let mut changed = BTreeMap::new();
         let nothing = N::Status::default();
-        for node in nodes.into_iter().filter(|n| n.standing() != Standing::Released) {
-            let recorded = node.recorded().unwrap_or(&nothing);
-            let mut known = sayings.of(node.key(), node.metadata().generation, node.standing());
+        for (node, object) in nodes {
+            let recorded = N::recorded(object).unwrap_or(&nothing);
+            let mut known = sayings.of(node.key(), node.generation(), node.standing());
             let fields = fields(&node, recorded, &mut known);
             let wanted = Wanted::of(&known, recorded.conditions());
             if fields.is_none() && wanted.same(recorded.conditions()) {

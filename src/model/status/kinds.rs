@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::Judge;
 use super::conditions::Progress;
+use super::each::beside;
 use crate::api::{
     FloatingIPStatus, GatewayIP, NetworkStatus, PhysicalNetworkStatus, Reference, RouterStatus, StatusInterface,
     SubnetStatus,
@@ -15,35 +16,39 @@ use crate::model::topology::{Leg, RouterNode, Standing, SubnetNode};
 
 impl Judge<'_> {
     pub(super) fn physical_networks(&self) -> BTreeMap<Key, PhysicalNetworkStatus> {
-        self.each(Kind::PhysicalNetwork, &self.topology.physical_networks, |_, recorded, known| {
-            let node = self.node()?;
-            let attached = matches!(known.progress, Progress::Done | Progress::Remarked(_));
-            if recorded.nodes.iter().any(|n| n == node) == attached {
-                return None;
-            }
-            let others = recorded.nodes.iter().filter(|n| *n != node).cloned();
-            let mut nodes: Vec<String> = others.chain(attached.then(|| node.to_owned())).collect();
-            nodes.sort_unstable();
-            Some(PhysicalNetworkStatus { nodes, ..Default::default() })
-        })
+        self.each(
+            Kind::PhysicalNetwork,
+            beside(&self.snapshot.physical_networks, &self.topology.physical_networks),
+            |_, recorded, known| {
+                let node = self.node()?;
+                let attached = matches!(known.progress, Progress::Done | Progress::Remarked(_));
+                if recorded.nodes.iter().any(|n| n == node) == attached {
+                    return None;
+                }
+                let others = recorded.nodes.iter().filter(|n| *n != node).cloned();
+                let mut nodes: Vec<String> = others.chain(attached.then(|| node.to_owned())).collect();
+                nodes.sort_unstable();
+                Some(PhysicalNetworkStatus { nodes, ..Default::default() })
+            },
+        )
     }
 
     pub(super) fn networks(&self) -> BTreeMap<Key, NetworkStatus> {
-        self.each(Kind::Network, &self.topology.networks, |node, recorded, _| {
+        self.each(Kind::Network, beside(&self.snapshot.networks, &self.topology.networks), |node, recorded, _| {
             let mtu = in_force(node.standing).then_some(node.mtu);
             (recorded.mtu != mtu).then(|| NetworkStatus { mtu, ..Default::default() })
         })
     }
 
     pub(super) fn subnets(&self) -> BTreeMap<Key, SubnetStatus> {
-        self.each(Kind::Subnet, &self.topology.subnets, |node, recorded, _| {
+        self.each(Kind::Subnet, beside(&self.snapshot.subnets, &self.topology.subnets), |node, recorded, _| {
             let counts = if in_force(node.standing) { Counts::of(node) } else { Counts::default() };
             (Counts::recorded(recorded) != counts).then(|| counts.status())
         })
     }
 
     pub(super) fn routers(&self) -> BTreeMap<Key, RouterStatus> {
-        self.each(Kind::Router, &self.topology.routers, |node, recorded, _| {
+        self.each(Kind::Router, beside(&self.snapshot.routers, &self.topology.routers), |node, recorded, _| {
             let gateway_node = node.external.as_ref().and(self.node().or(recorded.gateway_node.as_deref()));
             if self.same_router(node, recorded) && recorded.gateway_node.as_deref() == gateway_node {
                 return None;
@@ -73,26 +78,30 @@ impl Judge<'_> {
     }
 
     pub(super) fn floating_ips(&self) -> BTreeMap<Key, FloatingIPStatus> {
-        self.each(Kind::FloatingIP, &self.topology.floating_ips, |node, recorded, known| {
-            let router = node.router.map(|r| &self.topology.routers[r].key);
-            let node_name = router.and(self.node().or(recorded.node_name.as_deref()));
-            let reserved = node.object.spec.port_ref.is_none() && node.object.spec.port_forwardings.is_empty();
-            if in_force(node.standing) && router.is_none() && !reserved {
-                known.progress = Progress::Nothing;
-            }
-            let ip = if in_force(node.standing) { node.ip } else { recorded.ip };
-            let same_router = match (&recorded.router_ref, router) {
-                (Some(was), Some(router)) => is(was, &node.key, router),
-                (was, router) => was.is_none() && router.is_none(),
-            };
-            let same = same_router && recorded.ip == ip && recorded.node_name.as_deref() == node_name;
-            (!same).then(|| FloatingIPStatus {
-                ip,
-                router_ref: router.map(|router| refer(&node.key, router)),
-                node_name: node_name.map(str::to_owned),
-                conditions: Vec::new(),
-            })
-        })
+        self.each(
+            Kind::FloatingIP,
+            beside(&self.snapshot.floating_ips, &self.topology.floating_ips),
+            |node, recorded, known| {
+                let router = node.router.map(|r| &self.topology.routers[r].key);
+                let node_name = router.and(self.node().or(recorded.node_name.as_deref()));
+                let reserved = node.object.spec.port_ref.is_none() && node.object.spec.port_forwardings.is_empty();
+                if in_force(node.standing) && router.is_none() && !reserved {
+                    known.progress = Progress::Nothing;
+                }
+                let ip = if in_force(node.standing) { node.ip } else { recorded.ip };
+                let same_router = match (&recorded.router_ref, router) {
+                    (Some(was), Some(router)) => is(was, &node.key, router),
+                    (was, router) => was.is_none() && router.is_none(),
+                };
+                let same = same_router && recorded.ip == ip && recorded.node_name.as_deref() == node_name;
+                (!same).then(|| FloatingIPStatus {
+                    ip,
+                    router_ref: router.map(|router| refer(&node.key, router)),
+                    node_name: node_name.map(str::to_owned),
+                    conditions: Vec::new(),
+                })
+            },
+        )
     }
 }
 

@@ -42,16 +42,17 @@ pub struct Statuses {
 /// not recorded before, and stays as recorded where it was. A condition keeps its `lastTransitionTime` while its status stays.
 /// What is released gets none: it is about to go.
 ///
-/// `topology` and `problems` are what [`link`](crate::model::link) made of `snapshot`.
+/// `topology` and `problems` are what [`link`](crate::model::link) made of `snapshot`, or of the same objects before statuses
+/// were written to them.
 #[must_use]
 pub fn statuses(
-    _snapshot: &Snapshot,
+    snapshot: &Snapshot,
     topology: &Topology,
     problems: &Problems,
     report: Option<&Report>,
     now: Timestamp,
 ) -> Statuses {
-    let judge = Judge { topology, problems, report, now };
+    let judge = Judge { snapshot, topology, problems, report, now };
     Statuses {
         networks: judge.networks(),
         subnets: judge.subnets(),
@@ -64,6 +65,7 @@ pub fn statuses(
 
 /// What all statuses are made of.
 struct Judge<'a> {
+    snapshot: &'a Snapshot,
     topology: &'a Topology,
     problems: &'a Problems,
     report: Option<&'a Report>,

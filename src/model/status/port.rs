@@ -1,14 +1,13 @@
 //! The statuses of ports. Most ports are well and their status says so already: these are passed over at a glance.
 
 use std::collections::BTreeMap;
-
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use std::sync::Arc;
 
 use super::Judge;
 use super::conditions::{Known, Progress, Wanted};
-use super::each::Node;
+use super::each::{Node, beside};
 use super::kinds::{in_force, refer};
-use crate::api::{Condition, PortStatus, StatusAddress};
+use crate::api::{Condition, Port, PortStatus, StatusAddress};
 use crate::model::entry::PortEntry;
 use crate::model::id::{Key, Kind};
 use crate::model::topology::{PortNode, Standing};
@@ -34,12 +33,14 @@ impl Settled {
 }
 
 /// A port: what was read of it, and what came of it.
+#[derive(Clone, Copy)]
 struct Ported<'a> {
     entry: &'a PortEntry,
     node: &'a PortNode,
 }
 
 impl Node for Ported<'_> {
+    type Object = Port;
     type Status = PortStatus;
     fn key(&self) -> &Key {
         &self.entry.key
@@ -47,11 +48,11 @@ impl Node for Ported<'_> {
     fn standing(&self) -> Standing {
         self.node.standing
     }
-    fn metadata(&self) -> &ObjectMeta {
-        &self.entry.object.metadata
+    fn generation(&self) -> Option<i64> {
+        self.entry.object.metadata.generation
     }
-    fn recorded(&self) -> Option<&PortStatus> {
-        self.entry.object.status.as_ref()
+    fn recorded(object: &Port) -> Option<&PortStatus> {
+        object.status.as_ref()
     }
 }
 
@@ -59,16 +60,11 @@ impl Judge<'_> {
     pub(super) fn ports(&self) -> BTreeMap<Key, PortStatus> {
         let mut sayings = self.sayings(Kind::Port);
         let ports = self.topology.entries.iter().zip(&self.topology.ports).map(|(entry, node)| Ported { entry, node });
-        let differ = ports.filter(|port| {
-            let settled = port.entry.settled;
-            let speaks = match (port.entry.bound, self.report) {
-                (false, _) => settled.unbound,
-                (true, Some(_)) => settled.done,
-                (true, None) => settled.unheard,
-            };
-            !(speaks && in_force(port.node.standing) && self.same(port) && sayings.silent(&port.entry.key))
+        let closer = beside(&self.snapshot.ports, ports).filter(|(port, object)| {
+            let as_read = Arc::ptr_eq(&port.entry.object, object);
+            !(as_read && self.is_settled(port) && sayings.silent(&port.entry.key))
         });
-        self.each(Kind::Port, differ, |port, recorded, known| {
+        self.each(Kind::Port, closer, |port, recorded, known| {
             // A port that is not in force keeps what is recorded, so that it gets the same addresses once it is.
             if !in_force(port.node.standing) {
                 return None;
@@ -77,25 +73,34 @@ impl Judge<'_> {
                 known.progress = Progress::Unbound;
             }
             let network = &self.topology.networks[port.node.network?];
-            let subnet = |subnet: usize| refer(&port.entry.key, &self.topology.subnets[subnet].key);
-            let addresses = port.node.addresses.iter();
-            (!self.same(port)).then(|| PortStatus {
-                addresses: addresses.map(|(s, ip)| StatusAddress { subnet_ref: subnet(*s), ip: *ip }).collect(),
+            let address = |(subnet, ip): &(usize, _)| StatusAddress {
+                subnet_ref: refer(&port.entry.key, &self.topology.subnets[*subnet].key),
+                ip: *ip,
+            };
+            let fields = PortStatus {
+                addresses: port.node.addresses.iter().map(address).collect(),
                 mac_address: port.node.mac,
                 mtu: Some(network.mtu),
                 network_uid: network.object.metadata.uid.clone(),
                 binding: recorded.binding.clone(),
                 conditions: Vec::new(),
-            })
+            };
+            (!same_fields(&fields, recorded)).then_some(fields)
         })
     }
 
-    /// Whether the port's own fields are as recorded.
-    fn same(&self, port: &Ported) -> bool {
-        let (recorded, node) = (&port.entry.recorded, port.node);
-        let Some(network) = node.network.map(|n| &self.topology.networks[n]) else { return false };
+    /// Whether a port is well and its status, as it was read, says just that.
+    fn is_settled(&self, port: &Ported) -> bool {
+        let (entry, node) = (port.entry, port.node);
+        let speaks = match (entry.bound, self.report) {
+            (false, _) => entry.settled.unbound,
+            (true, Some(_)) => entry.settled.done,
+            (true, None) => entry.settled.unheard,
+        };
+        let Some(network) = node.network.filter(|_| speaks && in_force(node.standing)) else { return false };
+        let (recorded, network) = (&entry.recorded, &self.topology.networks[network]);
         let same_address = |((key, was), (subnet, ip)): (&(Key, _), &(usize, _))| {
-            was == ip && *key == self.topology.subnets[*subnet].key
+            was == ip && key.is(&self.topology.subnets[*subnet].key)
         };
         recorded.mac == node.mac
             && recorded.mtu == Some(network.mtu)
@@ -103,4 +108,13 @@ impl Judge<'_> {
             && recorded.addresses.len() == node.addresses.len()
             && recorded.addresses.iter().zip(node.addresses.iter()).all(same_address)
     }
+}
+
+/// Whether two statuses are alike beside their conditions.
+fn same_fields(a: &PortStatus, b: &PortStatus) -> bool {
+    a.addresses == b.addresses
+        && a.mac_address == b.mac_address
+        && a.mtu == b.mtu
+        && a.network_uid == b.network_uid
+        && a.binding == b.binding
 }

@@ -23,7 +23,10 @@ fn ports_get_what_they_ask_for() {
         (", addresses: [{ip: 10.0.0.77}]", vec!["10.0.0.77"]),
         (", addresses: [{ip: 10.0.0.1}]", vec!["10.0.0.1"]),
         (", addresses: [{subnetRef: {name: db}}]", vec!["10.0.1.2"]),
-        (", addresses: [{subnetRef: {name: db}}, {}, {ip: 10.0.0.9}]", vec!["10.0.1.2", "10.0.0.2", "10.0.0.9"]),
+        (
+            ", addresses: [{subnetRef: {name: db}}, {subnetRef: {name: web}}, {ip: 10.0.0.9}]",
+            vec!["10.0.1.2", "10.0.0.2", "10.0.0.9"],
+        ),
         (", addresses: [{subnetRef: {name: db}, ip: 10.0.1.200}, {ip: 10.0.1.201}]", vec!["10.0.1.200", "10.0.1.201"]),
     ] {
         let snapshot = with(&format!("{second}\nPort p {{networkRef: {{name: blue}}{spec}}}"));

@@ -23,7 +23,7 @@ fn line() -> impl Strategy<Value = String> {
     let port = (0..12u8, 0..3u8, 0..6u8, 0..18u8).prop_map(|(name, network, wish, ip)| {
         let rest = match wish {
             0 | 1 => format!(", addresses: [{{ip: 10.0.0.{ip}}}]"),
-            2 => format!(", addresses: [{{}}, {{ip: 10.0.1.{ip}}}]"),
+            2 => format!(", addresses: [{{subnetRef: {{name: s2}}}}, {{ip: 10.0.1.{ip}}}]"),
             3 => format!(", macAddress: '02:00:00:00:00:{:02}'", ip % 3),
             _ => String::new(),
         };
@@ -215,4 +215,22 @@ proptest! {
             prop_assert!(!problems.contains_key(&id), "{} is not sound", id);
         }
     }
+}
+
+/// Two routers lead to the guest, so which one translates must be decided once.
+#[test]
+fn a_floating_ip_that_two_routers_could_serve_stays_with_one() {
+    let lines = [
+        "FloatingIP f0 {networkRef: {name: public}, portForwardings: [{protocol: TCP, port: 80, targetPort: 80, portRef: {name: p3}}]}",
+        "Router r2 {interfaces: [{subnetRef: {name: s2}}, {subnetRef: {name: s0}, ip: 10.0.0.3}]}",
+        "Router r0 {interfaces: [{subnetRef: {name: s1}}, {subnetRef: {name: s0}, ip: 10.0.0.2}], externalGateway: {networkRef: {name: public}}}",
+        "Port p3 {networkRef: {name: n0}, macAddress: '02:00:00:00:00:00'}",
+        "Router r1 {interfaces: [{subnetRef: {name: s3}}, {subnetRef: {name: s0}, ip: 10.0.0.4}], externalGateway: {networkRef: {name: public}}}",
+    ];
+    let mut snapshot = with(&lines.map(str::to_owned));
+    let before = link(&snapshot).0.view(NODE);
+    sound(&before).unwrap();
+    let statuses = judge(&snapshot);
+    record(&mut snapshot, statuses);
+    assert_eq!(link(&snapshot).0.view(NODE), before);
 }

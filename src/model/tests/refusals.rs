@@ -28,7 +28,6 @@ fn check(cases: &[Case]) {
             .iter()
             .any(|p| p.condition == *condition && p.remark.reason == *reason && p.remark.message.contains(words));
         assert!(fits, "{object} of {lines}: {found:?}");
-        assert!(found.iter().all(|p| p.remark.message.ends_with('.')), "no sentence: {found:?}");
         let others: Vec<_> = problems.keys().filter(|other| **other != id(object)).collect();
         assert!(others.is_empty(), "{lines}: others suffer: {problems:?}");
     }
@@ -136,11 +135,13 @@ fn ports_are_refused_with_a_reason() {
         ),
         (
             "Network tiny
-             Port b {networkRef: {name: tiny}, addresses: [{}]}",
+             Subnet one {networkRef: {name: tiny}, cidr: 10.0.0.0/31, dhcp: false}
+             Port a {networkRef: {name: tiny}}
+             Port b {networkRef: {name: tiny}, addresses: [{subnetRef: {name: one}}]}",
             "Port b",
             Accepted,
             Reason::AddressesExhausted,
-            "no subnet with a free address",
+            "Subnet default/one has no free address",
         ),
     ]);
 }
@@ -268,7 +269,7 @@ fn floating_ips_are_refused_with_a_reason() {
             "FloatingIP g",
             Accepted,
             Reason::ForwardingConflict,
-            "choose one",
+            "twice, TCP 80",
         ),
         (
             with_two(&format!("portForwardings: [{to_q}, {}]", to_q.replace("port: 80, t", "port: 81, t"))),

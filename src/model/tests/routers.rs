@@ -64,7 +64,7 @@ fn the_way_outside_has_the_gateway_the_ranges_and_snat_by_default() {
     let gateway = "externalGateway: {networkRef: {name: public}";
     let snapshot = with(&format!(
         "Router a {{{gateway}}}}}
-         Router b {{{gateway}, snat: false, addresses: [{{ip: 203.0.113.99}}, {{}}]}}}}"
+         Router b {{{gateway}, snat: false, addresses: [{{ip: 203.0.113.99}}, {{subnetRef: {{name: outside}}}}]}}}}"
     ));
     let (topology, problems) = link(&snapshot);
     assert!(problems.is_empty(), "{problems:?}");

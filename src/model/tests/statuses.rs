@@ -96,6 +96,25 @@ fn what_is_recorded_is_not_said_again() {
 }
 
 #[test]
+fn what_was_written_after_linking_counts_as_recorded() {
+    let mut snapshot = world(BASE);
+    plug(&mut snapshot, "p");
+    let (topology, problems) = link(&snapshot);
+    let mut say = |report: Option<&Report>, now| {
+        let said = statuses(&snapshot, &topology, &problems, report, at(now));
+        record(&mut snapshot, said.clone());
+        said
+    };
+    assert_eq!(say(None, 1).ports.len(), 1);
+    assert_eq!(say(None, 2), Statuses::default());
+    let done_says = say(Some(&done()), 3);
+    let conditions = &done_says.ports[&key("p")].conditions;
+    let since = |type_: &str| conditions.iter().find(|c| c.type_ == type_).unwrap().last_transition_time.0;
+    assert_eq!((since("Accepted"), since("Programmed")), (at(1), at(3)));
+    assert_eq!(say(Some(&done()), 4), Statuses::default());
+}
+
+#[test]
 fn the_time_of_a_condition_changes_with_its_status_only() {
     let mut snapshot = world(BASE);
     let first = judge(&snapshot, Some(&done()), 10);

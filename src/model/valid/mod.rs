@@ -53,14 +53,14 @@ fn size(field: &str, size: usize, min: usize, max: usize) -> Verdict {
 }
 
 /// A number is from `min` to `max`.
-fn within<T: PartialOrd + Display>(field: &str, value: T, min: T, max: T) -> Verdict {
+fn within<T: PartialOrd + Display + Copy>(field: &str, value: T, min: T, max: T) -> Verdict {
     require(min <= value && value <= max, Reason::Invalid, || {
         format!("{field} is {value}: write a number from {min} to {max}")
     })
 }
 
 /// The first of two elements of a list that are the same, if any. Lists are short (64 at most): pairs are compared.
-fn double<'a, T>(list: &'a [T], same: impl Fn(&T, &T) -> bool) -> Option<&'a T> {
+fn double<T>(list: &[T], same: impl Fn(&T, &T) -> bool) -> Option<&T> {
     list.iter().enumerate().find(|(i, a)| list[..*i].iter().any(|b| same(a, b))).map(|(_, a)| a)
 }
 

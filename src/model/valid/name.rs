@@ -75,13 +75,14 @@ pub(super) fn device(field: &str, name: &str) -> Verdict {
 
 /// A label of a node: an optional domain and `/`, a name of 1 to 63; a value of up to 63, empty or edged likewise.
 pub(super) fn label(field: &str, key: &str, value: &str) -> Verdict {
-    let word = |text: &str| {
-        text.len() <= 63 && edged(text, |b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
-    };
+    let word =
+        |text: &str| text.len() <= 63 && edged(text, |b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
     let (prefix, name) = key.rsplit_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
     let named = !name.is_empty() && word(name);
     require(named && prefix.is_none_or(|p| p.len() <= 253 && p.split('.').all(is_label)), Reason::Invalid, || {
-        format!("{field} `{key}` is no label's key: letters, digits, '-', '_' and '.', after an optional domain and '/'")
+        format!(
+            "{field} `{key}` is no label's key: letters, digits, '-', '_' and '.', after an optional domain and '/'"
+        )
     })?;
     require(word(value), Reason::Invalid, || {
         format!("{field} `{key}: {value}` must be a label's value: letters, digits, '-', '_' and '.', up to 63")

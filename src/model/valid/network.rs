@@ -17,9 +17,9 @@ impl Valid for Network {
             (ProviderType::Flat, Some(vlan)) => require(false, Reason::Invalid, || {
                 format!("vlan has no meaning with type Flat: remove `vlan: {vlan}`, or write type VLAN")
             }),
-            (ProviderType::VLAN, None) => require(false, Reason::Invalid, || {
-                "vlan is missing: type VLAN needs an id from 1 to 4094".into()
-            }),
+            (ProviderType::VLAN, None) => {
+                require(false, Reason::Invalid, || "vlan is missing: type VLAN needs an id from 1 to 4094".into())
+            }
             // 0 is a priority tag without a VLAN, 4095 is reserved (IEEE 802.1Q).
             (ProviderType::VLAN, Some(vlan)) => within("provider.vlan", vlan, 1, 4094),
         }

@@ -90,9 +90,8 @@ fn pools(spec: &SubnetSpec) -> Verdict {
             )
         })?;
     }
-    let overlap = |a: &AllocationPool, b: &AllocationPool| {
-        number(a.start) <= number(b.end) && number(b.start) <= number(a.end)
-    };
+    let overlap =
+        |a: &AllocationPool, b: &AllocationPool| number(a.start) <= number(b.end) && number(b.start) <= number(a.end);
     double(pools, overlap).map_or(Ok(()), |AllocationPool { start, end }| {
         require(false, Reason::Invalid, || {
             format!("allocationPools overlap: {start} to {end} meets another; make one pool of them, or part them")

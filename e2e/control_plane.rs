@@ -1,0 +1,159 @@
+//! A real control plane for a test: etcd and kube-apiserver in a network namespace of the calling thread.
+//!
+//! Every test has its own, with the same ports: nothing leaves the namespace, nothing of the host is in it. All that is
+//! started is ended by its process id when the value is dropped, also when the test panics.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, thread};
+
+use nix::sched::{CloneFlags, unshare};
+
+const SERVER: &str = "https://127.0.0.1:6443";
+const TOKEN: &str = "test";
+/// The API server was seen to be ready in 3 s on two idle cores; a busy machine takes longer.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+pub struct ControlPlane {
+    folder: PathBuf,
+    bin: PathBuf,
+    children: Vec<Child>,
+}
+
+impl ControlPlane {
+    /// Starts both and waits until the API server is ready. The calling thread stays in the new namespace: what it
+    /// starts afterwards reaches the server.
+    pub fn start() -> Self {
+        let bin = env::var_os("TENET_KUBE_BIN").map_or_else(default_bin, PathBuf::from);
+        assert!(
+            bin.join("kube-apiserver").exists(),
+            "no control plane in {}: build it with `make kube`",
+            bin.display()
+        );
+        unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace needs root: run the tests as root");
+        run(Command::new("ip").args(["link", "set", "lo", "up"]));
+        let folder =
+            env::temp_dir().join(format!("tenet-control-plane-{}-{}", std::process::id(), nix::unistd::gettid()));
+        fs::create_dir_all(&folder).unwrap();
+        let mut plane = Self { folder, bin, children: Vec::new() };
+        plane.write_credentials();
+        plane.spawn("etcd", &plane.etcd());
+        plane.spawn("kube-apiserver", &plane.apiserver());
+        plane.wait_until_ready();
+        plane
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.join(name).display().to_string()
+    }
+
+    /// The server makes its own certificate; what it cannot make is the key that signs service accounts' tokens.
+    fn write_credentials(&self) {
+        run(Command::new("openssl").args(["genrsa", "-out", &self.path("accounts.key"), "2048"]));
+        fs::write(self.path("tokens.csv"), format!("{TOKEN},admin,admin,system:masters\n")).unwrap();
+    }
+
+    fn etcd(&self) -> Vec<String> {
+        let flags = ["--unsafe-no-fsync", "--listen-client-urls=http://127.0.0.1:2379", "--log-level=warn"];
+        let mut flags = flags.map(str::to_owned).to_vec();
+        flags.push("--advertise-client-urls=http://127.0.0.1:2379".into());
+        flags.push(format!("--data-dir={}", self.path("etcd")));
+        flags
+    }
+
+    fn apiserver(&self) -> Vec<String> {
+        let accounts = self.path("accounts.key");
+        vec![
+            "--etcd-servers=http://127.0.0.1:2379".into(),
+            "--bind-address=127.0.0.1".into(),
+            // A namespace with nothing but a loopback has no address that could be found out.
+            "--advertise-address=192.0.2.1".into(),
+            "--endpoint-reconciler-type=none".into(),
+            "--service-cluster-ip-range=10.96.0.0/16".into(),
+            format!("--cert-dir={}", self.path("certificates")),
+            format!("--token-auth-file={}", self.path("tokens.csv")),
+            "--authorization-mode=Node,RBAC".into(),
+            "--enable-admission-plugins=NodeRestriction".into(),
+            "--service-account-issuer=https://kubernetes.default.svc".into(),
+            format!("--service-account-key-file={accounts}"),
+            format!("--service-account-signing-key-file={accounts}"),
+        ]
+    }
+
+    fn spawn(&mut self, name: &str, flags: &[String]) {
+        let log = File::create(self.path(&format!("{name}.log"))).unwrap();
+        // Also a test that is killed, and cannot drop anything, leaves nothing behind.
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--pdeathsig", "KILL"])
+            .arg(self.bin.join(name))
+            .args(flags)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log);
+        self.children.push(command.spawn().unwrap());
+    }
+
+    fn wait_until_ready(&mut self) {
+        let start = Instant::now();
+        while !self.kubectl(&["get", "--raw", "/readyz"], "").status.success() {
+            let ended = self.children.iter_mut().any(|child| child.try_wait().unwrap().is_some());
+            if ended || start.elapsed() > PATIENCE {
+                let log = fs::read_to_string(self.path("kube-apiserver.log")).unwrap_or_default();
+                let tail: Vec<&str> = log.lines().rev().take(20).collect();
+                panic!("the API server does not get ready:\n{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n"));
+            }
+            thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// Runs kubectl as administrator with `input` on its standard input.
+    pub fn kubectl(&self, arguments: &[&str], input: &str) -> Output {
+        let authority = self.path("certificates/apiserver.crt");
+        let mut command = Command::new(self.bin.join("kubectl"));
+        command.args(["--server", SERVER, "--token", TOKEN, "--certificate-authority", &authority]).args(arguments);
+        command.env("HOME", &self.folder).env_remove("KUBECONFIG").stdin(Stdio::piped());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let input = input.to_owned();
+        // Written beside the reading, so that neither side waits for the other with a full pipe.
+        let writer = thread::spawn(move || stdin.write_all(input.as_bytes()));
+        let output = child.wait_with_output().unwrap();
+        drop(writer.join());
+        output
+    }
+
+    /// kubectl's output; panics with its words when it fails.
+    pub fn expect(&self, arguments: &[&str], input: &str) -> String {
+        let Output { status, stdout, stderr } = self.kubectl(arguments, input);
+        let words = String::from_utf8_lossy(&stderr);
+        assert!(status.success(), "kubectl {arguments:?}: {words}");
+        String::from_utf8(stdout).unwrap() + &words
+    }
+}
+
+impl Drop for ControlPlane {
+    fn drop(&mut self) {
+        for child in self.children.iter_mut().rev() {
+            drop(child.kill());
+            drop(child.wait());
+        }
+        if thread::panicking() {
+            eprintln!("the logs of the control plane are in {}", self.folder.display());
+        } else {
+            drop(fs::remove_dir_all(&self.folder));
+        }
+    }
+}
+
+fn default_bin() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(".cache/kube")
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}

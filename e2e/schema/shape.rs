@@ -1,0 +1,55 @@
+//! Everything in a CRD is described and bounded, and of a shape that Kubernetes takes.
+
+use crate::{schemas, walk};
+
+#[test]
+fn every_field_has_a_description() {
+    for (kind, schema) in schemas() {
+        walk(&kind, &schema, &mut |path, field| {
+            let described = field["description"].as_str().is_some_and(|text| !text.is_empty());
+            assert!(described || path.ends_with("[]") || path.ends_with("{}"), "{path} has no description");
+        });
+    }
+}
+
+/// The API server refuses rules that might cost too much, and reckons with the longest value that the schema allows.
+#[test]
+fn every_string_number_and_list_is_bounded() {
+    for (kind, schema) in schemas() {
+        walk(&kind, &schema, &mut |path, field| {
+            let bounded = match field["type"].as_str() {
+                Some("string") => {
+                    field["maxLength"].is_u64() || field["enum"].is_array() || field["format"] == "date-time"
+                }
+                Some("integer") => field["minimum"].is_number(),
+                Some("array") => field["maxItems"].is_u64(),
+                Some("object") => field["properties"].is_object() || field["maxProperties"].is_u64(),
+                Some("boolean") => true,
+                _ => false,
+            };
+            // A type may be all that a schema has; only the metadata's is Kubernetes' own.
+            assert!(bounded || path.ends_with(".metadata"), "{path} is not bounded: {field}");
+        });
+    }
+}
+
+#[test]
+fn a_field_written_as_null_is_absent() {
+    for (kind, schema) in schemas() {
+        walk(&kind, &schema, &mut |path, field| assert!(field["nullable"].is_null(), "{path} is nullable"));
+    }
+}
+
+#[test]
+fn every_kind_is_listed_and_watched_as_the_readme_says() {
+    for crd in tenet::api::all() {
+        let (names, version) = (&crd.spec.names, &crd.spec.versions[0]);
+        assert_eq!(names.categories.as_deref(), Some(&["tenet".to_owned()][..]), "{}", names.kind);
+        assert_eq!(names.short_names.as_ref().map(Vec::len), Some(1), "{}", names.kind);
+        let columns = version.additional_printer_columns.as_ref().unwrap();
+        assert!(columns.iter().any(|c| c.name == "Age"), "{}", names.kind);
+        let status = version.subresources.as_ref().is_some_and(|s| s.status.is_some());
+        assert_eq!(status, names.kind != "ReferenceGrant", "{}", names.kind);
+        assert_eq!(status, columns.iter().any(|c| c.name == "Ready"), "{}", names.kind);
+    }
+}
