@@ -5,8 +5,10 @@
 mod support;
 
 mod addresses;
+mod faults;
 mod first;
 mod floating;
 mod hostile;
+mod references;
 mod routing;
 mod wires;

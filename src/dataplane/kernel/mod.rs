@@ -103,7 +103,7 @@ impl Kernel {
     /// Descriptors that become readable when something changed.
     #[must_use]
     pub fn watched(&self) -> Vec<BorrowedFd<'_>> {
-        self.spaces.values().map(Space::watched).collect()
+        self.spaces.values().flat_map(Space::watched).collect()
     }
 
     /// Reads all notifications. Whether one concerns us.

@@ -59,9 +59,15 @@ pub fn is_static(entry: &NeighbourMessage) -> bool {
 /// Whether a neighbour is permanent and has our protocol number.
 #[must_use]
 pub fn is_ours(entry: &NeighbourMessage) -> bool {
+    entry.header.state == NeighbourState::Permanent && was_ours(entry)
+}
+
+/// Whether a neighbour has our protocol number: one of ours that was taken away is no longer permanent when the kernel
+/// tells of it.
+#[must_use]
+pub fn was_ours(entry: &NeighbourMessage) -> bool {
     let ours = RouteProtocol::from(PROTOCOL);
-    entry.header.state == NeighbourState::Permanent
-        && entry.attributes.iter().any(|a| matches!(a, NeighbourAttribute::Protocol(p) if *p == ours))
+    entry.attributes.iter().any(|a| matches!(a, NeighbourAttribute::Protocol(p) if *p == ours))
 }
 
 /// The MAC address of an entry.

@@ -5,7 +5,10 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 
 use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::RouteNetlinkMessage;
-use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+use netlink_sys::{
+    Socket, SocketAddr,
+    protocols::{NETLINK_NETFILTER, NETLINK_ROUTE},
+};
 
 use crate::dataplane::kernel::netns;
 
@@ -13,6 +16,8 @@ use crate::dataplane::kernel::netns;
 const BATCH: usize = 128;
 /// Bytes asked for as receive buffer.
 const RECEIVE_BUFFER: usize = 4 << 20;
+/// Notifications of nft tables, chains, rules, sets and elements (`linux/netfilter/nfnetlink.h`).
+const NFNLGRP_NFTABLES: u32 = 7;
 /// Bytes of one read: the kernel never sends more in one dump message.
 const READ: usize = 1 << 18;
 
@@ -178,18 +183,32 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Opens a socket inside `netns` and joins `groups` (`RTNLGRP_*`).
+    /// Opens a socket inside `netns` that is told of links and what hangs on them, and joins `groups` (`RTNLGRP_*`).
     ///
     /// # Errors
     /// The namespace cannot be entered, or no socket is to be had.
     pub fn open(netns: BorrowedFd<'_>, groups: &[u32]) -> io::Result<Self> {
-        let mut socket = netns::within(netns, || Socket::new(NETLINK_ROUTE))??;
+        let monitor = Self::of(NETLINK_ROUTE, netns, groups)?;
+        let _ = monitor.socket.set_rx_buf_sz(i32::try_from(RECEIVE_BUFFER).unwrap_or(i32::MAX));
+        Ok(monitor)
+    }
+
+    /// Opens a socket inside `netns` that is told of nft rules. Its buffer is small on purpose: that something changed is
+    /// all we want to hear, and a lost notification says as much.
+    ///
+    /// # Errors
+    /// As [`Monitor::open`].
+    pub fn of_rules(netns: BorrowedFd<'_>) -> io::Result<Self> {
+        Self::of(NETLINK_NETFILTER, netns, &[NFNLGRP_NFTABLES])
+    }
+
+    fn of(protocol: isize, netns: BorrowedFd<'_>, groups: &[u32]) -> io::Result<Self> {
+        let mut socket = netns::within(netns, || Socket::new(protocol))??;
         socket.bind_auto()?;
         for group in groups {
             socket.add_membership(*group)?;
         }
         socket.set_non_blocking(true)?;
-        let _ = socket.set_rx_buf_sz(i32::try_from(RECEIVE_BUFFER).unwrap_or(i32::MAX));
         Ok(Self { socket, buffer: Vec::with_capacity(READ) })
     }
 
@@ -197,6 +216,20 @@ impl Monitor {
     #[must_use]
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+
+    /// Empties the socket; whether anything came, or was lost.
+    pub fn empty(&mut self) -> bool {
+        let mut any = false;
+        loop {
+            self.buffer.clear();
+            match self.socket.recv(&mut self.buffer, 0) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return any,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.raw_os_error() != Some(nix::libc::ENOBUFS) => return true,
+                _ => any = true,
+            }
+        }
     }
 
     /// Empties the socket; whether anything came that `concerns` us. Lost notifications (`ENOBUFS`) concern everybody.

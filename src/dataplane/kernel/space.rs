@@ -29,6 +29,8 @@ pub struct Space {
     /// Its rules.
     pub nft: Nft,
     monitor: Monitor,
+    /// Tells of its rules; the host's are its own.
+    rules: Option<Monitor>,
     /// Interface indices by name, as far as they are known.
     pub indices: BTreeMap<IfName, u32>,
     seen: Option<(u32, State)>,
@@ -45,6 +47,7 @@ impl Space {
             netlink: Netlink::open(fd.as_fd())?,
             nft: Nft::open(fd.as_fd())?,
             monitor: Monitor::open(fd.as_fd(), groups)?,
+            rules: matches!(netns, Netns::Router(_)).then(|| Monitor::of_rules(fd.as_fd())).transpose()?,
             netns,
             fd,
             indices: BTreeMap::new(),
@@ -64,15 +67,15 @@ impl Space {
         self.fd.as_raw_fd()
     }
 
-    /// The descriptor that becomes readable when something changed here.
-    #[must_use]
-    pub fn watched(&self) -> BorrowedFd<'_> {
-        self.monitor.fd()
+    /// The descriptors that become readable when something changed here.
+    pub fn watched(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        [Some(&self.monitor), self.rules.as_ref()].into_iter().flatten().map(Monitor::fd)
     }
 
     /// Reads notifications. Whether one concerns us; then the next observation looks again.
     pub fn disturbed(&mut self) -> bool {
-        let disturbed = self.monitor.drain(concerns);
+        let rules = self.rules.as_mut().is_some_and(Monitor::empty);
+        let disturbed = self.monitor.drain(concerns) || rules;
         if disturbed {
             self.seen = None;
         }
@@ -93,6 +96,7 @@ impl Space {
         if self.seen.as_ref().is_none_or(|(then, _)| *then != generation) {
             // What changes from here on shows up in the monitor again.
             self.monitor.drain(|_| false);
+            self.rules.as_mut().map(Monitor::empty);
             self.seen = None;
             let state = observe::space(self, sysctls)?;
             self.seen = Some((generation, state));
@@ -143,7 +147,8 @@ pub fn plain(message: Message) -> Request {
 fn concerns(message: &Message) -> bool {
     match message {
         Message::NewNeighbour(entry) | Message::DelNeighbour(entry) => {
-            entry.header.state == NeighbourState::Permanent || neighbour::is_static(entry)
+            let kept = entry.header.state == NeighbourState::Permanent || neighbour::is_static(entry);
+            kept || neighbour::was_ours(entry)
         }
         _ => true,
     }
