@@ -68,7 +68,8 @@ Port m{n} {{networkRef: {{name: n{n}}}}}\n"
     };
     for n in 0..12 {
         // Even rounds make something, odd ones take it away.
-        let floating = format!("FloatingIP g {{networkRef: {{name: public}}, portRef: {{name: {}}}}}", ["a", "b"][n as usize % 2]);
+        let floating =
+            format!("FloatingIP g {{networkRef: {{name: public}}, portRef: {{name: {}}}}}", ["a", "b"][n as usize % 2]);
         host.declare("more.yaml", &(if n % 2 == 0 { more(n) } else { String::new() } + &floating));
         std::thread::sleep(Duration::from_micros(n * 4700 % 60_000));
         host.stop(Signal::SIGKILL);
@@ -79,7 +80,9 @@ Port m{n} {{networkRef: {{name: n{n}}}}}\n"
     guest.wait_pings("203.0.113.1");
     a.wait_pings("10.0.1.11");
     until("nothing is left to change", || plan(&host).code == Some(0));
-    let pins = std::fs::read_dir(&host.dir).unwrap().filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().starts_with("rtr-"));
+    let pins = std::fs::read_dir(&host.dir)
+        .unwrap()
+        .filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().starts_with("rtr-"));
     assert_eq!(pins.count(), 2);
     host.stop(Signal::SIGKILL);
     host.tenet("clean --yes").expect_ok();
@@ -212,7 +215,7 @@ fn after_a_reboot_guests_are_plugged_again_into_the_same_addresses() {
         }
     }
     std::fs::remove_file(host.dir.join("tenet.sock")).unwrap();
-    ["a", "b", "c"].map(|name| ip(&format!("netns del {name}")));
+    ["a", "b", "c"].iter().for_each(|name| ip(&format!("netns del {name}")));
     until("the kernel has let go of all links", || run("ip -br link").out.lines().all(|l| !l.starts_with('t')));
     host.start();
     until("nobody has plugged anything", || {

@@ -62,7 +62,10 @@ fn the_outside_of_another_namespace_is_reached_while_it_is_granted() {
 fn a_port_on_a_network_of_another_namespace_is_cut_when_the_grant_goes() {
     let mut host = Host::new();
     host.declare("blue.yaml", &[BLUE, PORTS].concat());
-    host.declare("guest.yaml", "Port team/g {networkRef: {name: blue, namespace: default}}");
+    host.declare(
+        "guest.yaml",
+        "Port team/g {networkRef: {name: blue, namespace: default}, addresses: [{ip: 10.0.0.50}]}",
+    );
     host.declare("grant.yaml", "ReferenceGrant share {from: [{namespace: team}], to: [{kind: Network}]}");
     host.start();
     let (a, g) = (host.plugged("a", "a"), host.plugged("team/g", "g"));
@@ -85,7 +88,10 @@ fn what_refers_to_nothing_waits_and_heals_when_it_appears_in_any_order() {
     let lines: Vec<&str> = lines.lines().filter(|line| !line.is_empty()).collect();
     for backwards in [false, true] {
         let mut host = Host::new();
-        host.declare("0.yaml", "FloatingIP f {networkRef: {name: nowhere}}\nRouter r {interfaces: [{subnetRef: {name: web}}]}");
+        host.declare(
+            "0.yaml",
+            "FloatingIP f {networkRef: {name: nowhere}}\nRouter r {interfaces: [{subnetRef: {name: web}}]}",
+        );
         host.start();
         let why = host.wait_refused("router", "r", "ResolvedRefs", "NotFound");
         assert!(why.contains("Subnet default/web does not exist"), "{why}");
@@ -105,7 +111,7 @@ fn what_refers_to_nothing_waits_and_heals_when_it_appears_in_any_order() {
         drop(host);
         if !backwards {
             // The second round is on the same thread: the guests' names are free again.
-            ["a", "b"].map(|name| crate::support::ip(&format!("netns del {name}")));
+            ["a", "b"].iter().for_each(|name| crate::support::ip(&format!("netns del {name}")));
         }
     }
 }
@@ -137,7 +143,9 @@ fn what_is_in_use_stays_names_its_users_and_goes_after_them() {
     assert!(a.pings("10.0.0.12"));
     host.remove("ports.yaml");
     until("all of it is gone", || {
-        ["network blue", "subnet web", "subnet db", "port a", "port b"].iter().all(|o| host.tenet(&format!("get {o}")).code == Some(1))
+        ["network blue", "subnet web", "subnet db", "port a", "port b"]
+            .iter()
+            .all(|o| host.tenet(&format!("get {o}")).code == Some(1))
     });
     assert!(!a.pings("10.0.0.12"));
 }
