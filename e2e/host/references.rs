@@ -62,7 +62,10 @@ fn the_outside_of_another_namespace_is_reached_while_it_is_granted() {
 fn a_port_on_a_network_of_another_namespace_is_cut_when_the_grant_goes() {
     let mut host = Host::new();
     host.declare("blue.yaml", &[BLUE, PORTS].concat());
-    host.declare("guest.yaml", "Port team/g {networkRef: {name: blue, namespace: default}}");
+    host.declare(
+        "guest.yaml",
+        "Port team/g {networkRef: {name: blue, namespace: default}, addresses: [{ip: 10.0.0.50}]}",
+    );
     host.declare("grant.yaml", "ReferenceGrant share {from: [{namespace: team}], to: [{kind: Network}]}");
     host.start();
     let (a, g) = (host.plugged("a", "a"), host.plugged("team/g", "g"));
@@ -108,7 +111,7 @@ fn what_refers_to_nothing_waits_and_heals_when_it_appears_in_any_order() {
         drop(host);
         if !backwards {
             // The second round is on the same thread: the guests' names are free again.
-            ["a", "b"].map(|name| crate::support::ip(&format!("netns del {name}")));
+            ["a", "b"].iter().for_each(|name| crate::support::ip(&format!("netns del {name}")));
         }
     }
 }

@@ -120,7 +120,7 @@ impl Agent {
     pub fn converge(&mut self, view: &NodeView) -> Outcome {
         let mut outcome = Outcome::default();
         outcome.report.node.clone_from(&self.options.node);
-        let rendered = match self.passes(view, &mut outcome) {
+        let rendered = match self.kernel.sweep().and_then(|()| self.passes(view, &mut outcome)) {
             Ok(rendered) => rendered,
             Err(error) => {
                 tracing::error!(%error, "this node cannot be changed now");
@@ -218,6 +218,7 @@ impl Agent {
     /// What is left and why.
     pub fn clean(&mut self) -> Result<Plan, Error> {
         self.dhcp = None;
+        self.kernel.sweep()?;
         let mut done = Plan::default();
         for _ in 0..=PASSES {
             let plan = plan::diff(&State::default(), &self.kernel.observe()?);

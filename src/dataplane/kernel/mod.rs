@@ -43,6 +43,9 @@ pub struct Kernel {
     run_dir: PathBuf,
     probe: Probe,
     spaces: BTreeMap<Netns, Space>,
+    /// Pins that nothing was mounted on: left over from before a reboot, or of a process that died making or taking away
+    /// a namespace.
+    empty: Vec<PathBuf>,
 }
 
 impl Kernel {
@@ -52,16 +55,26 @@ impl Kernel {
     /// What is missing, with what to do.
     pub fn open(run_dir: &Path) -> io::Result<Self> {
         let probe = Probe::new()?;
-        let mut spaces = BTreeMap::new();
+        let (mut spaces, mut empty) = (BTreeMap::new(), Vec::new());
         spaces.insert(Netns::Host, Space::open(Netns::Host, netns::current()?)?);
         for netns in pins(run_dir)? {
             let Some(pin) = names::pin(&netns).map(|file| run_dir.join(&*file)) else { continue };
-            // A pin that nothing is mounted on is left over from before a reboot.
             if netns::is_pinned(&pin) {
                 spaces.insert(netns.clone(), Space::open(netns, netns::open(&pin)?)?);
+            } else {
+                empty.push(pin);
             }
         }
-        Ok(Self { run_dir: run_dir.to_owned(), probe, spaces })
+        Ok(Self { run_dir: run_dir.to_owned(), probe, spaces, empty })
+    }
+
+    /// Takes away pins that were found empty when the kernel was opened.
+    ///
+    /// # Errors
+    /// The directory's.
+    pub fn sweep(&mut self) -> io::Result<()> {
+        let pins = std::mem::take(&mut self.empty);
+        pins.iter().filter(|pin| !netns::is_pinned(pin)).try_for_each(|pin| netns::remove(pin))
     }
 
     /// What the node has, now. The host is looked at only for those who touch its wires.
