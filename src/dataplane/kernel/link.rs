@@ -2,6 +2,7 @@
 
 use std::os::fd::RawFd;
 
+use netlink_packet_route::RouteNetlinkMessage as Message;
 use netlink_packet_route::link::{
     AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoMacVlan,
     InfoPortData, InfoPortKind, InfoVeth, InfoVlan, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
@@ -262,6 +263,12 @@ pub struct Seen {
     pub role: Option<Role>,
     /// Alias.
     pub alias: String,
+}
+
+/// A link, of a message that tells of one.
+#[must_use]
+pub fn seen(message: Message) -> Option<Seen> {
+    if let Message::NewLink(message) = message { Some(Seen::of(&message)) } else { None }
 }
 
 impl Seen {

@@ -109,11 +109,15 @@ impl Netlink {
         Ok(())
     }
 
-    /// Everything of a kind.
+    /// What `keep` keeps of everything of a kind. Messages go as they come: those of a thousand links are 20 MiB.
     ///
     /// # Errors
     /// What the kernel answered. A dump that changed under way (`NLM_F_DUMP_INTR`) is asked for again.
-    pub fn dump(&mut self, message: &RouteNetlinkMessage) -> io::Result<Vec<RouteNetlinkMessage>> {
+    pub fn dump<T>(
+        &mut self,
+        message: &RouteNetlinkMessage,
+        mut keep: impl FnMut(RouteNetlinkMessage) -> Option<T>,
+    ) -> io::Result<Vec<T>> {
         const INTERRUPTED: u16 = netlink_packet_core::NLM_F_DUMP_INTR;
         'again: for _ in 0..8 {
             self.sequence = self.sequence.wrapping_add(1);
@@ -128,7 +132,7 @@ impl Netlink {
                     }
                     torn |= message.header.flags & INTERRUPTED != 0;
                     match message.payload {
-                        NetlinkPayload::InnerMessage(inner) => found.push(inner),
+                        NetlinkPayload::InnerMessage(inner) => found.extend(keep(inner)),
                         NetlinkPayload::Done(_) if torn => continue 'again,
                         NetlinkPayload::Done(_) => return Ok(found),
                         NetlinkPayload::Error(error) => return Err(error.to_io()),

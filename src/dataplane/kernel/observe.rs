@@ -44,9 +44,7 @@ pub fn space(space: &mut Space, sysctls: &BTreeMap<String, String>) -> io::Resul
 
 /// Links of ours: in our group *and* with a name of ours.
 fn links(space: &mut Space, state: &mut State) -> io::Result<Ours> {
-    let found = space.netlink.dump(&Message::GetLink(link::all()))?;
-    let all: Vec<Seen> =
-        found.iter().filter_map(|m| if let Message::NewLink(m) = m { Some(Seen::of(m)) } else { None }).collect();
+    let all = space.netlink.dump(&Message::GetLink(link::all()), link::seen)?;
     let names: BTreeMap<u32, &str> = all.iter().map(|seen| (seen.index, seen.name.as_str())).collect();
     space.indices = all.iter().map(|seen| (seen.name.as_str().into(), seen.index)).collect();
     let mut ours = Ours::new();
@@ -82,14 +80,18 @@ fn link_of(seen: &Seen, prefix: Prefix, netns: &Netns, names: &BTreeMap<u32, &st
     }
 }
 
-fn neighbours(space: &mut Space, family: AddressFamily) -> io::Result<Vec<NeighbourMessage>> {
-    let found = space.netlink.dump(&Message::GetNeighbour(neighbour::all(family)))?;
-    Ok(found.into_iter().filter_map(|m| if let Message::NewNeighbour(m) = m { Some(m) } else { None }).collect())
+fn neighbours(
+    space: &mut Space,
+    family: AddressFamily,
+    ours: fn(&NeighbourMessage) -> bool,
+) -> io::Result<Vec<NeighbourMessage>> {
+    let keep = |message| if let Message::NewNeighbour(entry) = message { Some(entry).filter(ours) } else { None };
+    space.netlink.dump(&Message::GetNeighbour(neighbour::all(family)), keep)
 }
 
 /// Static, sticky FDB entries on bridge ports of ours.
 fn stations(space: &mut Space, ours: &Ours, state: &mut State) -> io::Result<()> {
-    for entry in neighbours(space, AddressFamily::Bridge)?.iter().filter(|entry| neighbour::is_static(entry)) {
+    for entry in &neighbours(space, AddressFamily::Bridge, neighbour::is_static)? {
         if let (Some((name, owner)), Some(mac)) = (ours.get(&entry.header.ifindex), neighbour::mac(entry)) {
             state.found(Item::Fdb(space.netns.clone(), name.clone(), mac), Spec::Fdb, owner.clone());
         }
@@ -100,21 +102,23 @@ fn stations(space: &mut Space, ours: &Ours, state: &mut State) -> io::Result<()>
 /// Neighbours, addresses and routes with our protocol number, on links of ours.
 fn router(space: &mut Space, ours: &Ours, state: &mut State) -> io::Result<()> {
     let netns = space.netns.clone();
-    for entry in neighbours(space, AddressFamily::Inet)?.iter().filter(|entry| neighbour::is_ours(entry)) {
+    for entry in &neighbours(space, AddressFamily::Inet, neighbour::is_ours)? {
         let (ip, mac) = (neighbour::ip(entry), neighbour::mac(entry));
         if let (Some((name, owner)), Some(ip), Some(mac)) = (ours.get(&entry.header.ifindex), ip, mac) {
             state.found(Item::Neighbour(netns.clone(), name.clone(), ip), Spec::Neighbour(mac), owner.clone());
         }
     }
-    for message in space.netlink.dump(&Message::GetAddress(route::addresses(AddressFamily::Inet)))? {
-        let Message::NewAddress(message) = message else { continue };
-        if let (Some((name, owner)), Some(net)) = (ours.get(&message.header.index), route::address_of(&message)) {
+    let address = |message| {
+        let Message::NewAddress(message) = message else { return None };
+        Some((message.header.index, route::address_of(&message)?))
+    };
+    for (index, net) in space.netlink.dump(&Message::GetAddress(route::addresses(AddressFamily::Inet)), address)? {
+        if let Some((name, owner)) = ours.get(&index) {
             state.found(Item::Address(netns.clone(), name.clone(), net), Spec::Address, owner.clone());
         }
     }
-    for message in space.netlink.dump(&Message::GetRoute(route::routes(AddressFamily::Inet)))? {
-        let Message::NewRoute(message) = message else { continue };
-        let Some((to, ways)) = route::route_of(&message) else { continue };
+    let way = |message| if let Message::NewRoute(message) = message { route::route_of(&message) } else { None };
+    for (to, ways) in space.netlink.dump(&Message::GetRoute(route::routes(AddressFamily::Inet)), way)? {
         let hop = |(via, index)| ours.get(&index).map(|(device, _)| Hop { via, device: device.clone() });
         let owner = ways.iter().find_map(|(_, index)| ours.get(index)).and_then(|(_, owner)| owner.clone());
         let hops: BTreeSet<Hop> = ways.into_iter().filter_map(hop).collect();

@@ -10,7 +10,7 @@ use netlink_packet_route::route::{RouteAttribute, RouteHeader};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage as Message};
 
 use crate::dataplane::facts::{Facts, HostLink};
-use crate::dataplane::kernel::link::{self, Below, Seen};
+use crate::dataplane::kernel::link::{self, Below};
 use crate::dataplane::kernel::netlink::Netlink;
 use crate::dataplane::kernel::nft::Nft;
 use crate::dataplane::kernel::space::Space;
@@ -94,27 +94,17 @@ fn below_is_loopback(kind: &LinkKind) -> bool {
 pub fn host(host: &mut Space, facts: &mut Facts) -> io::Result<()> {
     let filtered = ["bridge/bridge-nf-call-iptables".to_owned()];
     facts.bridge_filtered = sysctl::read(host.as_fd(), filtered.iter())?.values().any(|value| value != "0");
-    let links: Vec<Seen> = host.netlink.dump(&Message::GetLink(link::all()))?.iter().filter_map(seen).collect();
+    let links = host.netlink.dump(&Message::GetLink(link::all()), link::seen)?;
     host.indices = links.iter().map(|seen| (seen.name.as_str().into(), seen.index)).collect();
-    let mut addressed = BTreeSet::new();
-    for message in host.netlink.dump(&Message::GetAddress(route::addresses(AddressFamily::Unspec)))? {
-        if let Message::NewAddress(message) = message
-            && !route::is_link_local(&message)
-        {
-            addressed.insert(message.header.index);
-        }
-    }
+    let addressed = |message| match message {
+        Message::NewAddress(message) if !route::is_link_local(&message) => Some(message.header.index),
+        _ => None,
+    };
+    let all = Message::GetAddress(route::addresses(AddressFamily::Unspec));
+    let addressed: BTreeSet<u32> = host.netlink.dump(&all, addressed)?.into_iter().collect();
     let mut ways_out = BTreeSet::new();
     for family in [AddressFamily::Inet, AddressFamily::Inet6] {
-        for message in host.netlink.dump(&Message::GetRoute(route::routes(family)))? {
-            let Message::NewRoute(message) = message else { continue };
-            if message.header.destination_prefix_length == 0 && message.header.table == RouteHeader::RT_TABLE_MAIN {
-                ways_out.extend(message.attributes.iter().filter_map(|a| match a {
-                    RouteAttribute::Oif(index) => Some(*index),
-                    _ => None,
-                }));
-            }
-        }
+        ways_out.extend(host.netlink.dump(&Message::GetRoute(route::routes(family)), way_out)?);
     }
     facts.links = links
         .into_iter()
@@ -134,6 +124,15 @@ pub fn host(host: &mut Space, facts: &mut Facts) -> io::Result<()> {
     Ok(())
 }
 
+/// The link that a default route leaves by.
+fn way_out(message: Message) -> Option<u32> {
+    let Message::NewRoute(message) = message else { return None };
+    if message.header.destination_prefix_length != 0 || message.header.table != RouteHeader::RT_TABLE_MAIN {
+        return None;
+    }
+    message.attributes.iter().find_map(|a| if let RouteAttribute::Oif(index) = a { Some(*index) } else { None })
+}
+
 /// Interfaces of the host that were moved in, of what was observed.
 pub fn moved_in(observed: &State, facts: &mut Facts) {
     for (item, entry) in &observed.0 {
@@ -144,8 +143,4 @@ pub fn moved_in(observed: &State, facts: &mut Facts) {
             facts.moved_in.insert(host_name.to_string(), link.mtu);
         }
     }
-}
-
-fn seen(message: &Message) -> Option<Seen> {
-    if let Message::NewLink(message) = message { Some(Seen::of(message)) } else { None }
 }
