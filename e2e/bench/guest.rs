@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
 use netlink_packet_route::link::{LinkFlags, LinkMessage};
+use netlink_packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage};
 use netlink_packet_route::route::{RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage as Message};
 use nix::sys::socket::{LinkAddr, MsgFlags, sendto};
@@ -127,6 +128,15 @@ impl Guest {
         for address in &plugged.addresses {
             self.set("eth0", IpNet::new(address.ip, address.prefix_length).unwrap(), address.gateway_ip);
         }
+    }
+
+    /// Forgets a neighbour: the kernel keeps a thousand for the whole machine (`gc_thresh3`), and there are a thousand guests.
+    pub fn forget(&self, neighbour: Ipv4Addr) {
+        let mut message = NeighbourMessage::default();
+        message.header.family = AddressFamily::Inet;
+        message.header.ifindex = self.index("eth0");
+        message.attributes.push(NeighbourAttribute::Destination(NeighbourAddress::Inet(neighbour)));
+        self.ask(Message::DelNeighbour(message));
     }
 
     /// Pings until an answer comes.
