@@ -27,7 +27,7 @@ impl<N: Node> World<N> {
     /// The store cannot be written; the node is as it was.
     pub fn converge(&mut self, now: Timestamp) -> io::Result<bool> {
         let start = Instant::now();
-        let (mut changes, mut recorded, mut report) = (0, false, Report::default());
+        let (mut changes, mut recorded) = (0, false);
         for _ in 0..ROUNDS {
             let (bound, strays) = self.bind();
             recorded |= bound;
@@ -44,19 +44,19 @@ impl<N: Node> World<N> {
             recorded |= self.store.record(decided);
             self.store.commit(true)?;
             self.view = self.topology.view(&self.name);
-            let vanished;
-            (report, vanished) = self.realise(now, &mut changes, &mut recorded)?;
+            let (report, vanished) = self.realise(&mut changes);
+            recorded |= self.tell(report, now)?;
             if !vanished {
                 break;
             }
         }
-        self.say(&report);
+        self.say();
         if changes > 0 || recorded {
             let ports: usize = self.view.networks.values().map(|n| n.ports.len()).sum();
             let (networks, routers) = (self.view.networks.len(), self.view.routers.len());
             info!(changes, networks, ports, routers, ms = millis(start.elapsed()), "converged");
         }
-        Ok(report.faults.is_empty())
+        Ok(self.report.faults.is_empty())
     }
 
     /// Makes the node like the view again, after the kernel changed under us.
@@ -65,16 +65,20 @@ impl<N: Node> World<N> {
     /// The store cannot be written.
     pub fn repair(&mut self, now: Timestamp) -> io::Result<bool> {
         let start = Instant::now();
-        let (mut changes, mut recorded) = (0, false);
-        let (report, vanished) = self.realise(now, &mut changes, &mut recorded)?;
+        let mut changes = 0;
+        let (report, vanished) = self.realise(&mut changes);
         if vanished {
             return self.converge(now);
         }
-        self.say(&report);
+        // Nothing but the node has changed, so what it says is all that statuses could differ by.
+        if report != self.report {
+            self.tell(report, now)?;
+        }
+        self.say();
         if changes > 0 {
             info!(changes, ms = millis(start.elapsed()), "repaired");
         }
-        Ok(report.faults.is_empty())
+        Ok(self.report.faults.is_empty())
     }
 
     /// Links anew. The old topology goes first, so that the linker need not copy what it shares with it.
@@ -83,17 +87,24 @@ impl<N: Node> World<N> {
         (self.topology, self.problems) = self.linker.link(self.store.snapshot());
     }
 
-    fn realise(&mut self, now: Timestamp, changes: &mut usize, recorded: &mut bool) -> io::Result<(Report, bool)> {
+    /// Makes the node like the view: what it says, and whether a guest was found to be gone.
+    fn realise(&mut self, changes: &mut usize) -> (Report, bool) {
         let outcome = self.node.converge(&self.view);
         *changes += outcome.changes;
         for port in &outcome.vanished {
             info!(object = %Id::new(Kind::Port, port.clone()), "its guest is gone: unplugged");
         }
-        let said = statuses(self.store.snapshot(), &self.topology, &self.problems, Some(&outcome.report), now);
-        *recorded |= self.store.record(said);
+        (outcome.report, !outcome.vanished.is_empty())
+    }
+
+    /// Records what the node says; whether that is new.
+    fn tell(&mut self, report: Report, now: Timestamp) -> io::Result<bool> {
+        let said = statuses(self.store.snapshot(), &self.topology, &self.problems, Some(&report), now);
+        self.report = report;
+        let recorded = self.store.record(said);
         // What a report says is seen again after a power cut; only what was decided has to be on disk.
         self.store.commit(false)?;
-        Ok((outcome.report, !outcome.vanished.is_empty()))
+        Ok(recorded)
     }
 
     /// Records in the ports' status who has plugged them: whether that is new, and what is plugged into ports that are gone.
@@ -127,9 +138,9 @@ impl<N: Node> World<N> {
         }
     }
 
-    fn say(&mut self, report: &Report) {
+    fn say(&mut self) {
         let judged = self.problems.iter().filter_map(|(id, all)| Some((id, &all.first()?.remark)));
-        let all = report.faults.iter().chain(&report.remarks).chain(judged);
+        let all = self.report.faults.iter().chain(&self.report.remarks).chain(judged);
         self.said.objects(all.map(|(id, why)| (id.clone(), format!("{}: {}", why.reason, why.message))).collect());
     }
 }

@@ -15,7 +15,7 @@ use super::node::Node;
 use super::removals::{Removals, sentences};
 use super::said::Said;
 use super::store::{Declared, Store};
-use crate::model::{Id, Key, Linker, NodeView, Problems, Topology};
+use crate::model::{Id, Key, Linker, NodeView, Problems, Report, Topology};
 
 /// A host's objects and the node that realises them.
 #[derive(Debug)]
@@ -38,6 +38,8 @@ pub struct World<N> {
     pub(super) linker: Linker,
     pub(super) topology: Topology,
     pub(super) problems: Problems,
+    /// What the node said last.
+    pub(super) report: Report,
     pub(super) bound: BTreeSet<Key>,
     refused: BTreeMap<Id, String>,
     pub(super) said: Said,
@@ -62,6 +64,7 @@ impl<N: Node> World<N> {
             linker: Linker::default(),
             topology: Topology::default(),
             problems: Problems::default(),
+            report: Report::default(),
             bound,
             refused: BTreeMap::new(),
             said: Said::default(),
