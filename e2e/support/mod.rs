@@ -289,12 +289,16 @@ impl Host {
 
     /// A namespace of ours, to look into and to meddle with: `vswitch`, or the only router.
     pub fn ours(&self, prefix: &str) -> Guest {
-        let entries = std::fs::read_dir(&self.dir).unwrap().map(|entry| entry.unwrap().path());
-        let is = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix));
-        let mut found = entries.filter(is);
-        let path = found.next().unwrap_or_else(|| panic!("nothing is pinned as {prefix}"));
-        assert_eq!(found.next(), None, "several are pinned as {prefix}");
-        Guest { name: prefix.to_owned(), path }
+        self.ours_named(|name| name.starts_with(prefix))
+    }
+
+    /// The only namespace of ours with such a name.
+    pub fn ours_named(&self, is: impl Fn(&str) -> bool) -> Guest {
+        let entries = std::fs::read_dir(&self.dir).unwrap().map(|entry| entry.unwrap());
+        let mut found = entries.filter(|entry| is(&entry.file_name().to_string_lossy()));
+        let entry = found.next().expect("nothing of that name is pinned");
+        assert!(found.next().is_none(), "several of that name are pinned");
+        Guest { name: entry.file_name().to_string_lossy().into_owned(), path: entry.path() }
     }
 
     /// A guest that is plugged and gets its address by DHCP.
