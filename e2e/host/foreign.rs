@@ -12,8 +12,7 @@ const GROUP: u32 = tenet::dataplane::names::GROUP;
 /// All that is in a namespace but what is said to be ours.
 fn picture(place: &Guest, ours: &[&str]) -> String {
     let mut text = String::new();
-    for line in ["ip -o link", "ip -o addr", "ip route show table all", "ip neigh", "nft list ruleset", "bridge fdb"]
-    {
+    for line in ["ip -o link", "ip -o addr", "ip route show table all", "ip neigh", "nft list ruleset", "bridge fdb"] {
         let said = place.run(line).out;
         let foreign = said.lines().filter(|line| !ours.iter().any(|word| line.contains(word)));
         // Lifetimes and counters go on by themselves.
