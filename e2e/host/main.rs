@@ -1,5 +1,6 @@
 //! One host, from YAML to packets: the real binary, real guests.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "how a test fails")]
+#![allow(missing_docs, clippy::pedantic, reason = "tests are read, not called")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "how a test fails")]
 
 #[path = "../support/mod.rs"]
 mod support;
