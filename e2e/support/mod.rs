@@ -1,7 +1,8 @@
 //! A host of one's own: network and mount namespaces that end with the test's thread, the real `tenet`, guests.
 //!
 //! Every test runs on a thread of its own, which leaves for namespaces of its own; what it starts inherits them. `/run` is
-//! a fresh tmpfs there, so names never clash and nothing is left behind.
+//! a fresh tmpfs there, so names never clash and nothing is left behind. A test that fails prints what `tenet` said, and with
+//! `TENET_TEST_DUMP=1` in the environment also what its namespaces hold.
 #![allow(dead_code, clippy::unused_self, reason = "no test target uses all of it; a bridge or a guest is of a host")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "how a test fails")]
 
@@ -26,8 +27,8 @@ use serde_json::Value;
 pub use traffic::Call;
 pub use yaml::yaml;
 
-/// How long anything may take that is to happen.
-pub const SOON: Duration = Duration::from_secs(10);
+/// How long anything may take that is to happen, on a machine that does much else.
+pub const SOON: Duration = Duration::from_secs(30);
 
 /// What a command said.
 #[derive(Debug)]
