@@ -6,10 +6,14 @@
 mod support;
 
 mod addresses;
+mod commands;
 mod faults;
+mod files;
 mod first;
 mod floating;
+mod foreign;
 mod hostile;
 mod references;
 mod routing;
+mod taps;
 mod wires;

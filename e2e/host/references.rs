@@ -3,7 +3,7 @@
 use tenet::api::Protocol::TCP;
 
 use crate::addresses::BLUE;
-use crate::support::{Host, until};
+use crate::support::{Call, Host, ip, until};
 
 const PORTS: &str = "
 Port a {networkRef: {name: blue}, addresses: [{ip: 10.0.0.11}]}
@@ -49,10 +49,10 @@ fn the_outside_of_another_namespace_is_reached_while_it_is_granted() {
         host.wait_ready(kind, name);
     }
     let mut calls = [outside.call(TCP, "203.0.113.100:80").unwrap(), a.call(TCP, "203.0.113.1:80").unwrap()];
-    assert!(calls.iter_mut().all(|call| call.alive()));
+    assert!(calls.iter_mut().all(Call::alive));
     host.remove("grant.yaml");
     until("the grant is withdrawn", || a.silent("203.0.113.1:80") && outside.silent("203.0.113.100:80"));
-    calls.iter_mut().for_each(crate::support::Call::wait_dead);
+    calls.iter_mut().for_each(Call::wait_dead);
     assert!(a.pings("10.0.0.1"), "the rest of the router goes on");
     host.declare("grant.yaml", &GRANT.replace("default", "'*'").replace(", name: public", ""));
     outside.wait_seen(TCP, "203.0.113.100:80", "a 203.0.113.1");
@@ -111,7 +111,7 @@ fn what_refers_to_nothing_waits_and_heals_when_it_appears_in_any_order() {
         drop(host);
         if !backwards {
             // The second round is on the same thread: the guests' names are free again.
-            ["a", "b"].iter().for_each(|name| crate::support::ip(&format!("netns del {name}")));
+            ["a", "b"].iter().for_each(|name| ip(&format!("netns del {name}")));
         }
     }
 }
@@ -126,9 +126,9 @@ fn what_is_in_use_stays_names_its_users_and_goes_after_them() {
     // Beside what is taken away, enough stays for nobody to suspect a mistake.
     host.declare("others.yaml", &(0..9).map(|n| format!("Network n{n}\n")).collect::<String>());
     host.start();
-    let (a, _b) = (host.plugged("a", "a"), host.plugged("b", "b"));
+    let (a, b) = (host.plugged("a", "a"), host.plugged("b", "b"));
     a.wait_pings("10.0.0.12");
-    let flow = a.stream_to(&_b, "10.0.0.12");
+    let flow = a.stream_to(&b, "10.0.0.12");
     host.remove("network.yaml");
     host.remove("subnets.yaml");
     let why = host.wait_refused("network", "blue", "Ready", "InUse");

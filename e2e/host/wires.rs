@@ -123,3 +123,24 @@ Port t {networkRef: {name: tagged}}
     }
     until("the router is gone", || host.object("router", "r").is_null());
 }
+
+#[test]
+fn a_bridge_that_the_hosts_iptables_filter_is_named_with_the_sysctl_to_set() {
+    let sysctl = "net.bridge.bridge-nf-call-iptables";
+    let mut host = Host::new();
+    host.bridge("br-ext", "203.0.113.1/24");
+    if !run(&format!("sysctl -w {sysctl}=1")).ok() {
+        // Without the module br_netfilter nothing is filtered.
+        return;
+    }
+    host.declare("all.yaml", crate::floating::OUTSIDE);
+    host.start();
+    let named = |host: &Host| host.condition("physicalnetwork", "public", "Programmed");
+    until("it is named", || named(&host).is_some_and(|(_, reason, _)| reason == "BridgeFiltered"));
+    let (status, _, message) = named(&host).unwrap();
+    assert_eq!(status, "True", "it is a hint: whether packets are lost is up to the host's rules");
+    assert!(message.contains(sysctl) && message.contains("br-ext"), "{message}");
+    run(&format!("sysctl -w {sysctl}=0")).expect_ok();
+    host.declare("more.yaml", "Network more");
+    until("it is named no more", || named(&host).is_some_and(|(_, reason, _)| reason == "Programmed"));
+}

@@ -1,12 +1,14 @@
 //! A host of one's own: network and mount namespaces that end with the test's thread, the real `tenet`, guests.
 //!
 //! Every test runs on a thread of its own, which leaves for namespaces of its own; what it starts inherits them. `/run` is
-//! a fresh tmpfs there, so names never clash and nothing is left behind.
+//! a fresh tmpfs there, so names never clash and nothing is left behind. A test that fails prints what `tenet` said, and with
+//! `TENET_TEST_DUMP=1` in the environment also what its namespaces hold.
 #![allow(dead_code, clippy::unused_self, reason = "no test target uses all of it; a bridge or a guest is of a host")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "how a test fails")]
 
 pub mod talk;
 
+mod guest;
 mod traffic;
 mod yaml;
 
@@ -15,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+pub use guest::Guest;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
@@ -24,8 +27,8 @@ use serde_json::Value;
 pub use traffic::Call;
 pub use yaml::yaml;
 
-/// How long anything may take that is to happen.
-pub const SOON: Duration = Duration::from_secs(10);
+/// How long anything may take that is to happen, on a machine that does much else.
+pub const SOON: Duration = Duration::from_secs(30);
 
 /// What a command said.
 #[derive(Debug)]
@@ -289,12 +292,16 @@ impl Host {
 
     /// A namespace of ours, to look into and to meddle with: `vswitch`, or the only router.
     pub fn ours(&self, prefix: &str) -> Guest {
-        let entries = std::fs::read_dir(&self.dir).unwrap().map(|entry| entry.unwrap().path());
-        let is = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix));
-        let mut found = entries.filter(is);
-        let path = found.next().unwrap_or_else(|| panic!("nothing is pinned as {prefix}"));
-        assert_eq!(found.next(), None, "several are pinned as {prefix}");
-        Guest { name: prefix.to_owned(), path }
+        self.ours_named(|name| name.starts_with(prefix))
+    }
+
+    /// The only namespace of ours with such a name.
+    pub fn ours_named(&self, is: impl Fn(&str) -> bool) -> Guest {
+        let entries = std::fs::read_dir(&self.dir).unwrap().map(|entry| entry.unwrap());
+        let mut found = entries.filter(|entry| is(&entry.file_name().to_string_lossy()));
+        let entry = found.next().expect("nothing of that name is pinned");
+        assert!(found.next().is_none(), "several of that name are pinned");
+        Guest { name: entry.file_name().to_string_lossy().into_owned(), path: entry.path() }
     }
 
     /// A guest that is plugged and gets its address by DHCP.
@@ -351,53 +358,6 @@ impl Drop for Host {
             let _ = agent.kill();
             let _ = agent.wait();
         }
-    }
-}
-
-/// A guest.
-pub struct Guest {
-    /// Name of its namespace.
-    pub name: String,
-    /// Where its namespace is found.
-    pub path: PathBuf,
-}
-
-impl Guest {
-    /// The namespace of a name, as `ip netns` made it.
-    pub fn named(name: &str) -> Self {
-        Self { name: name.to_owned(), path: format!("/run/netns/{name}").into() }
-    }
-
-    /// Runs a command line in the guest.
-    pub fn run(&self, line: &str) -> Said {
-        run(&format!("nsenter --net={} {line}", self.path.display()))
-    }
-
-    /// Runs lines of `ip` in the guest, all of which must succeed.
-    #[track_caller]
-    pub fn ip(&self, lines: &str) {
-        for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            self.run(&format!("ip {line}")).expect_ok();
-        }
-    }
-
-    /// Gets a lease as busybox's client does; returns what it was told, as `name=value` lines.
-    #[track_caller]
-    pub fn lease(&self) -> String {
-        let script = repository().join("examples/lease.sh");
-        let ask = "-O mtu -O staticroutes -O tftp -t 5 -T 1";
-        self.run(&format!("udhcpc -i eth0 -nq {ask} -s {}", script.display())).expect_ok()
-    }
-
-    /// Whether an address answers ping at once.
-    pub fn pings(&self, ip: &str) -> bool {
-        self.run(&format!("ping -c 1 -W 1 {ip}")).ok()
-    }
-
-    /// Waits until an address answers ping.
-    #[track_caller]
-    pub fn wait_pings(&self, ip: &str) {
-        until(&format!("{} pings {ip}", self.name), || self.run(&format!("ping -c 1 -W 0.2 {ip}")).ok());
     }
 }
 

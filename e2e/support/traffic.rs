@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use nix::sys::socket::{setsockopt, sockopt};
 use tenet::api::Protocol;
 
 use super::{Guest, SOON, until};
@@ -85,6 +86,8 @@ impl Guest {
         let stop = Arc::new(AtomicBool::new(false));
         let inward = sink.within(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, FLOW)).unwrap());
         inward.set_read_timeout(Some(SILENCE)).unwrap();
+        // What waits for a thread that gets no processor is not lost.
+        setsockopt(&inward, sockopt::RcvBufForce, &(8 << 20)).unwrap();
         let outward = self.within(|| UdpSocket::bind("0.0.0.0:0").unwrap());
         outward.connect((to.parse::<Ipv4Addr>().unwrap(), FLOW)).unwrap();
         let (here, there) = (stop.clone(), stop.clone());

@@ -100,8 +100,9 @@ impl Agent {
         if let Some((other, held)) = self.attachments().iter().find(same) {
             return Err(Error(format!("{} holds Port {other} already: choose another --ifname", held.target)));
         }
-        if let Target::Netns { path, inode, .. } = &attachment.target {
-            guest_netns(path, *inode)?;
+        match &attachment.target {
+            Target::Netns { path, inode, .. } => drop(guest_netns(path, *inode)?),
+            Target::Tap { name } => self.kernel.check_tap(name)?,
         }
         self.record.insert(port.clone(), attachment);
         Ok(())

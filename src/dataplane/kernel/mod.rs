@@ -27,6 +27,8 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
+use netlink_packet_route::link::InfoKind;
+
 pub use apply::Failures;
 pub use links::guest_netns;
 pub use probe::Probe;
@@ -146,6 +148,20 @@ impl Kernel {
         let all = self.spaces.get(&Netns::Vswitch).map(|space| &space.indices);
         let bridge = |name: &&IfName| Prefix::of(name) == Some(Prefix::Bridge);
         all.into_iter().flatten().filter(|(name, _)| bridge(name)).map(|(name, index)| (*index, name.clone())).collect()
+    }
+
+    /// Checks that the host has a tap of that name.
+    ///
+    /// # Errors
+    /// It has none, or what it has is no tap; the message says what to do.
+    pub fn check_tap(&mut self, name: &str) -> io::Result<()> {
+        match self.space(&Netns::Host)?.look(link::named(name))? {
+            Some(seen) if seen.kind == Some(InfoKind::Tun) => Ok(()),
+            Some(_) => Err(io::Error::other(format!("{name} is no tap: name the one that the hypervisor holds open"))),
+            None => {
+                Err(io::Error::other(format!("this host has no tap {name}: start the hypervisor that opens it first")))
+            }
+        }
     }
 
     fn space(&mut self, netns: &Netns) -> io::Result<&mut Space> {
