@@ -63,7 +63,7 @@ if [ -n "$go" ]; then
 fi
 
 if ! command -v cargo >/dev/null; then
-	echo "error: cargo is missing: install Rust 1.95 or later with rustup (https://rustup.rs)." >&2
+	echo "error: cargo is missing: install Rust 1.95 or later with rustup." >&2
 	echo "If your own user has it: \`sudo env \"PATH=\$PATH\" make $what\`" >&2
 	exit 1
 fi

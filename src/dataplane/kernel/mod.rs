@@ -27,11 +27,11 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
+use netlink_packet_route::link::InfoKind;
+
 pub use apply::Failures;
 pub use links::guest_netns;
 pub use probe::Probe;
-
-use netlink_packet_route::link::InfoKind;
 use space::Space;
 
 use crate::dataplane::facts::Facts;
