@@ -1,4 +1,4 @@
-//! Guests: namespaces to run things in.
+//! A guest, or any other station: a namespace to run things in.
 
 use std::path::PathBuf;
 
