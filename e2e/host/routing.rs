@@ -71,8 +71,9 @@ Port g2 {networkRef: {name: blue}, addresses: [{ip: 10.0.0.22}]}
     let _guests = ["g1", "g2"].map(|name| answers_behind(&host, name));
     b.wait_seen(TCP, "172.16.0.9:80", "g1 10.0.1.11");
     let answering = || {
-        let answer = |n| b.seen(TCP, &format!("172.16.0.{n}:80")).expect("one of them answers");
-        (1..=40).map(answer).collect::<BTreeSet<_>>()
+        // A connection that the edit of the route cuts in two is not answered.
+        let answer = |n| b.seen(TCP, &format!("172.16.0.{n}:80"));
+        (1..=40).map(answer).collect::<Option<BTreeSet<_>>>().unwrap_or_default()
     };
     assert_eq!(answering().len(), 1);
     host.declare("blue.yaml", &router(&[one, two].join(", ")));

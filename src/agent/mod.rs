@@ -149,8 +149,8 @@ impl Agent {
             if plan.0.is_empty() {
                 return Ok(rendered);
             }
-            // The same plan again would fail the same way.
-            if pass == PASSES || plan == before {
+            // A step that failed would fail the same way again; what somebody undid meanwhile is done again.
+            if pass == PASSES || plan == before && !failures.is_empty() {
                 outcome.report.faults = faults(&plan, &failures);
                 return Ok(rendered);
             }
