@@ -143,14 +143,14 @@ impl Agent {
         let unrecorded = |error| io::Error::other(format!("what is plugged cannot be recorded: {error}"));
         self.record.flush().map_err(unrecorded)?;
         let mut failures: Vec<(Item, io::Error)> = Vec::new();
-        let mut before = Plan::default();
-        for pass in 0..=PASSES {
+        let (mut before, mut passes) = (Plan::default(), 0);
+        loop {
             let (rendered, plan) = self.decide(view)?;
             if plan.0.is_empty() {
                 return Ok(rendered);
             }
             // A step that failed would fail the same way again; what somebody undid meanwhile is done again.
-            if pass == PASSES || plan == before && !failures.is_empty() {
+            if passes == PASSES || plan == before && !failures.is_empty() {
                 outcome.report.faults = faults(&plan, &failures);
                 return Ok(rendered);
             }
@@ -162,8 +162,8 @@ impl Agent {
                 tracing::debug!(%item, %error, "a step failed");
             }
             before = plan;
+            passes += 1;
         }
-        Ok(Rendered::default())
     }
 
     fn decide(&mut self, view: &NodeView) -> io::Result<(Rendered, Plan)> {
@@ -178,7 +178,8 @@ impl Agent {
     fn forget_vanished(&mut self, plan: &Plan, failed: &Failures, outcome: &mut Outcome) {
         for (position, error) in failed {
             let Some(change) = plan.0.get(*position) else { continue };
-            let tap = matches!(&change.to, Some(Spec::Link(link)) if matches!(link.kind, LinkKind::MovedIn { .. }));
+            let link = change.to.as_ref().and_then(Spec::link);
+            let tap = link.is_some_and(|link| matches!(link.kind, LinkKind::MovedIn { .. }));
             let port = matches!(&change.item, Item::Link(_, name) if Prefix::of(name) == Some(Prefix::Port));
             let guest = port && (tap || matches!(change.make, Some(Make::Guest { .. })));
             if guest

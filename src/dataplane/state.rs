@@ -90,6 +90,14 @@ pub enum Spec {
     Route(BTreeSet<Hop>),
 }
 
+impl Spec {
+    /// The link, if it is one.
+    #[must_use]
+    pub fn link(&self) -> Option<&Link> {
+        if let Self::Link(link) = self { Some(link) } else { None }
+    }
+}
+
 /// One way of a route.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Hop {

@@ -128,9 +128,7 @@ fn batch(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
 }
 
 fn request(space: &mut space::Space, change: &Change) -> io::Result<Request> {
-    let mut index = |name: &str| {
-        space.index(name).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("there is no link {name}")))
-    };
+    let mut index = |name: &str| space.index(name);
     let message = match (&change.item, &change.to) {
         (Item::Fdb(_, name, mac), Some(_)) => Message::NewNeighbour(neighbour::station(index(name)?, *mac)),
         (Item::Fdb(_, name, mac), None) => Message::DelNeighbour(neighbour::station(index(name)?, *mac)),
@@ -163,7 +161,7 @@ fn release(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
     let namespace = |(_, c): &Step| if let Item::Namespace(netns) = &c.item { Some(netns.clone()) } else { None };
     let leaving: BTreeSet<Netns> = steps.iter().filter_map(namespace).collect();
     let is_link = |c: &Change| matches!(c.item, Item::Link(..) | Item::Peer(..));
-    let veth = |c: &Change| matches!(&c.from, Some(Spec::Link(link)) if link.kind == LinkKind::Veth);
+    let veth = |c: &Change| c.from.as_ref().and_then(Spec::link).is_some_and(|link| link.kind == LinkKind::Veth);
     let goes_along = |c: &Change| *c.item.netns() != Netns::Vswitch && leaving.contains(c.item.netns()) && veth(c);
     let (links, rest): (Vec<Step>, Vec<Step>) = steps.iter().partition(|(_, c)| is_link(c));
     let links: Vec<Step> = links.into_iter().filter(|(_, c)| !goes_along(c)).collect();

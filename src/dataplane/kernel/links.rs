@@ -41,7 +41,7 @@ pub fn make(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
 /// Gives a guest's end its MTU and sets it up, when the link is new or the network's MTU another one.
 fn set_guest_end(change: &Change) -> io::Result<()> {
     let Some(Make::Guest { path, inode, device, .. }) = &change.make else { return Ok(()) };
-    let mtu = |spec: &Option<Spec>| if let Some(Spec::Link(link)) = spec { Some(link.mtu) } else { None };
+    let mtu = |spec: &Option<Spec>| spec.as_ref().and_then(Spec::link).map(|link| link.mtu);
     match mtu(&change.to).filter(|to| !can_be_set(change) || mtu(&change.from) != Some(*to)) {
         Some(mtu) => {
             let fd = guest_netns(path, *inode)?;
@@ -52,10 +52,8 @@ fn set_guest_end(change: &Change) -> io::Result<()> {
 }
 
 fn parts(change: &Change) -> Option<(&Netns, &IfName, &Link)> {
-    match (&change.item, change.to.as_ref().or(change.from.as_ref())) {
-        (Item::Link(netns, name) | Item::Peer(netns, name), Some(Spec::Link(link))) => Some((netns, name, link)),
-        _ => None,
-    }
+    let (Item::Link(netns, name) | Item::Peer(netns, name)) = &change.item else { return None };
+    Some((netns, name, change.to.as_ref().or(change.from.as_ref())?.link()?))
 }
 
 /// Whether the link there can be set to what is wanted: another kind or another guest needs another link.
@@ -72,7 +70,7 @@ fn make_one(kernel: &mut Kernel, change: &Change) -> io::Result<()> {
     }
     if change.action() == Action::Update {
         let space = kernel.space(netns)?;
-        let index = space.index(name).ok_or_else(|| missing(name))?;
+        let index = space.index(name)?;
         space.change(vec![plain(Message::DelLink(link::at(index)))])?.pop().unwrap_or(Ok(None))?;
         space.indices.remove(name);
     }
@@ -80,7 +78,7 @@ fn make_one(kernel: &mut Kernel, change: &Change) -> io::Result<()> {
         return move_in(kernel, netns, name, host_name, link);
     }
     let master = match &link.bridge {
-        Some(port) => Some(kernel.space(netns)?.index(&port.bridge).ok_or_else(|| missing(&port.bridge))?),
+        Some(port) => Some(kernel.space(netns)?.index(&port.bridge)?),
         None => None,
     };
     // Held open until the kernel has made the link's other end there.
@@ -111,7 +109,7 @@ fn below(
     make: Option<&Make>,
     guest: Option<&OwnedFd>,
 ) -> io::Result<Below> {
-    let mut parent = |at: &Netns, name: &IfName| kernel.space(at)?.index(name).ok_or_else(|| missing(name));
+    let mut parent = |at: &Netns, name: &IfName| kernel.space(at)?.index(name);
     Ok(match (make, guest) {
         (Some(Make::Peer(other, peer)), _) => {
             Below::Peer(Peer { name: peer.clone(), netns: kernel.space(other)?.raw(), mac: None, ours: true })
@@ -128,17 +126,13 @@ fn below(
     })
 }
 
-fn missing(name: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::NotFound, format!("there is no link {name}"))
-}
-
 /// Marks a link of the host, then moves it in: a crash between the two loses nothing.
 fn move_in(kernel: &mut Kernel, netns: &Netns, name: &IfName, host_name: &IfName, link: &Link) -> io::Result<()> {
     let target = kernel.space(netns)?.raw();
     kernel.space(netns)?.forget();
     let host = kernel.space(&Netns::Host)?;
     host.indices.remove(host_name);
-    let index = host.index(host_name).ok_or_else(|| missing(host_name))?;
+    let index = host.index(host_name)?;
     host.indices.remove(host_name);
     let requests = vec![
         plain(Message::SetLink(link::mark(index, &link.alias))),
@@ -177,15 +171,15 @@ fn requests(
     link: &Link,
 ) -> io::Result<Vec<Request>> {
     let space = kernel.space(netns)?;
-    let index = space.index(name).ok_or_else(|| missing(name))?;
+    let index = space.index(name)?;
     let bridge = |link: &Link| link.bridge.as_ref().map(|port| port.bridge.clone());
-    let there = if let Some(Spec::Link(from)) = &change.from { Some(bridge(from)) } else { None };
+    let there = change.from.as_ref().and_then(Spec::link).map(bridge);
     // A veth end or a bridge that was just made has its bridge already, what was moved in or came as a second end has none.
     let made_there = matches!(change.item, Item::Link(..)) && !matches!(link.kind, LinkKind::MovedIn { .. });
     let mut requests = Vec::new();
     if there.map_or(!made_there, |there| there != bridge(link)) {
         let master = match &link.bridge {
-            Some(port) => space.index(&port.bridge).ok_or_else(|| missing(&port.bridge))?,
+            Some(port) => space.index(&port.bridge)?,
             None => 0,
         };
         requests.push(plain(Message::SetLink(link::enslave(index, master))));
@@ -235,7 +229,7 @@ pub fn take_away(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
             continue;
         }
         let Ok(space) = kernel.space(netns) else { continue };
-        if let Some(index) = space.index(name) {
+        if let Ok(index) = space.index(name) {
             let (requests, positions) = by_space.entry(netns).or_default();
             requests.push(plain(Message::SetLink(link::doom(index))));
             positions.push((*position, Action::Delete));
@@ -253,7 +247,7 @@ fn give_back(kernel: &mut Kernel, netns: &Netns, name: &IfName, host_name: &IfNa
     let target = kernel.space(&Netns::Host)?.raw();
     kernel.space(&Netns::Host)?.forget();
     let space = kernel.space(netns)?;
-    let index = space.index(name).ok_or_else(|| missing(name))?;
+    let index = space.index(name)?;
     space.indices.remove(name);
     let requests = vec![
         plain(Message::SetLink(link::enslave(index, 0))),
@@ -270,7 +264,7 @@ fn give_back(kernel: &mut Kernel, netns: &Netns, name: &IfName, host_name: &IfNa
 /// # Errors
 /// The path leads nowhere, or to another namespace than the one that was plugged: `NotFound`.
 pub fn guest_netns(path: &str, inode: u64) -> io::Result<OwnedFd> {
-    let gone = |_| io::Error::new(io::ErrorKind::NotFound, format!("the guest's namespace {path} is gone"));
-    let fd = netns::open(Path::new(path)).map_err(gone)?;
-    if netns::inode(fd.as_fd())? == inode { Ok(fd) } else { Err(gone(io::Error::last_os_error())) }
+    let gone = || io::Error::new(io::ErrorKind::NotFound, format!("the guest's namespace {path} is gone"));
+    let fd = netns::open(Path::new(path)).map_err(|_| gone())?;
+    if netns::inode(fd.as_fd())? == inode { Ok(fd) } else { Err(gone()) }
 }

@@ -126,11 +126,6 @@ impl Kernel {
         self.spaces.values_mut().filter_map(|space| space.disturbed().then_some(())).count() > 0
     }
 
-    /// Forgets what was seen, so that the next observation looks everywhere.
-    pub fn forget(&mut self) {
-        self.spaces.values_mut().for_each(Space::forget);
-    }
-
     /// The namespace of all bridges, if there is one.
     #[must_use]
     pub fn vswitch(&self) -> Option<BorrowedFd<'_>> {

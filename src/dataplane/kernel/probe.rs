@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::Path;
 
 use netlink_packet_core::NLM_F_CREATE;
 use netlink_packet_route::link::{InfoKind, LinkFlags};
@@ -67,24 +68,14 @@ fn need(scratch: &OwnedFd, kind: &LinkKind, what: &str, module: &str) -> io::Res
 
 fn try_link(scratch: &OwnedFd, kind: &LinkKind) -> io::Result<()> {
     let name: IfName = kind.word().into();
-    let below = if matches!(kind, LinkKind::Vlan { .. }) { Below::Parent(LOOPBACK, None) } else { Below::Nothing };
+    let vlan = matches!(kind, LinkKind::Vlan { .. });
+    let below = if vlan { Below::Parent(LOOPBACK, None) } else { Below::Nothing };
     let link = Link { kind: kind.clone(), mac: None, mtu: 1500, up: false, bridge: None, alias: String::new() };
     let message = link::create(&name, &link, None, &below);
-    match Netlink::open(scratch.as_fd())?.ask(Message::NewLink(message), NLM_F_CREATE) {
-        // The loopback takes no VLAN; that it was refused for this reason shows that the kernel knows VLANs.
-        Err(error) if matches!(error.raw_os_error(), Some(nix::libc::EOPNOTSUPP)) && below_is_loopback(kind) => {
-            if std::path::Path::new("/proc/net/vlan").exists() {
-                Ok(())
-            } else {
-                Err(error)
-            }
-        }
-        answer => answer,
-    }
-}
-
-fn below_is_loopback(kind: &LinkKind) -> bool {
-    matches!(kind, LinkKind::Vlan { .. })
+    let answer = Netlink::open(scratch.as_fd())?.ask(Message::NewLink(message), NLM_F_CREATE);
+    // The loopback takes no VLAN: the kernel's answer is the same with VLANs and without, its files are not.
+    let refused = answer.as_ref().is_err_and(|error| error.raw_os_error() == Some(nix::libc::EOPNOTSUPP));
+    if vlan && refused && Path::new("/proc/net/vlan").exists() { Ok(()) } else { answer }
 }
 
 /// Links of the host and what they carry.

@@ -105,13 +105,17 @@ impl Space {
     }
 
     /// Index of a link, asked for if it is not known.
-    pub fn index(&mut self, name: &str) -> Option<u32> {
+    ///
+    /// # Errors
+    /// There is no such link (`NotFound`); the kernel could not be asked.
+    pub fn index(&mut self, name: &str) -> io::Result<u32> {
         if let Some(index) = self.indices.get(name) {
-            return Some(*index);
+            return Ok(*index);
         }
-        let seen = self.look(link::named(name)).ok()??;
+        let missing = || io::Error::new(io::ErrorKind::NotFound, format!("there is no link {name}"));
+        let seen = self.look(link::named(name))?.ok_or_else(missing)?;
         self.indices.insert(name.into(), seen.index);
-        Some(seen.index)
+        Ok(seen.index)
     }
 
     /// Looks at one link.
