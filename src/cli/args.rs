@@ -97,9 +97,18 @@ pub struct Socket {
     pub socket: PathBuf,
 }
 
-/// A node by name.
+/// What an instance reads, and where it keeps things.
 #[derive(Clone, Debug, Args)]
-pub struct Node {
+pub struct Instance {
+    /// Folders of YAML, read with all folders below them.
+    #[arg(required = true, value_name = "DIR")]
+    pub folders: Vec<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap takes no help on what it flattens")]
+    pub state: State,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap takes no help on what it flattens")]
+    pub socket: Socket,
     /// Name of this node. Default: the host's name.
     #[arg(long, value_name = "NAME")]
     pub node: Option<String>,
@@ -108,18 +117,9 @@ pub struct Node {
 /// `tenet local`
 #[derive(Clone, Debug, Args)]
 pub struct Local {
-    /// Folders of YAML, read with all folders below them.
-    #[arg(required = true, value_name = "DIR")]
-    pub folders: Vec<PathBuf>,
     #[command(flatten)]
-    #[allow(missing_docs)]
-    pub state: State,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub socket: Socket,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub node: Node,
+    #[allow(missing_docs, reason = "clap takes no help on what it flattens")]
+    pub instance: Instance,
     /// Converge once and end; does not wait for ports that nobody has plugged.
     #[arg(long)]
     pub once: bool,
@@ -131,18 +131,9 @@ pub struct Local {
 /// `tenet plan`
 #[derive(Clone, Debug, Args)]
 pub struct Plan {
-    /// Folders of YAML, read with all folders below them.
-    #[arg(required = true, value_name = "DIR")]
-    pub folders: Vec<PathBuf>,
     #[command(flatten)]
-    #[allow(missing_docs)]
-    pub state: State,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub socket: Socket,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub node: Node,
+    #[allow(missing_docs, reason = "clap takes no help on what it flattens")]
+    pub instance: Instance,
     /// How the plan is shown.
     #[arg(short, long, value_enum, default_value_t = Show::Text)]
     pub output: Show,
@@ -164,7 +155,7 @@ pub struct Plug {
     #[arg(value_name = "NAMESPACE/PORT")]
     pub port: String,
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs, reason = "clap takes no help on what it flattens")]
     pub guest: Guest,
     /// Name of the interface in the guest, 1 to 15 characters.
     #[arg(long, value_name = "NAME", default_value = "eth0", conflicts_with = "tap")]
@@ -176,7 +167,7 @@ pub struct Plug {
     #[arg(long)]
     pub force: bool,
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs, reason = "clap takes no help on what it flattens")]
     pub socket: Socket,
     /// How the result is shown.
     #[arg(short, long, value_enum, default_value_t = Show::Text)]
@@ -205,7 +196,7 @@ pub struct Unplug {
     #[arg(value_name = "NAMESPACE/PORT")]
     pub port: String,
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs, reason = "clap takes no help on what it flattens")]
     pub socket: Socket,
 }
 
@@ -226,7 +217,7 @@ pub struct Get {
     #[arg(short, long, value_enum)]
     pub output: Option<Format>,
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs, reason = "clap takes no help on what it flattens")]
     pub state: State,
 }
 
@@ -245,10 +236,10 @@ pub enum Format {
 #[derive(Clone, Debug, Args)]
 pub struct Clean {
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs, reason = "clap takes no help on what it flattens")]
     pub state: State,
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs, reason = "clap takes no help on what it flattens")]
     pub socket: Socket,
     /// Do not ask.
     #[arg(short, long)]

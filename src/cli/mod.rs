@@ -55,7 +55,7 @@ fn run(cli: Cli) -> Ended {
     match cli.command {
         Command::Crds => crds(),
         Command::Local(args) => {
-            let options = options(&args.folders, &args.state, &args.socket, args.node.node);
+            let options = options(args.instance);
             if !args.once {
                 local::run(&options)?;
                 return Ok(0);
@@ -75,7 +75,7 @@ fn run(cli: Cli) -> Ended {
         Command::Unplug(args) => client::unplug(&args),
         Command::Confirm(args) => client::confirm(&args.socket),
         Command::Get(args) => get::run(&args),
-        Command::Clean(args) => clean(&args),
+        Command::Clean(args) => clean(args),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "tenet", &mut text);
@@ -85,29 +85,21 @@ fn run(cli: Cli) -> Ended {
     }
 }
 
-fn options(
-    folders: &[std::path::PathBuf],
-    state: &args::State,
-    socket: &args::Socket,
-    node: Option<String>,
-) -> Options {
+fn options(instance: args::Instance) -> Options {
     Options {
-        folders: folders.to_vec(),
-        state: state.state.clone(),
-        socket: socket.socket.clone(),
-        node: node.unwrap_or_else(config::hostname),
+        folders: instance.folders,
+        state: instance.state.state,
+        socket: instance.socket.socket,
+        node: instance.node.unwrap_or_else(config::hostname),
     }
 }
 
 fn crds() -> Ended {
-    let mut out = io::stdout().lock();
-    for crd in api::all() {
-        writeln!(out, "---\n{}", serde_saphyr::to_string(&crd)?.trim_end())?;
-    }
+    io::stdout().write_all(api::crds_yaml()?.as_bytes())?;
     Ok(0)
 }
 
-fn clean(args: &args::Clean) -> Ended {
+fn clean(args: args::Clean) -> Ended {
     if !args.yes {
         if !io::stdin().is_terminal() {
             return Err("nothing is taken away without being asked for; say --yes".into());
@@ -119,7 +111,8 @@ fn clean(args: &args::Clean) -> Ended {
             return Err("nothing was taken away".into());
         }
     }
-    let gone = local::clean(&options(&[], &args.state, &args.socket, None))?;
+    let here = args::Instance { folders: Vec::new(), state: args.state, socket: args.socket, node: None };
+    let gone = local::clean(&options(here))?;
     let mut out = io::stdout().lock();
     for change in &gone.0 {
         writeln!(out, "{} {} taken away", change.item.kind(), change.item)?;

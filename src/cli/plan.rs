@@ -14,7 +14,7 @@ use crate::dataplane::state::{Link, Spec};
 
 /// `tenet plan`
 pub fn run(args: Args) -> Ended {
-    let options = super::options(&args.folders, &args.state, &args.socket, args.node.node);
+    let options = super::options(args.instance);
     let (plan, complaints) = crate::local::plan(&options)?;
     let mut err = io::stderr().lock();
     complaints.iter().try_for_each(|line| writeln!(err, "warning: {line}"))?;

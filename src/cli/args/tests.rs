@@ -53,8 +53,8 @@ fn what_makes_no_sense_is_refused() {
 #[test]
 fn defaults_are_the_contracts() {
     let Ok(Command::Local(local)) = parse("tenet local d") else { panic!() };
-    assert_eq!(local.state.state, PathBuf::from("/var/lib/tenet"));
-    assert_eq!(local.socket.socket, PathBuf::from("/run/tenet/tenet.sock"));
+    assert_eq!(local.instance.state.state, PathBuf::from("/var/lib/tenet"));
+    assert_eq!(local.instance.socket.socket, PathBuf::from("/run/tenet/tenet.sock"));
     let Ok(Command::Plug(plug)) = parse("tenet plug b --netns x") else { panic!() };
     assert_eq!((plug.ifname.as_str(), plug.timeout.as_secs()), ("eth0", 30));
     let Ok(Command::Plug(plug)) = parse("tenet plug b --netns x --timeout 1.5m") else { panic!() };
