@@ -2,26 +2,10 @@
 
 use nix::sys::signal::Signal;
 
+use crate::floating::OUTSIDE;
 use crate::support::{Host, run, until};
 
-pub const OUTSIDE: &str = r"
-apiVersion: tenet.network/v1alpha1
-kind: PhysicalNetwork
-metadata: {name: public}
-spec: {attachments: [{interface: br-ext}]}
----
-apiVersion: tenet.network/v1alpha1
-kind: Network
-metadata: {name: public}
-spec: {external: true, provider: {physicalNetwork: public, type: Flat}}
----
-apiVersion: tenet.network/v1alpha1
-kind: Subnet
-metadata: {name: public}
-spec: {networkRef: {name: public}, cidr: 203.0.113.0/24, dhcp: false, allocationPools: [{start: 203.0.113.10, end: 203.0.113.20}]}
-";
-
-pub const BLUE: &str = r"
+const BLUE: &str = r"
 apiVersion: tenet.network/v1alpha1
 kind: Network
 metadata: {name: blue}
@@ -59,7 +43,7 @@ spec: {networkRef: {name: public}, ip: 203.0.113.100, portRef: {name: web-0}}
 fn guests_reach_each_other_the_outside_and_are_reached_and_a_restart_changes_nothing() {
     let mut host = Host::new();
     host.bridge("br-ext", "203.0.113.1/24");
-    host.write("outside.yaml", OUTSIDE);
+    host.declare("outside.yaml", OUTSIDE);
     host.write("blue.yaml", BLUE);
     host.start();
     let (a, b) = (host.plugged("web-0", "a"), host.plugged("web-1", "b"));

@@ -18,6 +18,11 @@ impl Guest {
         Self { name: name.to_owned(), path: format!("/run/netns/{name}").into() }
     }
 
+    /// The calling thread's own namespace, as a station.
+    pub fn here(name: &str) -> Self {
+        Self { name: name.to_owned(), path: "/proc/thread-self/ns/net".into() }
+    }
+
     /// Runs a command line in the guest.
     pub fn run(&self, line: &str) -> Said {
         run(&format!("nsenter --net={} {line}", self.path.display()))

@@ -287,7 +287,7 @@ impl Host {
 
     /// The host itself, as a station of the outside.
     pub fn outside(&self) -> Guest {
-        Guest { name: "outside".into(), path: "/proc/thread-self/ns/net".into() }
+        Guest::here("outside")
     }
 
     /// A namespace of ours, to look into and to meddle with: `vswitch`, or the only router.

@@ -1,11 +1,11 @@
 //! What guests say to each other: sockets opened inside a guest and used from here, so that no program has to run there.
 
-use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tenet::api::Protocol;
 use tenet::dataplane::kernel::netns;
 
 use super::Guest;
@@ -26,38 +26,18 @@ impl Guest {
     /// Answers on a TCP and on the UDP port of the same number, for as long as the test lasts, with a name and
     /// the address that it sees the caller under: `web-0 sees 203.0.113.10`.
     pub fn serve(&self, port: u16, name: &str) {
-        let at = (Ipv4Addr::UNSPECIFIED, port);
-        let (tcp, udp) = self.within(|| (TcpListener::bind(at).unwrap(), UdpSocket::bind(at).unwrap()));
         let name = name.to_owned();
-        let says = move |peer: SocketAddr| format!("{name} sees {}", peer.ip());
-        let to_tcp = says.clone();
-        thread::spawn(move || {
-            for stream in tcp.incoming().flatten() {
-                let answer = stream.peer_addr().map(&to_tcp).unwrap_or_default();
-                let _ = (&stream).write_all(answer.as_bytes());
-            }
-        });
-        thread::spawn(move || {
-            let mut bytes = [0; 64];
-            while let Ok((_, peer)) = udp.recv_from(&mut bytes) {
-                let _ = udp.send_to(says(peer).as_bytes(), peer);
-            }
-        });
+        self.answers_with(port, move |peer| format!("{name} sees {}", peer.ip()));
     }
 
     /// What a TCP server answers; none: nobody does within half a second.
     pub fn asks(&self, ip: &str, port: u16) -> Option<String> {
-        self.within(|| asks(ip, port))
+        self.call_for(Protocol::TCP, &format!("{ip}:{port}"), ANSWER)?.ask(ANSWER)
     }
 
     /// The same over UDP.
     pub fn asks_udp(&self, ip: &str, port: u16) -> Option<String> {
-        let socket = self.within(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap());
-        socket.set_read_timeout(Some(ANSWER)).unwrap();
-        socket.send_to(b"?", (ip.parse::<IpAddr>().unwrap(), port)).ok()?;
-        let mut bytes = [0; 64];
-        let length = socket.recv(&mut bytes).ok()?;
-        Some(String::from_utf8_lossy(&bytes[..length]).into_owned())
+        self.call_for(Protocol::UDP, &format!("{ip}:{port}"), ANSWER)?.ask(ANSWER)
     }
 
     /// A flow of UDP packets that are answered, sent from this guest by a thread.
@@ -70,12 +50,7 @@ impl Guest {
 
 /// What a TCP server answers, asked from where the calling thread is.
 pub fn asks(ip: &str, port: u16) -> Option<String> {
-    let to = SocketAddr::new(ip.parse().unwrap(), port);
-    let mut stream = TcpStream::connect_timeout(&to, ANSWER).ok()?;
-    stream.set_read_timeout(Some(ANSWER)).unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).ok()?;
-    (!text.is_empty()).then_some(text)
+    Guest::here("the host").asks(ip, port)
 }
 
 /// What became of a flow.

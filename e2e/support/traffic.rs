@@ -22,23 +22,28 @@ const FLOW: u16 = 9000;
 impl Guest {
     /// Answers every octet over TCP and every packet over UDP with the guest's name and the caller's address.
     pub fn answers(&self, port: u16) {
+        let name = self.name.clone();
+        self.answers_with(port, move |peer| format!("{name} {}", peer.ip()));
+    }
+
+    /// Answers every octet over TCP and every packet over UDP with what `says` of the caller, while the test lasts.
+    pub fn answers_with(&self, port: u16, says: impl Fn(SocketAddr) -> String + Clone + Send + 'static) {
         let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
         let (tcp, udp) = self.within(|| (TcpListener::bind(any).unwrap(), UdpSocket::bind(any).unwrap()));
-        let name = self.name.clone();
-        let answer = move |peer: SocketAddr| format!("{name} {}", peer.ip()).into_bytes();
-        let by_udp = answer.clone();
+        let by_udp = says.clone();
         thread::spawn(move || {
             for stream in tcp.incoming() {
-                let (mut stream, answer) = (stream.unwrap(), answer.clone());
+                let (mut stream, says) = (stream.unwrap(), says.clone());
                 thread::spawn(move || {
                     let Ok(peer) = stream.peer_addr() else { return };
-                    while matches!(stream.read(&mut [0]), Ok(1)) && stream.write_all(&answer(peer)).is_ok() {}
+                    let answer = says(peer).into_bytes();
+                    while matches!(stream.read(&mut [0]), Ok(1)) && stream.write_all(&answer).is_ok() {}
                 });
             }
         });
         thread::spawn(move || {
             while let Ok((_, peer)) = udp.recv_from(&mut [0; 16]) {
-                let _ = udp.send_to(&by_udp(peer), peer);
+                let _ = udp.send_to(by_udp(peer).as_bytes(), peer);
             }
         });
     }
@@ -48,7 +53,8 @@ impl Guest {
         self.call_for(protocol, to, ANSWER)
     }
 
-    fn call_for(&self, protocol: Protocol, to: &str, wait: Duration) -> Option<Call> {
+    /// As [`Self::call`], with a time after which nobody is there.
+    pub fn call_for(&self, protocol: Protocol, to: &str, wait: Duration) -> Option<Call> {
         let to: SocketAddr = to.parse().unwrap();
         self.within(|| match protocol {
             Protocol::TCP => TcpStream::connect_timeout(&to, wait).ok().map(Call::Tcp),

@@ -10,6 +10,17 @@ use crate::model::report::Report;
 use crate::model::status::{Statuses, statuses};
 use crate::model::{Id, Key, Kind, NodeView, Problems, Snapshot, Topology, Uid, link};
 
+/// One object of each kind that has a status, all in order.
+pub const EVERY_KIND: &str = "
+    PhysicalNetwork wire {attachments: [{interface: br0}]}
+    Network public {external: true, provider: {physicalNetwork: wire, type: Flat}}
+    Subnet outside {networkRef: {name: public}, cidr: 203.0.113.0/24}
+    Network blue
+    Subnet web {networkRef: {name: blue}, cidr: 10.0.0.0/24}
+    Router r {interfaces: [{subnetRef: {name: web}}], externalGateway: {networkRef: {name: public}}}
+    Port p {networkRef: {name: blue}}
+    FloatingIP f {networkRef: {name: public}, portRef: {name: p}}";
+
 /// The node of all tests.
 pub const NODE: &str = "node-1";
 

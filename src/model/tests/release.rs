@@ -1,18 +1,8 @@
 //! Deletion: what others depend on waits, says for whom, and everything at once goes at once.
 
 use crate::api::Condition;
-use crate::model::fixtures::{NODE, add, delete, id, key, plug, settle, world};
+use crate::model::fixtures::{EVERY_KIND as ALL, NODE, add, delete, id, key, plug, settle, world};
 use crate::model::{Id, Snapshot};
-
-const ALL: &str = "
-    PhysicalNetwork wire {attachments: [{interface: br0}]}
-    Network public {external: true, provider: {physicalNetwork: wire, type: Flat}}
-    Subnet outside {networkRef: {name: public}, cidr: 203.0.113.0/24}
-    Network blue
-    Subnet web {networkRef: {name: blue}, cidr: 10.0.0.0/24}
-    Router r {interfaces: [{subnetRef: {name: web}}], externalGateway: {networkRef: {name: public}}}
-    Port p {networkRef: {name: blue}}
-    FloatingIP f {networkRef: {name: public}, portRef: {name: p}}";
 
 fn conditions(snapshot: &Snapshot, what: &Id) -> Vec<Condition> {
     let status = serde_json::to_value(

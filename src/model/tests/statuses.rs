@@ -1,19 +1,9 @@
 //! What conditions say, and when they say nothing new.
 
 use crate::api::{Condition, Reason};
-use crate::model::fixtures::{NODE, at, done, id, key, plug, record, settle, world};
+use crate::model::fixtures::{EVERY_KIND as BASE, NODE, at, done, id, key, plug, record, settle, world};
 use crate::model::status::{Statuses, statuses};
 use crate::model::{Remark, Report, Snapshot, link};
-
-const BASE: &str = "
-    PhysicalNetwork wire {attachments: [{interface: br0}]}
-    Network public {external: true, provider: {physicalNetwork: wire, type: Flat}}
-    Subnet outside {networkRef: {name: public}, cidr: 203.0.113.0/24}
-    Network blue
-    Subnet web {networkRef: {name: blue}, cidr: 10.0.0.0/24}
-    Router r {interfaces: [{subnetRef: {name: web}}], externalGateway: {networkRef: {name: public}}}
-    Port p {networkRef: {name: blue}}
-    FloatingIP f {networkRef: {name: public}, portRef: {name: p}}";
 
 fn judge(snapshot: &Snapshot, report: Option<&Report>, now: usize) -> Statuses {
     let (topology, problems) = link(snapshot);
