@@ -144,8 +144,10 @@ impl Agent {
         self.record.flush().map_err(unrecorded)?;
         let mut failures: Vec<(Item, io::Error)> = Vec::new();
         let (mut before, mut passes) = (Plan::default(), 0);
+        self.kernel.observe()?;
+        let mut rendered = self.render(view)?;
         loop {
-            let (rendered, plan) = self.decide(view)?;
+            let plan = plan::diff(&rendered.state, self.kernel.observed());
             if plan.0.is_empty() {
                 return Ok(rendered);
             }
@@ -161,17 +163,19 @@ impl Agent {
             for (item, error) in &failures {
                 tracing::debug!(%item, %error, "a step failed");
             }
+            self.kernel.observe()?;
+            // Of all that rendering looks at, a plan that succeeds changes only these two.
+            if moves(&plan) || !outcome.vanished.is_empty() || !failures.is_empty() {
+                rendered = self.render(view)?;
+            }
             before = plan;
             passes += 1;
         }
     }
 
-    fn decide(&mut self, view: &NodeView) -> io::Result<(Rendered, Plan)> {
-        let observed = self.kernel.observe()?;
-        let facts = self.kernel.facts(&observed, !view.physical_networks.is_empty())?;
-        let rendered = render(view, self.attachments(), &facts);
-        let plan = plan::diff(&rendered.state, &observed);
-        Ok((rendered, plan))
+    fn render(&mut self, view: &NodeView) -> io::Result<Rendered> {
+        let facts = self.kernel.facts(!view.physical_networks.is_empty())?;
+        Ok(render(view, self.attachments(), &facts))
     }
 
     /// A guest that is gone when its link is to be made is unplugged: nobody else will do it.
@@ -211,7 +215,8 @@ impl Agent {
     /// # Errors
     /// The kernel could not be observed.
     pub fn plan(&mut self, view: &NodeView) -> Result<Plan, Error> {
-        Ok(self.decide(view)?.1)
+        self.kernel.observe()?;
+        Ok(plan::diff(&self.render(view)?.state, self.kernel.observed()))
     }
 
     /// Takes away everything of ours on this host; returns what it took away.
@@ -223,7 +228,8 @@ impl Agent {
         self.kernel.sweep()?;
         let mut done = Plan::default();
         for _ in 0..=PASSES {
-            let plan = plan::diff(&State::default(), &self.kernel.observe()?);
+            self.kernel.observe()?;
+            let plan = plan::diff(&State::default(), self.kernel.observed());
             if plan.0.is_empty() {
                 self.record.remove()?;
                 return Ok(done);
@@ -248,6 +254,13 @@ impl Agent {
     pub fn disturbed(&mut self) -> bool {
         self.kernel.disturbed()
     }
+}
+
+/// Whether a plan moves interfaces of the host in or gives them back: they are other facts afterwards.
+fn moves(plan: &Plan) -> bool {
+    let kind = |spec: &Option<Spec>| if let Some(Spec::Link(link)) = spec { Some(link.kind.clone()) } else { None };
+    let moved = |spec| matches!(kind(spec), Some(LinkKind::MovedIn { .. }));
+    plan.0.iter().any(|change| moved(&change.from) || moved(&change.to))
 }
 
 /// All that a view asks a node for.

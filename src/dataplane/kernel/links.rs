@@ -91,7 +91,9 @@ fn make_one(kernel: &mut Kernel, change: &Change) -> io::Result<()> {
     let at = if link.kind == LinkKind::Macvlan { &Netns::Host } else { netns };
     let message = link::create(name, link, master, &below);
     let request = Request { message: Message::NewLink(message), flags: NLM_F_CREATE | NLM_F_EXCL };
-    kernel.space(netns)?.forget();
+    if at != netns {
+        kernel.space(netns)?.forget();
+    }
     let answer = kernel.space(at)?.change(vec![request])?.pop().unwrap_or(Ok(None));
     answer.map(|_| ()).map_err(|error| match (&change.make, error.raw_os_error()) {
         (Some(Make::Guest { device, .. }), Some(nix::libc::EEXIST)) => io::Error::new(
@@ -160,6 +162,13 @@ pub fn settle(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
     }
     for (netns, (requests, positions)) in by_space {
         send(kernel, netns, requests, &positions, failures);
+    }
+    for (_, change) in steps {
+        if let Some((netns, name, _)) = parts(change)
+            && let Ok(space) = kernel.space(netns)
+        {
+            space.touched(name);
+        }
     }
 }
 

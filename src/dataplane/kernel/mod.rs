@@ -9,6 +9,7 @@ mod link;
 mod links;
 mod neighbour;
 mod netlink;
+mod news;
 mod observe;
 mod packet;
 mod probe;
@@ -45,6 +46,8 @@ pub struct Kernel {
     run_dir: PathBuf,
     probe: Probe,
     spaces: BTreeMap<Netns, Space>,
+    /// What all of them were seen to hold.
+    observed: State,
     /// Pins that nothing was mounted on: left over from before a reboot, or of a process that died making or taking away
     /// a namespace.
     empty: Vec<PathBuf>,
@@ -67,7 +70,7 @@ impl Kernel {
                 empty.push(pin);
             }
         }
-        Ok(Self { run_dir: run_dir.to_owned(), probe, spaces, empty })
+        Ok(Self { run_dir: run_dir.to_owned(), probe, spaces, observed: State::default(), empty })
     }
 
     /// Takes away pins that were found empty when the kernel was opened.
@@ -83,31 +86,35 @@ impl Kernel {
     ///
     /// # Errors
     /// The kernel could not be read.
-    pub fn facts(&mut self, observed: &State, wires: bool) -> io::Result<Facts> {
+    pub fn facts(&mut self, wires: bool) -> io::Result<Facts> {
         let mut facts = self.probe.facts();
         if wires {
             probe::host(self.space(&Netns::Host)?, &mut facts)?;
-            probe::moved_in(observed, &mut facts);
+            probe::moved_in(&self.observed, &mut facts);
         }
         Ok(facts)
     }
 
-    /// All that the node holds of ours.
+    /// Looks at all that the node holds of ours, where it may have changed.
     ///
     /// # Errors
     /// The kernel could not be read.
-    pub fn observe(&mut self) -> io::Result<State> {
+    pub fn observe(&mut self) -> io::Result<()> {
         let facts = self.probe.facts();
         let (vswitch, router) = (sysctls::vswitch(&facts), sysctls::router(&facts));
-        let mut state = State::default();
         for (netns, space) in &mut self.spaces {
             if let Some(file) = names::pin(netns) {
                 netns::repin(space.as_fd(), &self.run_dir.join(&*file))?;
             }
-            let sysctls = if *netns == Netns::Vswitch { &vswitch } else { &router };
-            state.0.extend(space.observe(sysctls)?.0.iter().map(|(item, entry)| (item.clone(), entry.clone())));
+            space.observe(if *netns == Netns::Vswitch { &vswitch } else { &router }, &mut self.observed)?;
         }
-        Ok(state)
+        Ok(())
+    }
+
+    /// All that the node holds of ours, as it was last looked at.
+    #[must_use]
+    pub fn observed(&self) -> &State {
+        &self.observed
     }
 
     /// Makes a plan; what failed.
@@ -123,7 +130,8 @@ impl Kernel {
 
     /// Reads all notifications. Whether one concerns us.
     pub fn disturbed(&mut self) -> bool {
-        self.spaces.values_mut().filter_map(|space| space.disturbed().then_some(())).count() > 0
+        let state = &mut self.observed;
+        self.spaces.values_mut().filter_map(|space| space.disturbed(state).then_some(())).count() > 0
     }
 
     /// The namespace of all bridges, if there is one.
@@ -175,6 +183,7 @@ impl Kernel {
 
     fn remove(&mut self, netns: &Netns) -> io::Result<()> {
         self.spaces.remove(netns);
+        self.observed.0.retain(|item, _| item.netns() != netns);
         names::pin(netns).map_or(Ok(()), |file| netns::remove(&self.run_dir.join(&*file)))
     }
 }

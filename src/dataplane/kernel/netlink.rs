@@ -239,19 +239,27 @@ impl Monitor {
     /// Empties the socket; whether anything came that `concerns` us. Lost notifications (`ENOBUFS`) concern everybody.
     pub fn drain(&mut self, concerns: impl Fn(&RouteNetlinkMessage) -> bool) -> bool {
         let mut disturbed = false;
+        self.each(|message| disturbed = disturbed || concerns(message)) || disturbed
+    }
+
+    /// Empties the socket into `hear`; whether notifications were lost (`ENOBUFS`).
+    pub fn each(&mut self, mut hear: impl FnMut(&RouteNetlinkMessage)) -> bool {
+        let mut lost = false;
         loop {
             self.buffer.clear();
             match self.socket.recv(&mut self.buffer, 0) {
-                Ok(_) if disturbed => {}
                 Ok(_) => {
-                    disturbed = parse(&self.buffer).iter().any(|message| match &message.payload {
-                        NetlinkPayload::InnerMessage(inner) => concerns(inner),
-                        NetlinkPayload::Overrun(_) => true,
-                        _ => false,
-                    });
+                    for message in parse(&self.buffer) {
+                        match &message.payload {
+                            NetlinkPayload::InnerMessage(inner) => hear(inner),
+                            NetlinkPayload::Overrun(_) => lost = true,
+                            _ => {}
+                        }
+                    }
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return disturbed,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return lost,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.raw_os_error() == Some(nix::libc::ENOBUFS) => lost = true,
                 Err(_) => return true,
             }
         }

@@ -15,31 +15,31 @@ use crate::dataplane::state::{BridgePort, Hop, IfName, Item, Link, LinkKind, Net
 use crate::model::Id;
 
 /// Our links by index: name and owner.
-type Ours = BTreeMap<u32, (IfName, Option<Id>)>;
+pub type Ours = BTreeMap<u32, (IfName, Option<Id>)>;
 
-/// All that a namespace holds of ours. `sysctls`: those that we look at, whatever their values.
+/// All that a namespace holds of ours, and which links those are. `sysctls`: those that we look at, whatever their values.
 ///
 /// # Errors
 /// The kernel could not be read.
-pub fn space(space: &mut Space, sysctls: &BTreeMap<String, String>) -> io::Result<State> {
+pub fn space(space: &mut Space, sysctls: &BTreeMap<String, String>) -> io::Result<(State, Ours)> {
     let mut state = State::default();
     let netns = space.netns.clone();
     let ours = links(space, &mut state)?;
     if netns == Netns::Host {
-        return Ok(state);
+        return Ok((state, ours));
     }
     state.found(Item::Namespace(netns.clone()), Spec::Namespace, None);
     let values = sysctl::read(space.as_fd(), sysctls.keys())?;
     state.found(Item::Sysctls(netns.clone()), Spec::Sysctls(values), None);
     if netns == Netns::Vswitch {
         stations(space, &ours, &mut state)?;
-        return Ok(state);
+        return Ok((state, ours));
     }
     if let Some(rules) = space.nft.observe()? {
         state.found(Item::Ruleset(netns), Spec::Ruleset(rules.into()), None);
     }
     router(space, &ours, &mut state)?;
-    Ok(state)
+    Ok((state, ours))
 }
 
 /// Links of ours: in our group *and* with a name of ours.
@@ -49,15 +49,20 @@ fn links(space: &mut Space, state: &mut State) -> io::Result<Ours> {
     space.indices = all.iter().map(|seen| (seen.name.as_str().into(), seen.index)).collect();
     let mut ours = Ours::new();
     for seen in &all {
-        let Some(prefix) = Prefix::of(&seen.name).filter(|_| seen.group == GROUP) else { continue };
-        let name: IfName = seen.name.as_str().into();
-        let owner = names::owner(&seen.alias);
-        ours.insert(seen.index, (name.clone(), owner.clone()));
-        let second = matches!(prefix, Prefix::LegPeer | Prefix::UplinkPeer);
-        let item = if second { Item::Peer(space.netns.clone(), name) } else { Item::Link(space.netns.clone(), name) };
-        state.found(item, Spec::Link(link_of(seen, prefix, &space.netns, &names)), owner);
+        found(seen, &space.netns, &names, &mut ours, state);
     }
     Ok(ours)
+}
+
+/// Adds a link to what was found, if it is ours. `names`: all links of the namespace by index.
+pub fn found(seen: &Seen, netns: &Netns, names: &BTreeMap<u32, &str>, ours: &mut Ours, state: &mut State) {
+    let Some(prefix) = Prefix::of(&seen.name).filter(|_| seen.group == GROUP) else { return };
+    let name: IfName = seen.name.as_str().into();
+    let owner = names::owner(&seen.alias);
+    ours.insert(seen.index, (name.clone(), owner.clone()));
+    let second = matches!(prefix, Prefix::LegPeer | Prefix::UplinkPeer);
+    let item = if second { Item::Peer(netns.clone(), name) } else { Item::Link(netns.clone(), name) };
+    state.found(item, Spec::Link(link_of(seen, prefix, netns, names)), owner);
 }
 
 fn link_of(seen: &Seen, prefix: Prefix, netns: &Netns, names: &BTreeMap<u32, &str>) -> Link {

@@ -11,7 +11,8 @@ use netlink_packet_route::neighbour::NeighbourState;
 use crate::dataplane::kernel::link::{self, Seen};
 use crate::dataplane::kernel::netlink::{Answer, Monitor, Netlink, Request};
 use crate::dataplane::kernel::nft::Nft;
-use crate::dataplane::kernel::{neighbour, observe};
+use crate::dataplane::kernel::observe::{self, Ours};
+use crate::dataplane::kernel::{neighbour, news::News};
 use crate::dataplane::state::{IfName, Netns, State};
 
 /// `RTNLGRP_LINK`, `_NEIGH`, `_IPV4_IFADDR`, `_IPV4_ROUTE`.
@@ -33,7 +34,15 @@ pub struct Space {
     rules: Option<Monitor>,
     /// Interface indices by name, as far as they are known.
     pub indices: BTreeMap<IfName, u32>,
-    seen: Option<(u32, State)>,
+    seen: Option<Sight>,
+    news: News,
+}
+
+/// That everything was seen; what, the state says that all namespaces share.
+struct Sight {
+    /// Generation of the rules.
+    generation: u32,
+    ours: Ours,
 }
 
 impl Space {
@@ -52,6 +61,7 @@ impl Space {
             fd,
             indices: BTreeMap::new(),
             seen: None,
+            news: News::default(),
         })
     }
 
@@ -72,12 +82,15 @@ impl Space {
         [Some(&self.monitor), self.rules.as_ref()].into_iter().flatten().map(Monitor::fd)
     }
 
-    /// Reads notifications. Whether one concerns us; then the next observation looks again.
-    pub fn disturbed(&mut self) -> bool {
+    /// Reads notifications. Whether something of ours is, or may be, no longer as `state` has it.
+    pub fn disturbed(&mut self, state: &mut State) -> bool {
+        if self.netns == Netns::Vswitch && self.seen.is_some() {
+            return self.refresh(state).unwrap_or(true);
+        }
         let rules = self.rules.as_mut().is_some_and(Monitor::empty);
         let disturbed = self.monitor.drain(concerns) || rules;
         if disturbed {
-            self.seen = None;
+            self.forget();
         }
         disturbed
     }
@@ -87,21 +100,55 @@ impl Space {
         self.seen = None;
     }
 
-    /// What is here of ours. Looks only if something changed since it last looked; rules have a generation of their own.
+    /// A link was changed by us: it is looked at again, whether the kernel tells of it or not.
+    pub fn touched(&mut self, name: &str) {
+        if self.seen.is_some()
+            && let Ok(index) = self.index(name)
+        {
+            self.news.look_at(index);
+        }
+    }
+
+    /// Brings `state` up to date with what the kernel has told since. Whether anything is different. Whatever cannot be
+    /// brought up to date is forgotten.
+    fn refresh(&mut self, state: &mut State) -> io::Result<bool> {
+        let mut news = std::mem::take(&mut self.news);
+        let Some(mut sight) = self.seen.take() else { return Ok(true) };
+        let lost = self.monitor.each(|message| {
+            if concerns(message) {
+                news.hear(message);
+            }
+        });
+        if lost || news.is_much() {
+            return Ok(true);
+        }
+        let different = !news.is_empty() && news.apply(self, state, &mut sight.ours)?;
+        self.seen = Some(sight);
+        Ok(different)
+    }
+
+    /// Puts what is here of ours into `state`, which has what was here when it last looked. Looks only where something
+    /// changed since; rules have a generation of their own.
     ///
     /// # Errors
     /// The kernel could not be read.
-    pub fn observe(&mut self, sysctls: &BTreeMap<String, String>) -> io::Result<&State> {
+    pub fn observe(&mut self, sysctls: &BTreeMap<String, String>, state: &mut State) -> io::Result<()> {
         let generation = self.nft.generation()?;
-        if self.seen.as_ref().is_none_or(|(then, _)| *then != generation) {
-            // What changes from here on shows up in the monitor again.
-            self.monitor.drain(|_| false);
-            self.rules.as_mut().map(Monitor::empty);
-            self.seen = None;
-            let state = observe::space(self, sysctls)?;
-            self.seen = Some((generation, state));
+        if self.netns == Netns::Vswitch {
+            self.refresh(state)?;
         }
-        self.seen.as_ref().map(|(_, state)| state).ok_or_else(|| io::Error::other("nothing was seen"))
+        if self.seen.as_ref().is_none_or(|sight| sight.generation != generation) {
+            // What changes from here on shows up in the monitor again.
+            self.monitor.each(|_| {});
+            self.rules.as_mut().map(Monitor::empty);
+            self.forget();
+            self.news = News::default();
+            let (found, ours) = observe::space(self, sysctls)?;
+            state.0.retain(|item, _| *item.netns() != self.netns);
+            state.0.extend(found.0);
+            self.seen = Some(Sight { generation, ours });
+        }
+        Ok(())
     }
 
     /// Index of a link, asked for if it is not known.
@@ -136,7 +183,10 @@ impl Space {
     /// # Errors
     /// The socket itself failed.
     pub fn change(&mut self, requests: Vec<Request>) -> io::Result<Vec<Answer>> {
-        self.forget();
+        // Of the vswitch the kernel tells, or [`Space::touched`] is told.
+        if self.netns != Netns::Vswitch {
+            self.forget();
+        }
         self.netlink.send(requests)
     }
 }
