@@ -9,6 +9,7 @@ mod floating_ip;
 mod linker;
 mod network;
 mod outcome;
+mod physical;
 mod port;
 mod rank;
 mod references;
@@ -34,7 +35,7 @@ pub fn link(snapshot: &Snapshot) -> (Topology, Problems) {
 }
 
 fn run(mut world: World) -> (Topology, Problems) {
-    network::link_physical(&mut world);
+    physical::link(&mut world);
     network::link(&mut world);
     subnet::link(&mut world);
     let mut claims = Vec::new();

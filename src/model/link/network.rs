@@ -7,7 +7,7 @@ use super::{World, ready, remark};
 use crate::api::{Network, Reason};
 use crate::model::id::{Key, Kind};
 use crate::model::report::Remark;
-use crate::model::topology::{Index, NetworkNode, PhysicalNode, Standing};
+use crate::model::topology::{Index, NetworkNode, Standing};
 use crate::model::valid::Valid as _;
 
 /// MTU of a wire that says nothing else, bytes (Ethernet).
@@ -15,20 +15,6 @@ const WIRE_MTU: u32 = 1500;
 /// What VXLAN over IPv4 adds: 14 inner Ethernet, 8 VXLAN, 8 UDP, 20 IP (RFC 7348). One host alone needs none of it, but
 /// the same YAML gives its guests the same MTU in a cluster.
 const OVERLAY_HEADERS: u32 = 50;
-
-/// Physical networks are judged by themselves only.
-pub fn link_physical(world: &mut World) {
-    for (key, object) in &world.snapshot.physical_networks {
-        let standing = match object.valid() {
-            Ok(()) => Standing::InForce,
-            Err(remark) => {
-                world.refuse(Kind::PhysicalNetwork, key, remark);
-                Standing::Unjudged
-            }
-        };
-        world.topology.physical_networks.push(PhysicalNode { key: key.clone(), object: object.clone(), standing });
-    }
-}
 
 /// Links all networks.
 pub fn link(world: &mut World) {
