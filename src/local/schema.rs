@@ -100,11 +100,11 @@ pub fn misfit(
 }
 
 fn below<'a>(schema: &'a JSONSchemaProps, name: &str) -> Option<&'a JSONSchemaProps> {
-    let named = schema.properties.as_ref().and_then(|known| known.get(name));
-    named.or_else(|| match &schema.additional_properties {
-        Some(JSONSchemaPropsOrBool::Schema(schema)) => Some(schema),
+    let other = match &schema.additional_properties {
+        Some(JSONSchemaPropsOrBool::Schema(schema)) => Some(&**schema),
         _ => None,
-    })
+    };
+    schema.properties.as_ref().and_then(|known| known.get(name)).or(other)
 }
 
 fn items_of(schema: &JSONSchemaProps) -> Option<&JSONSchemaProps> {
