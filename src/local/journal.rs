@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::object::Object;
+use crate::model::object::Object;
 
 /// Name of the journal in the state directory.
 pub const FILE: &str = "journal";

@@ -20,11 +20,15 @@ pub enum Kind {
     PhysicalNetwork,
     /// `referencegrants`
     ReferenceGrant,
+    /// `agents`, the cluster's
+    Agent,
+    /// `allocations`, the cluster's
+    Allocation,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Network,
         Self::Subnet,
         Self::Port,
@@ -32,12 +36,20 @@ impl Kind {
         Self::FloatingIP,
         Self::PhysicalNetwork,
         Self::ReferenceGrant,
+        Self::Agent,
+        Self::Allocation,
     ];
 
     /// Whether objects of the kind live in a namespace.
     #[must_use]
     pub fn namespaced(self) -> bool {
-        self != Self::PhysicalNetwork
+        !matches!(self, Self::PhysicalNetwork | Self::Agent | Self::Allocation)
+    }
+
+    /// Whether users declare objects of the kind; the others are written by Tenet itself.
+    #[must_use]
+    pub fn declared(self) -> bool {
+        !matches!(self, Self::Agent | Self::Allocation)
     }
 }
 

@@ -12,6 +12,7 @@ mod fixtures;
 pub mod id;
 pub mod ipam;
 mod link;
+pub mod object;
 pub mod report;
 pub mod snapshot;
 pub mod status;
@@ -22,7 +23,7 @@ pub mod valid;
 pub mod view;
 
 pub use id::{Id, Key, Kind, Uid};
-pub use link::{Linker, link};
+pub use link::{Linker, Role, link};
 pub use report::{Remark, Report};
 pub use snapshot::Snapshot;
 pub use topology::{Problem, Problems, Topology};

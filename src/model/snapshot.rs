@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::api::{FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet};
+use crate::api::{Agent, Allocation, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet};
 use crate::model::id::Key;
 
 /// Objects of one kind.
@@ -28,4 +28,8 @@ pub struct Snapshot {
     pub physical_networks: Objects<PhysicalNetwork>,
     /// Reference grants.
     pub reference_grants: Objects<ReferenceGrant>,
+    /// Agents: none in local mode.
+    pub agents: Objects<Agent>,
+    /// Values that are given away: none in local mode, and none where nothing is given away.
+    pub allocations: Objects<Allocation>,
 }

@@ -36,7 +36,8 @@ impl Judge<'_> {
     pub(super) fn networks(&self) -> BTreeMap<Key, NetworkStatus> {
         self.each(Kind::Network, beside(&self.snapshot.networks, &self.topology.networks), |node, recorded, _| {
             let mtu = in_force(node.standing).then_some(node.mtu);
-            (recorded.mtu != mtu).then(|| NetworkStatus { mtu, ..Default::default() })
+            let vni = node.vni.filter(|_| mtu.is_some());
+            (recorded.mtu != mtu || recorded.vni != vni).then(|| NetworkStatus { mtu, vni, ..Default::default() })
         })
     }
 
@@ -49,8 +50,10 @@ impl Judge<'_> {
 
     pub(super) fn routers(&self) -> BTreeMap<Key, RouterStatus> {
         self.each(Kind::Router, beside(&self.snapshot.routers, &self.topology.routers), |node, recorded, _| {
-            let gateway_node = node.external.as_ref().and(self.node().or(recorded.gateway_node.as_deref()));
-            if self.same_router(node, recorded) && recorded.gateway_node.as_deref() == gateway_node {
+            let gateway_node =
+                node.external.as_ref().and(self.chosen(node.gateway_node.as_deref(), recorded.gateway_node.as_deref()));
+            let same = recorded.gateway_node.as_deref() == gateway_node && recorded.vni == node.vni;
+            if same && self.same_router(node, recorded) {
                 return None;
             }
             let interface = |leg: &Leg| StatusInterface {
@@ -62,6 +65,7 @@ impl Judge<'_> {
                 interfaces: node.legs.iter().map(interface).collect(),
                 external_addresses: external_addresses(node).collect(),
                 gateway_node: gateway_node.map(str::to_owned),
+                vni: node.vni,
                 conditions: Vec::new(),
             })
         })
@@ -83,7 +87,7 @@ impl Judge<'_> {
             beside(&self.snapshot.floating_ips, &self.topology.floating_ips),
             |node, recorded, known| {
                 let router = node.router.map(|r| &self.topology.routers[r].key);
-                let node_name = router.and(self.node().or(recorded.node_name.as_deref()));
+                let node_name = router.and(self.chosen(node.node.as_deref(), recorded.node_name.as_deref()));
                 let reserved = node.object.spec.port_ref.is_none() && node.object.spec.port_forwardings.is_empty();
                 if in_force(node.standing) && router.is_none() && !reserved {
                     known.progress = Progress::Nothing;

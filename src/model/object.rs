@@ -6,7 +6,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource as _;
 use serde::{Deserialize, Serialize};
 
-use crate::api::{Condition, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet};
+use crate::api::{
+    Agent, Allocation, Condition, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet,
+};
 use crate::model::valid::Valid as _;
 use crate::model::{Id, Key, Kind, Remark, Snapshot};
 
@@ -112,6 +114,8 @@ kinds! {
     FloatingIP floating_ips,
     PhysicalNetwork physical_networks,
     ReferenceGrant reference_grants,
+    Agent agents,
+    Allocation allocations,
 }
 
 impl Object {
@@ -131,7 +135,8 @@ impl Object {
             Self::Router(o) => o.status.as_ref().map(|s| &s.conditions),
             Self::FloatingIP(o) => o.status.as_ref().map(|s| &s.conditions),
             Self::PhysicalNetwork(o) => o.status.as_ref().map(|s| &s.conditions),
-            Self::ReferenceGrant(_) => None,
+            Self::Agent(o) => o.status.as_ref().map(|s| &s.conditions),
+            Self::ReferenceGrant(_) | Self::Allocation(_) => None,
         };
         conditions.map_or(&[], Vec::as_slice)
     }
