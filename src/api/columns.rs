@@ -84,6 +84,22 @@ fn own(kind: &str) -> Vec<Column> {
             text("To", ".spec.to[*].kind"),
             text("Name", ".spec.to[*].name").wide(),
         ],
+        "Agent" => vec![
+            text("Tunnel", ".status.tunnelAddress"),
+            number("Ports", ".status.ports"),
+            flag("Gateway", ".spec.gateway"),
+            flag("Drain", ".spec.drain"),
+            text("Physical", ".status.physicalNetworks").wide(),
+            text("Kernel", ".status.kernel.release").wide(),
+            text("Version", ".status.version").wide(),
+        ],
+        "Allocation" => vec![
+            text("Value", ".spec.value"),
+            text("Pool", ".spec.pool.name"),
+            text("Kind", ".spec.owner.kind"),
+            text("Namespace", ".spec.owner.namespace"),
+            text("Owner", ".spec.owner.name"),
+        ],
         _ => vec![],
     }
 }

@@ -6,7 +6,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use kube::CustomResourceExt as _;
 
 use super::columns::columns;
-use super::{FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet};
+use super::{Agent, Allocation, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet};
 
 /// Every CRD, in the order in which a reader meets the kinds.
 #[must_use]
@@ -19,6 +19,8 @@ pub fn all() -> Vec<CustomResourceDefinition> {
         FloatingIP::crd(),
         PhysicalNetwork::crd(),
         ReferenceGrant::crd(),
+        Agent::crd(),
+        Allocation::crd(),
     ];
     for crd in &mut crds {
         for version in &mut crd.spec.versions {

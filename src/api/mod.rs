@@ -4,6 +4,8 @@
 //! The Rust types are the only source of `crds/`; [`all`] lists every CRD. The rules of one object stand in its schema as
 //! CEL, for the API server, and once more in `model::valid`, for where there is none.
 
+mod agent;
+mod allocation;
 mod cel;
 mod columns;
 mod condition;
@@ -21,6 +23,8 @@ mod subnet_rules;
 pub mod text;
 mod values;
 
+pub use agent::{Agent, AgentFailure, AgentKernel, AgentSpec, AgentStatus};
+pub use allocation::{Allocation, AllocationParty, AllocationSpec};
 pub use condition::{Condition, ConditionType, Conditions, Reason};
 pub use crd::{all, crd_yaml, crds_yaml};
 pub use floating_ip::{FloatingIP, FloatingIPSpec, FloatingIPStatus, PortForwarding, Protocol};

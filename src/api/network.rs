@@ -72,6 +72,10 @@ pub enum ProviderType {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct NetworkStatus {
+    /// Segment of an overlay network, 1 to 16777215 (VNI, RFC 7348).
+    #[schemars(range(min = 1, max = 16_777_215))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vni: Option<u32>,
     /// MTU in bytes that guests are told, 68 to 65535.
     #[schemars(range(min = 68, max = 65535))]
     #[serde(default, skip_serializing_if = "Option::is_none")]

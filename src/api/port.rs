@@ -55,6 +55,10 @@ pub struct PortSpec {
     #[schemars(length(max = 20))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dhcp_options: Vec<DhcpOption>,
+    /// Only this node may claim the port: 1 to 253 characters. Default: any. Not looked at in local mode.
+    #[schemars(with = "Option<text::ObjectName>")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_name: Option<String>,
 }
 
 /// A wish for a fixed IP: a subnet, an address, or both.

@@ -121,6 +121,10 @@ pub struct RouterStatus {
     #[schemars(with = "Vec<text::Ip>", length(max = 4))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub external_addresses: Vec<IpAddr>,
+    /// Segment between the nodes of a router with an external gateway, 1 to 16777215 (VNI, RFC 7348).
+    #[schemars(range(min = 1, max = 16_777_215))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vni: Option<u32>,
     /// The node that translates for the router.
     #[schemars(length(max = 253))]
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -11,9 +11,9 @@ use super::Ended;
 use super::args::{Format, Get};
 use super::table::Table;
 use crate::api;
-use crate::local::object::Object;
 use crate::local::store::Store;
 use crate::local::{held, removals};
+use crate::model::object::Object;
 use crate::model::{Kind, Snapshot};
 
 /// The category of all kinds, as `kubectl get tenet` has it.

@@ -9,9 +9,9 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::object::Object;
 use super::yaml::{self, Document};
 use crate::model::Id;
+use crate::model::object::Object;
 
 /// All files below some folders.
 #[derive(Debug, Default)]

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::object::Object;
 use crate::agent::durable;
+use crate::model::object::Object;
 
 /// Name of the journal in the state directory.
 pub const FILE: &str = "journal";

@@ -13,7 +13,6 @@ pub mod held;
 pub mod journal;
 pub mod lock;
 pub mod node;
-pub mod object;
 pub mod plugs;
 pub mod protocol;
 pub mod removals;

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tracing::{info, warn};
 
-use super::object::Object;
 use super::store::Store;
 use crate::api::ConditionType::{Accepted, Programmed, Ready, ResolvedRefs};
+use crate::model::object::Object;
 use crate::model::{Id, Kind};
 
 /// What was said last.
@@ -54,7 +54,7 @@ impl Said {
 /// Every object that is not Ready, with reason and message.
 #[must_use]
 pub fn unready(store: &Store) -> Vec<String> {
-    let all = Kind::ALL.into_iter().filter(|k| *k != Kind::ReferenceGrant);
+    let all = Kind::ALL.into_iter().filter(|k| k.declared() && *k != Kind::ReferenceGrant);
     let objects = all.flat_map(|kind| Object::all(store.snapshot(), kind));
     objects.filter_map(|o| unready_line(&o)).collect()
 }

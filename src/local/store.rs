@@ -11,8 +11,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
 use super::journal::{FILE, Journal, Record, replay};
-use super::object::Object;
 use crate::api::Binding;
+use crate::model::object::Object;
 use crate::model::status::Statuses;
 use crate::model::{Id, Key, Kind, Remark, Snapshot};
 

@@ -8,9 +8,9 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomR
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 
-use super::object::Object;
 use crate::api;
 use crate::model::Kind;
+use crate::model::object::Object;
 
 /// What one document of a file holds.
 #[derive(Clone, Debug, Default)]
@@ -135,6 +135,9 @@ fn object(version: &str, kind: &str, mut value: Value) -> Result<Object, String>
     let (Some(kind), Some(schema)) = (known, SCHEMAS.get(kind)) else {
         return Err(format!("there is no such kind; the kinds are {}", Kind::ALL.map(|k| k.to_string()).join(", ")));
     };
+    if !kind.declared() {
+        return Err(format!("a cluster's {kind} is written by Tenet itself: remove it from the folder"));
+    }
     let root = value.as_object_mut().ok_or("not an object")?;
     let meta = metadata(root.remove("metadata").unwrap_or_default(), kind)?;
     root.remove("apiVersion");

@@ -5,7 +5,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use k8s_openapi::jiff::Timestamp;
 
-use crate::api::{Binding, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet};
+use crate::api::{Agent, Binding, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet};
 use crate::model::report::Report;
 use crate::model::status::{Statuses, statuses};
 use crate::model::{Id, Key, Kind, NodeView, Problems, Snapshot, Topology, Uid, link};
@@ -79,6 +79,7 @@ pub fn add(snapshot: &mut Snapshot, age: usize, line: &str) {
         FloatingIP: floating_ips,
         PhysicalNetwork: physical_networks,
         ReferenceGrant: reference_grants,
+        Agent: agents,
     }
 }
 

@@ -20,11 +20,13 @@ pub enum Kind {
     PhysicalNetwork,
     /// `referencegrants`
     ReferenceGrant,
+    /// `agents`, the cluster's
+    Agent,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Network,
         Self::Subnet,
         Self::Port,
@@ -32,12 +34,19 @@ impl Kind {
         Self::FloatingIP,
         Self::PhysicalNetwork,
         Self::ReferenceGrant,
+        Self::Agent,
     ];
 
     /// Whether objects of the kind live in a namespace.
     #[must_use]
     pub fn namespaced(self) -> bool {
-        self != Self::PhysicalNetwork
+        !matches!(self, Self::PhysicalNetwork | Self::Agent)
+    }
+
+    /// Whether users declare objects of the kind; the others are written by Tenet itself.
+    #[must_use]
+    pub fn declared(self) -> bool {
+        self != Self::Agent
     }
 }
 

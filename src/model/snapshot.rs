@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::api::{FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet};
+use crate::api::{Agent, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet};
+use crate::model::allocation::Allocations;
 use crate::model::id::Key;
 
 /// Objects of one kind.
@@ -28,4 +29,8 @@ pub struct Snapshot {
     pub physical_networks: Objects<PhysicalNetwork>,
     /// Reference grants.
     pub reference_grants: Objects<ReferenceGrant>,
+    /// Agents: none in local mode.
+    pub agents: Objects<Agent>,
+    /// Values that are given away: none in local mode, and none where nothing is given away.
+    pub allocations: Allocations,
 }

@@ -13,6 +13,7 @@ use crate::api::{FloatingIP, MacAddr, Network, PhysicalNetwork, Protocol, Router
 use crate::model::entry::{Few, PortEntry};
 use crate::model::id::{Id, Key, Uid};
 use crate::model::ipam::{Ledger, Range};
+use crate::model::link::Role;
 use crate::model::report::Remark;
 
 /// What is wrong, object by object: the first thing wrong of each aspect.
@@ -30,10 +31,14 @@ pub struct Problem {
 /// All accepted objects with their references resolved and their addresses chosen.
 #[derive(Clone, Debug, Default)]
 pub struct Topology {
+    /// Who linked.
+    pub(super) role: Role,
     /// Objects with a `deletionTimestamp` that nothing depends on any more.
     pub released: BTreeSet<Id>,
     /// Objects with a `deletionTimestamp` that others depend on, and a sentence that names these.
     pub(super) in_use: BTreeMap<Id, String>,
+    /// Objects that are in order and still cannot be realised now, and why.
+    pub(super) waiting: BTreeMap<Id, Remark>,
     pub(super) physical_networks: Vec<PhysicalNode>,
     pub(super) networks: Vec<NetworkNode>,
     pub(super) subnets: Vec<SubnetNode>,
@@ -83,6 +88,8 @@ pub(super) struct NetworkNode {
     /// MAC addresses taken on this network, as numbers.
     macs: BTreeSet<u64>,
     pub uid: Uid,
+    /// Segment of an overlay network; none in local mode, where no frame leaves the host.
+    pub vni: Option<u32>,
 }
 
 #[derive(Clone, Debug)]
@@ -117,6 +124,10 @@ pub(super) struct RouterNode {
     pub legs: Vec<Leg>,
     pub external: Option<ExternalLeg>,
     pub routes: BTreeMap<IpNet, Vec<IpAddr>>,
+    /// Segment between its nodes, if it leaves to the outside; none in local mode.
+    pub vni: Option<u32>,
+    /// The node that translates; none in local mode, where there is but one.
+    pub gateway_node: Option<Arc<str>>,
 }
 
 #[derive(Clone, Debug)]
@@ -149,13 +160,15 @@ pub(super) struct FloatingNode {
     pub router: Option<Index>,
     pub fixed: Option<IpAddr>,
     pub forwardings: BTreeMap<(Protocol, u16), (IpAddr, u16)>,
+    /// The node that translates; none in local mode.
+    pub node: Option<Arc<str>>,
 }
 
 impl NetworkNode {
     pub fn new(key: Key, object: Arc<Network>, standing: Standing, physical: Option<Index>, mtu: u32) -> Self {
         let uid = Uid::parse(object.metadata.uid.as_deref().unwrap_or_default());
         let (subnets, spans, macs) = Default::default();
-        Self { key, object, standing, physical, mtu, subnets, spans, macs, uid }
+        Self { key, object, standing, physical, mtu, subnets, spans, macs, uid, vni: None }
     }
 
     /// Takes a MAC address; false: somebody has it.

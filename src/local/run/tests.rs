@@ -100,7 +100,7 @@ impl Bench {
         }
     }
 
-    fn get(&self, kind: Kind, name: &str) -> Option<crate::local::object::Object> {
+    fn get(&self, kind: Kind, name: &str) -> Option<crate::model::object::Object> {
         self.instance.world.store.get(&Id::new(kind, Key::new("default", name)))
     }
 

@@ -32,6 +32,7 @@ pub fn claim(world: &mut World, claims: &mut Vec<Claim>) {
             router: None,
             fixed: None,
             forwardings: BTreeMap::new(),
+            node: None,
         });
     }
     ranks.sort_unstable();

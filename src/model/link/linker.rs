@@ -14,19 +14,38 @@ use crate::model::topology::{Problems, Topology};
 /// time. It saves most if the previous topology is dropped before.
 #[derive(Debug, Default)]
 pub struct Linker {
+    role: Role,
     entries: Arc<Vec<PortEntry>>,
     networks: Vec<Key>,
     grants: Vec<Arc<ReferenceGrant>>,
 }
 
+/// Who links, and so what is chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// A host of its own: it chooses addresses, and there is no other node.
+    #[default]
+    Host,
+    /// A cluster's controller: it chooses addresses, segments and gateway nodes.
+    Controller,
+    /// A node of a cluster: it chooses nothing; what is not recorded is not there.
+    Node,
+}
+
 impl Linker {
+    /// A linker that has read nothing yet.
+    #[must_use]
+    pub fn new(role: Role) -> Self {
+        Self { role, ..Self::default() }
+    }
+
     /// As [`link`](super::link).
     #[must_use]
     pub fn link(&mut self, snapshot: &Snapshot) -> (Topology, Problems) {
         let references = References::of(snapshot);
         self.read(snapshot);
         self.resolve(snapshot, &references);
-        let topology = Topology { entries: self.entries.clone(), ..Topology::default() };
+        let topology = Topology { role: self.role, entries: self.entries.clone(), ..Topology::default() };
         super::run(World { snapshot, references, topology, problems: Problems::default() })
     }
 

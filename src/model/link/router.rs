@@ -46,6 +46,8 @@ pub fn claim(world: &mut World, claims: &mut Vec<Claim>) {
             legs: Vec::new(),
             external: None,
             routes: BTreeMap::new(),
+            vni: None,
+            gateway_node: None,
         });
     }
     ranks.sort_unstable();

@@ -14,6 +14,7 @@ use crate::api::{
     ConditionType, FloatingIPStatus, NetworkStatus, PhysicalNetworkStatus, PortStatus, RouterStatus, SubnetStatus,
 };
 use crate::model::id::{Id, Key, Kind};
+use crate::model::link::Role;
 use crate::model::report::{Remark, Report};
 use crate::model::snapshot::Snapshot;
 use crate::model::topology::{Problem, Problems, Standing, Topology};
@@ -78,6 +79,7 @@ struct Sayings<'a> {
     heard: bool,
     problems: Along<'a, Vec<Problem>>,
     faults: Along<'a, Remark>,
+    waiting: Along<'a, Remark>,
     remarks: Along<'a, Remark>,
     in_use: Along<'a, String>,
 }
@@ -89,9 +91,23 @@ impl<'a> Judge<'a> {
             heard: self.report.is_some(),
             problems: Along::new(Some(self.problems), kind),
             faults: Along::new(self.report.map(|r| &r.faults), kind),
+            waiting: Along::new(Some(&self.topology.waiting), kind),
             remarks: Along::new(self.report.map(|r| &r.remarks), kind),
             in_use: Along::new(Some(&self.topology.in_use), kind),
         }
+    }
+
+    /// The node that translates: the one that was chosen; on a host of its own, the one that reports.
+    fn chosen<'n>(&self, chosen: Option<&'n str>, recorded: Option<&'n str>) -> Option<&'n str>
+    where
+        'a: 'n,
+    {
+        if self.topology.role == Role::Host { self.node().or(recorded) } else { chosen }
+    }
+
+    /// Whether, before a controller, a node speaks of the object that it realises.
+    fn is_others(&self, node: Option<&str>) -> bool {
+        self.topology.role == Role::Controller && node.is_some()
     }
 
     /// The name of the node that reports.
@@ -105,6 +121,7 @@ impl<'a> Sayings<'a> {
     fn silent(&mut self, key: &Key) -> bool {
         self.problems.at(key).is_none()
             && self.faults.at(key).is_none()
+            && self.waiting.at(key).is_none()
             && self.remarks.at(key).is_none()
             && self.in_use.at(key).is_none()
     }
@@ -112,7 +129,7 @@ impl<'a> Sayings<'a> {
     fn of(&mut self, key: &Key, generation: Option<i64>, standing: Standing) -> Known<'a> {
         let problems = self.problems.at(key).map_or(&[][..], Vec::as_slice);
         let find = |condition| problems.iter().find(|p| p.condition == condition).map(|p| &p.remark);
-        let (fault, remark) = (self.faults.at(key), self.remarks.at(key));
+        let (fault, remark) = (self.waiting.at(key).or(self.faults.at(key)), self.remarks.at(key));
         let progress = match (standing, fault, remark) {
             (Standing::Unjudged | Standing::Refused | Standing::Released, ..) => Progress::Nothing,
             (Standing::InForce, Some(fault), _) => Progress::Fault(fault),

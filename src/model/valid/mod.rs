@@ -5,6 +5,8 @@
 //! tests hold both lines against it.
 
 mod address;
+mod agent;
+mod allocation;
 mod dhcp_option;
 mod floating_ip;
 mod name;

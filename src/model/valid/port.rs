@@ -16,6 +16,7 @@ impl Valid for Port {
             })?;
         }
         self.spec.hostname.as_deref().map_or(Ok(()), |hostname| name::hostname("hostname", hostname))?;
+        self.spec.node_name.as_deref().map_or(Ok(()), |node| name::object_name("nodeName", node))?;
         let options = &self.spec.dhcp_options;
         size("dhcpOptions", options.len(), 0, 20)?;
         options.iter().try_for_each(dhcp_option::valid)?;

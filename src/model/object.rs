@@ -7,7 +7,7 @@ use kube::Resource as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::api::{Condition, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet};
+use crate::api::{Agent, Condition, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet};
 use crate::model::valid::Valid as _;
 use crate::model::{Id, Key, Kind, Remark, Snapshot};
 
@@ -118,6 +118,7 @@ kinds! {
     FloatingIP floating_ips,
     PhysicalNetwork physical_networks,
     ReferenceGrant reference_grants,
+    Agent agents,
 }
 
 impl Object {
@@ -137,6 +138,7 @@ impl Object {
             Self::Router(o) => o.status.as_ref().map(|s| &s.conditions),
             Self::FloatingIP(o) => o.status.as_ref().map(|s| &s.conditions),
             Self::PhysicalNetwork(o) => o.status.as_ref().map(|s| &s.conditions),
+            Self::Agent(o) => o.status.as_ref().map(|s| &s.conditions),
             Self::ReferenceGrant(_) => None,
         };
         conditions.map_or(&[], Vec::as_slice)
