@@ -4,6 +4,7 @@ mod conditions;
 mod each;
 mod kinds;
 mod port;
+pub mod voice;
 
 use std::collections::BTreeMap;
 use std::iter::Peekable;
