@@ -1,5 +1,7 @@
 //! The node side: converges one node to its view and reports.
 
+pub mod durable;
+
 mod record;
 
 use std::collections::BTreeMap;

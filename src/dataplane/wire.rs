@@ -25,6 +25,10 @@ pub enum Wire {
 pub fn choose(physical: &PhysicalView, facts: &Facts) -> Result<Wire, Remark> {
     let name: IfName = physical.interface.as_str().into();
     let refuse = |reason, message: String| Err(Remark { reason, message });
+    if let Some(other) = &physical.taken_by {
+        let message = format!("{name} is PhysicalNetwork {other}'s on this node: name another in spec.attachments");
+        return refuse(Reason::InterfaceInUse, message);
+    }
     if let Some(mtu) = facts.moved_in.get(&*name) {
         check_mtu(physical, *mtu)?;
         return Ok(Wire::Dedicated(name));
@@ -156,7 +160,7 @@ mod tests {
     }
 
     fn physical(interface: &str, mode: AttachmentMode, mtu: u32) -> PhysicalView {
-        PhysicalView { uid: Uid(1), interface: interface.to_owned(), mode, mtu }
+        PhysicalView { uid: Uid(1), interface: interface.to_owned(), mode, mtu, taken_by: None }
     }
 
     #[test]

@@ -35,7 +35,7 @@ use std::time::Instant;
 
 use k8s_openapi::jiff::Timestamp;
 
-use crate::agent::{self, Agent};
+use crate::agent::{self, Agent, durable};
 use crate::dataplane::plan::Plan;
 use files::Files;
 use lock::Lock;
@@ -92,11 +92,8 @@ pub fn clean(options: &Options) -> io::Result<Plan> {
     let lock = take_lock(&options.state)?;
     let mut agent = Agent::open(&agent_options(options)).map_err(io::Error::other)?;
     let gone = agent.clean().map_err(io::Error::other)?;
-    for file in [journal::FILE, journal::FRESH, held::FILE, lock::FILE] {
-        match std::fs::remove_file(options.state.join(file)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+    for file in [journal::FILE, held::FILE, lock::FILE] {
+        durable::remove(&options.state.join(file))?;
     }
     drop(lock);
     Ok(gone)

@@ -10,7 +10,8 @@ use crate::api::{AttachmentMode, MacAddr};
 use crate::model::entry::PortEntry;
 use crate::model::id::{Key, Uid};
 use crate::model::ipam::{Holder, address, number};
-use crate::model::topology::{ExternalLeg, Index, Leg, PortNode, RouterNode, Standing, Topology};
+use crate::model::link::Rank;
+use crate::model::topology::{ExternalLeg, Index, Leg, PhysicalNode, PortNode, RouterNode, Standing, Topology};
 use crate::model::view::{
     ExternalView, FloatingView, ForwardingView, GatewayHolder, InterfaceView, NetworkView, NodeView, PhysicalView,
     PortView, ProviderView, RouterView, SubnetView,
@@ -76,18 +77,28 @@ impl Topology {
         found
     }
 
-    /// The first attachment holds: which nodes a selector means is not known here.
+    /// The first attachment holds: which nodes a selector means is not known here. Of two that lead to one interface the
+    /// clash rule chooses.
     fn physical(&self) -> BTreeMap<Key, PhysicalView> {
-        let in_force = self.physical_networks.iter().filter(|p| p.standing == Standing::InForce);
-        let view = in_force.filter_map(|node| {
-            let attachment = node.object.spec.attachments.first()?;
+        let nodes = self.physical_networks.iter().enumerate().filter(|(_, p)| p.standing == Standing::InForce);
+        let rank = |(index, node): (Index, &PhysicalNode)| {
+            Rank::of(&node.object.metadata, node.object.status.as_ref().map(|s| &s.conditions), index)
+        };
+        let mut ranks: Vec<Rank> = nodes.map(rank).collect();
+        ranks.sort_unstable();
+        let mut holders: BTreeMap<&str, &Key> = BTreeMap::new();
+        let view = ranks.into_iter().filter_map(|rank| {
+            let PhysicalNode { key, object, .. } = &self.physical_networks[rank.index];
+            let attachment = object.spec.attachments.first()?;
+            let holder = *holders.entry(&attachment.interface).or_insert(key);
             let view = PhysicalView {
-                uid: uid(node.object.metadata.uid.as_ref()),
+                uid: uid(object.metadata.uid.as_ref()),
                 interface: attachment.interface.clone(),
                 mode: attachment.mode.unwrap_or(AttachmentMode::Dedicated),
-                mtu: node.object.spec.mtu.unwrap_or(1500),
+                mtu: object.spec.mtu.unwrap_or(1500),
+                taken_by: (holder != key).then(|| holder.clone()),
             };
-            Some((node.key.clone(), view))
+            Some((key.clone(), view))
         });
         view.collect()
     }

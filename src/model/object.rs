@@ -5,6 +5,7 @@ use std::sync::Arc;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource as _;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::api::{Agent, Condition, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet};
 use crate::model::valid::Valid as _;
@@ -82,16 +83,21 @@ macro_rules! kinds {
             /// Reads an object of `kind` from its JSON form.
             ///
             /// # Errors
-            /// What serde says of the first thing that does not fit.
-            pub fn read(kind: Kind, json: serde_json::Value) -> Result<Self, serde_json::Error> {
-                match kind { $(Kind::$kind => serde_json::from_value(json).map(|o| Self::$kind(Arc::new(o))),)+ }
+            /// What serde says of the first thing that does not fit, and where that is.
+            pub fn read(kind: Kind, json: &Value) -> Result<Self, serde_path_to_error::Error<serde_json::Error>> {
+                // Keeping track of the place costs time, so only a failure is read so.
+                match kind {
+                    $(Kind::$kind => $kind::deserialize(json)
+                        .or_else(|_| serde_path_to_error::deserialize(json))
+                        .map(|o| Self::$kind(Arc::new(o))),)+
+                }
             }
 
             /// Its JSON form, as the API server would show it.
             ///
             /// # Errors
             /// Never for the kinds of this API.
-            pub fn json(&self) -> Result<serde_json::Value, serde_json::Error> {
+            pub fn json(&self) -> Result<Value, serde_json::Error> {
                 match self { $(Self::$kind(o) => serde_json::to_value(o.as_ref()),)+ }
             }
 
