@@ -44,3 +44,4 @@ pub mod controller;
 pub mod dataplane;
 pub mod local;
 pub mod model;
+pub mod node;

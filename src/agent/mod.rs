@@ -2,15 +2,22 @@
 
 pub mod durable;
 
+pub mod desk;
+pub mod node;
+pub mod pace;
+pub mod plugs;
+pub mod protocol;
 mod record;
+pub mod server;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::api::Reason;
+use crate::api::{AgentKernel, Reason};
 use crate::dataplane::attachment::{Attachment, Attachments, Target};
 use crate::dataplane::dhcp::Table;
 use crate::dataplane::kernel::{Failures, Kernel, dhcp::Server, guest_netns, netns};
@@ -75,6 +82,23 @@ impl Agent {
         let kernel = Kernel::open(&options.run_dir)?;
         let record = Record::open(&options.state_dir)?;
         Ok(Self { options: options.clone(), kernel, record, dhcp: None })
+    }
+
+    /// MTU of the way to other nodes, bytes: of the link that carries `address`.
+    ///
+    /// # Errors
+    /// No link of this host carries it.
+    pub fn mtu(&mut self, address: IpAddr) -> Result<u32, Error> {
+        Ok(self.kernel.mtu(address)?)
+    }
+
+    /// The kernel, for people.
+    #[must_use]
+    pub fn kernel(&self) -> AgentKernel {
+        let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        let (found, missing): (Vec<_>, Vec<_>) = self.kernel.features().into_iter().partition(|(_, found)| *found);
+        let names = |list: Vec<(&str, bool)>| list.into_iter().map(|(name, _)| name.to_owned()).collect();
+        AgentKernel { release: release.trim().into(), features: names(found), missing: names(missing) }
     }
 
     /// What is plugged here.

@@ -82,6 +82,11 @@ impl Mirror {
         &self.snapshot
     }
 
+    /// All objects, to mark what is assumed until the server says so.
+    pub fn snapshot_mut(&mut self) -> &mut Snapshot {
+        &mut self.snapshot
+    }
+
     /// Expects news from a watch; until its first list is whole, nothing is.
     pub fn expect(&mut self, source: Source) {
         self.parts.entry(source).or_default();
@@ -99,6 +104,12 @@ impl Mirror {
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.parts.values().all(|part| part.whole)
+    }
+
+    /// Whether a watch has told of an object.
+    #[must_use]
+    pub fn has(&self, source: Source, id: &Id) -> bool {
+        self.parts.get(&source).is_some_and(|part| part.here.contains(&Name::Object(id.clone())))
     }
 
     /// Takes in what a watch tells.

@@ -3,17 +3,18 @@
 //! A port that is plugged and that nobody has is wired at once, as if it were bound here, and claimed with the version that
 //! was read: of two nodes one learns that it was second, and takes its wiring back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::api::{Binding, Port};
 use crate::dataplane::attachment::Attachments;
-use crate::local::converge::device;
 use crate::model::{Key, Snapshot, Uid};
 
 /// Ports that are treated as bound here though the server does not say so yet.
 #[derive(Debug, Default)]
 pub struct Claims {
+    /// Ports that are taken over, whoever has them.
+    forced: BTreeSet<Key>,
     assumed: BTreeMap<Key, Arc<Port>>,
 }
 
@@ -29,6 +30,11 @@ pub struct Verdict {
 }
 
 impl Claims {
+    /// Takes a port over from whoever has it.
+    pub fn force(&mut self, key: &Key) {
+        self.forced.insert(key.clone());
+    }
+
     /// Judges what is plugged, and marks as bound here what nobody has.
     pub fn judge(&mut self, node: &str, attachments: &Attachments, snapshot: &mut Snapshot) -> Verdict {
         let mut verdict = Verdict::default();
@@ -42,15 +48,17 @@ impl Claims {
                 continue;
             }
             match (binding(object).map(|b| b.node_name.as_str()), object.spec.node_name.as_deref()) {
-                (Some(other), _) if other != node => {
+                (Some(other), _) if other != node && !self.forced.contains(key) => {
                     verdict.lost.push((key.clone(), format!("Port {key} is plugged on node {other}")));
                 }
                 (_, Some(only)) if only != node => {
                     verdict.lost.push((key.clone(), format!("Port {key} is for node {only} only (spec.nodeName)")));
                 }
-                (Some(_), _) => {}
-                (None, _) => {
-                    let binding = Binding { node_name: node.into(), device: device(&attachment.target).into() };
+                (Some(own), _) if own == node => {
+                    self.forced.remove(key);
+                }
+                _ => {
+                    let binding = Binding { node_name: node.into(), device: attachment.target.device().into() };
                     Arc::make_mut(object).status.get_or_insert_default().binding = Some(binding);
                     self.assumed.insert(key.clone(), object.clone());
                 }

@@ -1,10 +1,10 @@
 //! What an agent watches: small kinds whole, and of the ports only those of the networks that its node uses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::api::Order;
 use crate::cluster::mirror::{Mirror, Source};
-use crate::model::{Key, Kind, NodeView, Uid};
+use crate::model::{Id, Key, Kind, NodeView, Uid};
 
 /// A field selector costs the API server at every write of a port: beyond so many, all ports are watched and what is
 /// foreign is let go on arrival.
@@ -55,20 +55,14 @@ impl Watches {
     }
 
     /// Follows what the node uses now. `awaited`: ports that somebody waits to plug.
-    pub fn follow<'k>(
-        &mut self,
-        view: &NodeView,
-        awaited: impl Iterator<Item = &'k Key>,
-        mirror: &mut Mirror,
-        orders: &mut Vec<Order>,
-    ) {
+    pub fn follow(&mut self, view: &NodeView, awaited: &BTreeSet<Key>, mirror: &mut Mirror, orders: &mut Vec<Order>) {
         let networks: Vec<Uid> = view.networks.values().map(|network| network.uid).collect();
         let mut wanted: Vec<Reason> = if networks.len() > NETWORKS {
             vec![Reason::Ports]
         } else {
             networks.into_iter().map(Reason::Network).collect()
         };
-        wanted.extend(awaited.cloned().map(Reason::Awaited));
+        wanted.extend(awaited.iter().cloned().map(Reason::Awaited));
         let ended: Vec<Reason> = self
             .running
             .keys()
@@ -87,6 +81,13 @@ impl Watches {
                 orders.push(Order::Unwatch(source));
             }
         }
+    }
+
+    /// Whether the watch of own ports has told of a port.
+    #[must_use]
+    pub fn owns(&self, port: &Key, mirror: &Mirror) -> bool {
+        let id = Id::new(Kind::Port, port.clone());
+        self.running.get(&Reason::Own).is_some_and(|source| mirror.has(*source, &id))
     }
 
     fn start(&mut self, reason: Reason, mirror: &mut Mirror, orders: &mut Vec<Order>) {

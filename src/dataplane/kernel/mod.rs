@@ -16,6 +16,7 @@ mod probe;
 mod route;
 mod space;
 mod sysctl;
+mod way;
 
 pub mod conntrack;
 pub mod dhcp;
@@ -25,6 +26,7 @@ pub mod nft;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
@@ -93,6 +95,20 @@ impl Kernel {
             probe::moved_in(&self.observed, &mut facts);
         }
         Ok(facts)
+    }
+
+    /// MTU of the link of the host that carries an address, bytes.
+    ///
+    /// # Errors
+    /// None carries it (`NotFound`); the kernel could not be read.
+    pub fn mtu(&mut self, address: IpAddr) -> io::Result<u32> {
+        way::mtu(self.space(&Netns::Host)?, address)
+    }
+
+    /// Features that a node may lack: name, and whether it is there.
+    #[must_use]
+    pub fn features(&self) -> Vec<(&'static str, bool)> {
+        vec![("vlan", self.probe.facts().vlan)]
     }
 
     /// Looks at all that the node holds of ours, where it may have changed.
