@@ -148,7 +148,7 @@ impl Instance {
     }
 
     fn converge(&mut self) {
-        let done = self.world.converge(self.desk.awaited(), Timestamp::now());
+        let done = self.world.converge(self.desk.awaited().cloned().collect(), Timestamp::now());
         self.pace.ended(&done);
         for (port, why) in std::mem::take(&mut self.world.lost) {
             self.desk.refuse(&port, &why);

@@ -119,11 +119,11 @@ impl<N: Node> World<N> {
     ///
     /// # Errors
     /// None today.
-    pub fn converge<'k>(&mut self, awaited: impl Iterator<Item = &'k Key>, now: Timestamp) -> io::Result<bool> {
+    pub fn converge(&mut self, mut awaited: BTreeSet<Key>, now: Timestamp) -> io::Result<bool> {
         let start = Instant::now();
         // The watch that a plug began with ends only once the watch of own ports has the port.
         self.fresh.retain(|key| self.node.attachments().contains_key(key) && !self.watches.owns(key, &self.mirror));
-        let awaited: BTreeSet<Key> = awaited.chain(&self.fresh).cloned().collect();
+        awaited.extend(self.fresh.iter().cloned());
         self.watches.follow(&self.view, &awaited, &mut self.mirror, &mut self.orders);
         if !self.mirror.is_whole() {
             return Ok(true);
