@@ -13,7 +13,7 @@ use crate::agent::{self, Agent};
 use crate::api::{Binding, Port};
 use crate::dataplane::attachment::{Attachment, Target};
 use crate::dataplane::plan::Plan;
-use crate::model::status::statuses;
+use crate::model::status::{statuses, told};
 use crate::model::{Id, Key, Kind, Report, Topology, Uid};
 
 /// How often a convergence starts over because something went while it ran.
@@ -99,7 +99,7 @@ impl<N: Node> World<N> {
 
     /// Records what the node says; whether that is new.
     fn tell(&mut self, report: Report, now: Timestamp) -> io::Result<bool> {
-        let said = statuses(self.store.snapshot(), &self.topology, &self.problems, Some(&report), now);
+        let said = told(self.store.snapshot(), &self.topology, &self.problems, &report, now);
         self.report = report;
         let recorded = self.store.record(said);
         // What a report says is seen again after a power cut; only what was decided has to be on disk.

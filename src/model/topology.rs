@@ -40,6 +40,8 @@ pub struct Topology {
     /// Ports as they were read; `ports` is what came of each.
     pub(super) entries: Arc<Vec<PortEntry>>,
     pub(super) ports: Vec<PortNode>,
+    /// Ports that are plugged, on whichever node: few of all there are.
+    pub(super) bound: Vec<Index>,
     pub(super) routers: Vec<RouterNode>,
     pub(super) floating_ips: Vec<FloatingNode>,
 }
