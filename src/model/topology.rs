@@ -3,7 +3,7 @@
 //! Objects of a kind stand in a `Vec` in the order of their keys, the bad ones too, and refer to each other by position:
 //! a world is linked anew on every change, so looking up names again and again would cost more than everything else.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -83,7 +83,7 @@ pub(super) struct NetworkNode {
     /// The same as ranges of addresses, by first address: first, last, subnet.
     pub spans: Vec<(u128, u128, Index)>,
     /// MAC addresses taken on this network, as numbers.
-    macs: BTreeSet<u64>,
+    macs: HashSet<u64>,
     pub uid: Uid,
 }
 
