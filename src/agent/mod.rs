@@ -174,7 +174,7 @@ impl Agent {
     }
 
     fn render(&mut self, view: &NodeView) -> io::Result<Rendered> {
-        let facts = self.kernel.facts(!view.physical_networks.is_empty())?;
+        let facts = self.kernel.facts(&view.physical_networks)?;
         Ok(render(view, self.attachments(), &facts))
     }
 

@@ -130,6 +130,7 @@ impl LinkKind {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::sync::Arc;
 
     use proptest::prelude::*;
 
@@ -169,7 +170,7 @@ mod tests {
         let name = (0..4u8).prop_map(|n| format!("l{n}").into());
         (netns(), name, 0..9u8, 0..3u32).prop_map(|(netns, name, what, n)| match what {
             0 => (Item::Namespace(netns), Spec::Namespace),
-            1 => (Item::Sysctls(netns), Spec::Sysctls([("x".to_owned(), n.to_string())].into())),
+            1 => (Item::Sysctls(netns), Spec::Sysctls(Arc::new([("x".to_owned(), n.to_string())].into()))),
             2 => (Item::Peer(netns, name), link(n, None)),
             3 => (Item::Fdb(netns, name, MacAddr([2, 0, 0, 0, 0, 1])), Spec::Fdb),
             4 => (Item::Neighbour(netns, name, [10, 0, 0, 1].into()), Spec::Neighbour(MacAddr([2, 0, 0, 0, 0, 1]))),

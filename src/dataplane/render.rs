@@ -6,7 +6,7 @@ use crate::dataplane::attachment::Attachments;
 use crate::dataplane::dhcp;
 use crate::dataplane::facts::Facts;
 use crate::dataplane::state::{Item, Netns, Spec, State};
-use crate::dataplane::{bridge, router, sysctls, wire};
+use crate::dataplane::{bridge, router, wire};
 use crate::model::{Id, Key, Kind, NodeView, Remark};
 
 /// What a node must hold, what it must answer, and what cannot be.
@@ -65,7 +65,7 @@ fn vswitch(facts: &Facts, out: &mut Rendered) {
     let used = out.state.0.iter().find(|(item, _)| *item.netns() == Netns::Vswitch);
     let Some(owner) = used.and_then(|(_, entry)| entry.owner.clone()) else { return };
     out.state.want(Item::Namespace(Netns::Vswitch), Spec::Namespace, &owner, None);
-    out.state.want(Item::Sysctls(Netns::Vswitch), Spec::Sysctls(sysctls::vswitch(facts)), &owner, None);
+    out.state.want(Item::Sysctls(Netns::Vswitch), Spec::Sysctls(facts.sysctls.vswitch.clone()), &owner, None);
 }
 
 /// Leases of the networks that have a bridge here.

@@ -15,7 +15,6 @@ use crate::dataplane::names::{self, Prefix};
 use crate::dataplane::render::Rendered;
 use crate::dataplane::router_rules::{self, Legs};
 use crate::dataplane::state::{BridgePort, Hop, IfName, Item, Link, LinkKind, Make, Netns, Role, Spec, State};
-use crate::dataplane::sysctls;
 use crate::model::view::{ExternalView, InterfaceView, NodeView, RouterView};
 use crate::model::{Id, Key, Kind, Remark, Uid};
 
@@ -28,7 +27,7 @@ pub fn render(key: &Key, router: &RouterView, view: &NodeView, facts: &Facts, ou
         Err(remark) => return refuse(&id, router, &remark, out),
     };
     out.state.want(Item::Namespace(netns.clone()), Spec::Namespace, &id, None);
-    out.state.want(Item::Sysctls(netns.clone()), Spec::Sysctls(sysctls::router(facts)), &id, None);
+    out.state.want(Item::Sysctls(netns.clone()), Spec::Sysctls(facts.sysctls.router.clone()), &id, None);
     let legs = Legs {
         interfaces: router.interfaces.iter().map(|i| Prefix::Leg.name(i.uid)).collect(),
         external: router.external.as_ref().map(|e| Prefix::Leg.name(e.uid)),
