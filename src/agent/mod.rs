@@ -24,6 +24,7 @@ use crate::dataplane::kernel::{Failures, Kernel, dhcp::Server, guest_netns, netn
 use crate::dataplane::names::Prefix;
 use crate::dataplane::plan::{self, Plan};
 use crate::dataplane::render::{Rendered, render};
+use crate::dataplane::router_rules;
 use crate::dataplane::state::{Item, LinkKind, Make, Spec, State};
 use crate::model::{Id, Key, Kind, NodeView, Remark, Report, Uid};
 use record::Record;
@@ -58,6 +59,7 @@ pub struct Agent {
     options: Options,
     kernel: Kernel,
     record: Record,
+    rules: router_rules::Memory,
     /// The responder, with the inode of the namespace that it answers in.
     dhcp: Option<(u64, Server)>,
 }
@@ -81,7 +83,8 @@ impl Agent {
     pub fn open(options: &Options) -> Result<Self, Error> {
         let kernel = Kernel::open(&options.run_dir)?;
         let record = Record::open(&options.state_dir)?;
-        Ok(Self { options: options.clone(), kernel, record, dhcp: None })
+        let rules = router_rules::Memory::default();
+        Ok(Self { options: options.clone(), kernel, record, rules, dhcp: None })
     }
 
     /// MTU of the way to other nodes, bytes: of the link that carries `address`.
@@ -200,8 +203,8 @@ impl Agent {
     }
 
     fn render(&mut self, view: &NodeView) -> io::Result<Rendered> {
-        let facts = self.kernel.facts(!view.physical_networks.is_empty())?;
-        Ok(render(view, self.attachments(), &facts))
+        let facts = self.kernel.facts(&view.physical_networks)?;
+        Ok(render(view, self.record.attachments(), &facts, &mut self.rules))
     }
 
     /// A guest that is gone when its link is to be made is unplugged: nobody else will do it.

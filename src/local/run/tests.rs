@@ -12,7 +12,8 @@ use crate::dataplane::attachment::{Attachment, Attachments, Target};
 use crate::local::files::Files;
 use crate::local::scratch::{Scratch, network, object};
 use crate::local::store::Store;
-use crate::model::{Id, Kind, NodeView, Uid};
+use crate::agent::protocol::{Answer, Request};
+use crate::model::{Id, Key, Kind, NodeView, Uid};
 
 /// What happened to the node.
 #[derive(Default)]
