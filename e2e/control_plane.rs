@@ -12,7 +12,6 @@ use std::{env, thread};
 
 use nix::sched::{CloneFlags, unshare};
 
-
 const TOKEN: &str = "test";
 /// The API server was seen to be ready in 3 s on two idle cores; a busy machine takes longer.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -134,7 +133,8 @@ impl ControlPlane {
 
     /// A kubeconfig with a token.
     pub fn kubeconfig_for(&self, user: &str, token: &str) -> PathBuf {
-        let (path, authority) = (self.folder.join(format!("{user}.kubeconfig")), self.path("certificates/apiserver.crt"));
+        let (path, authority) =
+            (self.folder.join(format!("{user}.kubeconfig")), self.path("certificates/apiserver.crt"));
         let text = format!(
             "apiVersion: v1\nkind: Config\nclusters: [{{name: test, cluster: {{server: 'https://{}:6443', certificate-authority: {authority}}}}}]\n\
              users: [{{name: {user}, user: {{token: {token}}}}}]\n\

@@ -3,10 +3,10 @@
 use crate::nodes::Cluster;
 
 const NETWORK: &str = "
-    Network blue
-    Subnet web {networkRef: {name: blue}, cidr: 10.0.0.0/24}
-    Port a {networkRef: {name: blue}}
-    Port b {networkRef: {name: blue}, addresses: [{ip: 10.0.0.77}]}";
+Network blue
+Subnet web {networkRef: {name: blue}, cidr: 10.0.0.0/24}
+Port a {networkRef: {name: blue}}
+Port b {networkRef: {name: blue}, addresses: [{ip: 10.0.0.77}]}";
 
 #[test]
 fn what_is_applied_becomes_ready_and_guests_of_one_node_reach_each_other() {

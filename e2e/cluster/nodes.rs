@@ -76,7 +76,7 @@ impl Cluster {
         let log = self.host.dir.join(format!("controller-{}.log", self.controllers.len()));
         let kubeconfig = self.plane.kubeconfig();
         let mut command = bound(env!("CARGO_BIN_EXE_tenet"));
-        command.args(["--log-level", "debug", "controller", "--kubeconfig"]).arg(kubeconfig);
+        command.args(["--log-level", "info,tenet=debug", "controller", "--kubeconfig"]).arg(kubeconfig);
         self.controllers.push(spawn(&mut command, &log));
     }
 
@@ -93,7 +93,15 @@ impl Cluster {
         let folder = self.host.dir.join(&name);
         fs::create_dir_all(&folder).unwrap();
         let mut command = bound("nsenter");
-        command.args([&format!("--net=/run/netns/{name}"), "unshare", "--mount", "--propagation", "slave", "sleep", "infinity"]);
+        command.args([
+            &format!("--net=/run/netns/{name}"),
+            "unshare",
+            "--mount",
+            "--propagation",
+            "slave",
+            "sleep",
+            "infinity",
+        ]);
         let holder = spawn(&mut command, &folder.join("holder.log"));
         let kubeconfig = self.plane.kubeconfig();
         let mut node = Node { name, address, holder, agent: None, folder, kubeconfig };
@@ -185,7 +193,15 @@ impl Node {
     /// Starts the agent.
     pub fn start_agent(&mut self) {
         let mut command = self.enter(env!("CARGO_BIN_EXE_tenet"));
-        command.args(["--log-level", "debug", "agent", "--node", &self.name, "--tunnel-address", &self.address]);
+        command.args([
+            "--log-level",
+            "info,tenet=debug",
+            "agent",
+            "--node",
+            &self.name,
+            "--tunnel-address",
+            &self.address,
+        ]);
         command.arg("--kubeconfig").arg(&self.kubeconfig);
         command.arg("--state").arg(self.folder.join("state")).arg("--socket").arg(self.folder.join("run/tenet.sock"));
         self.agent = Some(spawn(&mut command, &self.folder.join("agent.log")));
