@@ -16,11 +16,13 @@
 
 mod arp;
 mod cut;
+mod memory;
 mod outside;
 #[cfg(test)]
 mod tests;
 
 pub use cut::cut;
+pub use memory::Memory;
 
 use std::net::{IpAddr, Ipv4Addr};
 

@@ -50,7 +50,7 @@ pub fn choose(physical: &PhysicalView, facts: &Facts) -> Result<Wire, Remark> {
             Reason::InterfaceInUse,
             format!("{name} is a port of a bridge or bond of the host: name that bridge, or release the interface"),
         ),
-        (HostLink { addressed: false, default_route: false, .. }, _) => Ok(Wire::Dedicated(name)),
+        (HostLink { carries: false, .. }, _) => Ok(Wire::Dedicated(name)),
         _ => refuse(
             Reason::InterfaceInUse,
             format!(
@@ -149,10 +149,9 @@ mod tests {
         let link = HostLink { mtu: 1500, ..HostLink::default() };
         let links = [
             ("lo", HostLink { loopback: true, ..link.clone() }),
-            ("br0", HostLink { bridge: true, addressed: true, ..link.clone() }),
+            ("br0", HostLink { bridge: true, carries: true, ..link.clone() }),
             ("free", link.clone()),
-            ("busy", HostLink { addressed: true, ..link.clone() }),
-            ("out", HostLink { default_route: true, ..link.clone() }),
+            ("busy", HostLink { carries: true, ..link.clone() }),
             ("slave", HostLink { enslaved: true, ..link }),
         ];
         let links = links.into_iter().map(|(name, link)| (name.to_owned(), link)).collect();
@@ -174,7 +173,6 @@ mod tests {
             ("busy", Shared, 1500, Ok(Wire::Shared("busy".into()))),
             ("gone", Dedicated, 1500, Ok(Wire::Dedicated("gone".into()))),
             ("busy", Dedicated, 1500, Err(Reason::InterfaceInUse)),
-            ("out", Dedicated, 1500, Err(Reason::InterfaceInUse)),
             ("slave", Dedicated, 1500, Err(Reason::InterfaceInUse)),
             ("lo", Shared, 1500, Err(Reason::InterfaceInUse)),
             ("nowhere", Dedicated, 1500, Err(Reason::NoAttachment)),

@@ -12,16 +12,12 @@ pub mod files;
 pub mod held;
 pub mod journal;
 pub mod lock;
-pub mod node;
-pub mod plugs;
-pub mod protocol;
 pub mod removals;
 pub mod run;
 pub mod said;
 pub mod schema;
 #[cfg(test)]
 mod scratch;
-pub mod server;
 pub mod store;
 pub mod watch;
 pub mod world;
@@ -35,12 +31,12 @@ use std::time::Instant;
 
 use k8s_openapi::jiff::Timestamp;
 
+use crate::agent::server::Server;
 use crate::agent::{self, Agent, durable};
 use crate::dataplane::plan::Plan;
 use files::Files;
 use lock::Lock;
 pub use run::Options;
-use server::Server;
 use store::Store;
 use world::World;
 

@@ -17,14 +17,15 @@ use crate::model::view::{
     PortView, ProviderView, RouterView, SubnetView,
 };
 
+/// Addresses of ports and the MAC address behind each, by subnet.
+type Stations = BTreeMap<Index, Vec<(IpAddr, MacAddr)>>;
+
 impl Topology {
     /// The part of the topology that `node` realises.
     #[must_use]
     pub fn view(&self, node: &str) -> NodeView {
-        let ports = self.entries.iter().zip(&self.ports);
-        let here: Vec<(&PortEntry, &PortNode)> = ports
-            .filter(|(entry, port)| entry.bound && port.standing == Standing::InForce && bound_to(entry) == Some(node))
-            .collect();
+        let here: Vec<(&PortEntry, &PortNode)> =
+            self.plugged().filter(|(entry, _)| bound_to(entry) == Some(node)).collect();
         let routers = self.routers_in_use(&here);
         let legs = routers.iter().flat_map(|r| &self.routers[*r].legs).filter_map(|l| self.subnets[l.subnet].network);
         let outside = routers.iter().filter_map(|r| self.routers[*r].external.as_ref()).map(|e| e.network);
@@ -46,11 +47,29 @@ impl Topology {
         for (index, router) in self.floating_ips.iter().enumerate().filter_map(|(i, f)| Some((i, f.router?))) {
             floating.entry(router).or_default().push(index);
         }
+        let stations = self.stations();
         for index in routers {
-            let router = self.router(index, floating.get(&index).map_or(&[], Vec::as_slice));
+            let router = self.router(index, floating.get(&index).map_or(&[], Vec::as_slice), &stations);
             view.routers.insert(self.routers[index].key.clone(), router);
         }
         view
+    }
+
+    /// Ports in force that are plugged, on whichever node.
+    fn plugged(&self) -> impl Iterator<Item = (&PortEntry, &PortNode)> {
+        let bound = self.bound.iter().map(|index| (&self.entries[*index], &self.ports[*index]));
+        bound.filter(|(_, port)| port.standing == Standing::InForce)
+    }
+
+    /// Plugged ports by subnet.
+    fn stations(&self) -> Stations {
+        let mut stations = Stations::new();
+        for (_, port) in self.plugged() {
+            for (subnet, ip) in port.addresses.iter() {
+                stations.entry(*subnet).or_default().extend(port.mac.map(|mac| (*ip, mac)));
+            }
+        }
+        stations
     }
 
     /// Routers with an external gateway or a port here behind them, and those that they hand packets on to.
@@ -139,17 +158,18 @@ impl Topology {
         }
     }
 
-    fn router(&self, index: Index, floating: &[Index]) -> RouterView {
+    fn router(&self, index: Index, floating: &[Index], stations: &Stations) -> RouterView {
         let node = &self.routers[index];
-        let interfaces = node.legs.iter().filter_map(|leg| self.interface(index, leg)).collect();
+        let interfaces = node.legs.iter().filter_map(|leg| self.interface(index, leg, stations)).collect();
         let external = node.external.as_ref().map(|leg| self.external(node, leg, floating));
         RouterView { uid: node.uid, interfaces, external, routes: node.routes.clone() }
     }
 
-    fn interface(&self, router: Index, leg: &Leg) -> Option<InterfaceView> {
+    fn interface(&self, router: Index, leg: &Leg, stations: &Stations) -> Option<InterfaceView> {
         let subnet = &self.subnets[leg.subnet];
         let network = &self.networks[subnet.network?];
-        let peers = subnet.ledger.iter().filter_map(|(number, holder)| {
+        let ports = stations.get(&leg.subnet).into_iter().flatten().copied();
+        let others = subnet.ledger.iter().filter_map(|(number, holder)| {
             let mac = self.station(router, leg.subnet, holder)?;
             Some((address(number), mac))
         });
@@ -161,18 +181,16 @@ impl Topology {
             cidr: subnet.range.cidr,
             mtu: network.mtu,
             provider: network.physical.is_some(),
-            peers: peers.collect(),
+            peers: ports.chain(others).collect(),
         })
     }
 
-    /// The MAC address behind an address of a subnet, as a router sees it; none: nobody answers, or it is the router itself.
+    /// The MAC address behind an address of a subnet, as a router sees it; none: nobody answers, or it is the router itself,
+    /// or a port, of which [`Topology::stations`] tells.
     fn station(&self, router: Index, subnet: Index, holder: Holder) -> Option<MacAddr> {
         let outside = |r: Index| self.routers[r].external.as_ref().map(|e| e.mac);
         match holder {
-            Holder::Port(p) => {
-                let port = &self.ports[p];
-                port.mac.filter(|_| self.entries[p].bound && port.standing == Standing::InForce)
-            }
+            Holder::Port(_) => None,
             Holder::Interface(r) | Holder::External(r) if r == router => None,
             Holder::Interface(r) => self.routers[r].legs.iter().find(|l| l.subnet == subnet).map(|l| l.mac),
             Holder::External(r) => outside(r),

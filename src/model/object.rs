@@ -144,6 +144,38 @@ impl Object {
         conditions.map_or(&[], Vec::as_slice)
     }
 
+    /// Whether both are of one kind with the same status.
+    #[must_use]
+    pub fn same_status(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Network(a), Self::Network(b)) => a.status == b.status,
+            (Self::Subnet(a), Self::Subnet(b)) => a.status == b.status,
+            (Self::Port(a), Self::Port(b)) => a.status == b.status,
+            (Self::Router(a), Self::Router(b)) => a.status == b.status,
+            (Self::FloatingIP(a), Self::FloatingIP(b)) => a.status == b.status,
+            (Self::PhysicalNetwork(a), Self::PhysicalNetwork(b)) => a.status == b.status,
+            (Self::Agent(a), Self::Agent(b)) => a.status == b.status,
+            (Self::ReferenceGrant(_), Self::ReferenceGrant(_)) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether its status says that it holds a value: an address, or a VNI.
+    #[must_use]
+    pub fn has(&self, value: &str) -> bool {
+        let is = |ip: &std::net::IpAddr| ip.to_string() == value;
+        let vni = |vni: Option<u32>| vni.is_some_and(|vni| vni.to_string() == value);
+        match self {
+            Self::Network(o) => o.status.as_ref().is_some_and(|s| vni(s.vni)),
+            Self::Port(o) => o.status.as_ref().is_some_and(|s| s.addresses.iter().any(|a| is(&a.ip))),
+            Self::Router(o) => o.status.as_ref().is_some_and(|s| {
+                vni(s.vni) || s.interfaces.iter().any(|i| is(&i.ip)) || s.external_addresses.iter().any(is)
+            }),
+            Self::FloatingIP(o) => o.status.as_ref().is_some_and(|s| s.ip.as_ref().is_some_and(is)),
+            Self::Subnet(_) | Self::PhysicalNetwork(_) | Self::Agent(_) | Self::ReferenceGrant(_) => false,
+        }
+    }
+
     /// Its condition of one type.
     #[must_use]
     pub fn condition(&self, type_: crate::api::ConditionType) -> Option<&Condition> {
