@@ -190,11 +190,10 @@ impl Topology {
     fn station(&self, router: Index, subnet: Index, holder: Holder) -> Option<MacAddr> {
         let outside = |r: Index| self.routers[r].external.as_ref().map(|e| e.mac);
         match holder {
-            Holder::Port(_) => None,
             Holder::Interface(r) | Holder::External(r) if r == router => None,
             Holder::Interface(r) => self.routers[r].legs.iter().find(|l| l.subnet == subnet).map(|l| l.mac),
             Holder::External(r) => outside(r),
-            Holder::Leaving => None,
+            Holder::Port(_) | Holder::Leaving => None,
             Holder::FloatingIP(f) => self.floating_ips[f].router.and_then(outside),
         }
     }
