@@ -80,6 +80,12 @@ impl Cluster {
         self.controllers.push(spawn(&mut command, &log));
     }
 
+    /// Kills a controller at once.
+    pub fn kill_controller(&mut self, number: usize) {
+        let _ = self.controllers[number].kill();
+        let _ = self.controllers[number].wait();
+    }
+
     fn add_node(&mut self, number: usize) {
         let (name, address) = (format!("node-{number}"), format!("192.0.2.{}", 10 + number));
         ip(&format!(
