@@ -11,7 +11,7 @@ use crate::dataplane::render::Rendered;
 use crate::dataplane::state::{BridgePort, IfName, Item, Link, LinkKind, Make, Netns, Role, Spec};
 use crate::dataplane::wire::{self, Wire};
 use crate::model::view::{NetworkView, NodeView, PhysicalView, PortView};
-use crate::model::{Id, Key, Kind, Remark, Uid};
+use crate::model::{Id, Key, Kind, Remark};
 
 /// Where a router's leg into a network goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,14 +59,7 @@ fn wire_of<'a>(
 /// The MAC address of a network's bridge: where the agent answers DHCP from.
 #[must_use]
 pub fn mac(network: &NetworkView) -> MacAddr {
-    mac_of(network.uid.part("bridge"))
-}
-
-/// A locally administered unicast address (IEEE 802) made of a UID.
-fn mac_of(uid: Uid) -> MacAddr {
-    let mut mac = [0x02; 6];
-    mac[1..].copy_from_slice(&uid.0.to_be_bytes()[..5]);
-    MacAddr(mac)
+    network.uid.part("bridge").mac()
 }
 
 /// Renders one network: its bridge if anything here is in it, its wire, and the ports plugged here.
