@@ -58,7 +58,7 @@ impl Table {
         let mut spec = self.base.clone();
         spec.extend(fields.clone());
         let mut metadata = json!({ "name": name });
-        if self.kind != "PhysicalNetwork" {
+        if !["PhysicalNetwork", "Agent", "Allocation"].contains(&self.kind.as_str()) {
             metadata["namespace"] = "default".into();
         }
         json!({ "apiVersion": "tenet.network/v1alpha1", "kind": self.kind, "metadata": metadata, "spec": spec })
@@ -75,6 +75,8 @@ pub fn tables() -> Vec<Table> {
         include_str!("floatingip.yaml"),
         include_str!("physicalnetwork.yaml"),
         include_str!("referencegrant.yaml"),
+        include_str!("agent.yaml"),
+        include_str!("allocation.yaml"),
     ];
     files.iter().map(|text| serde_saphyr::from_str(text).unwrap_or_else(|e| panic!("{e}\n{text}"))).collect()
 }

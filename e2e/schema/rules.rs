@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kube::core::cel::Validator;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tenet::api::{FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet};
+use tenet::api::{Agent, Allocation, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet};
 use tenet::model::valid::Valid;
 
 use crate::objects::{Case, tables};
@@ -90,6 +90,8 @@ fn rust_takes_the_good_objects_and_refuses_the_bad_ones() {
             "FloatingIP" => judge::<FloatingIP>,
             "PhysicalNetwork" => judge::<PhysicalNetwork>,
             "ReferenceGrant" => judge::<ReferenceGrant>,
+            "Agent" => judge::<Agent>,
+            "Allocation" => judge::<Allocation>,
             kind => panic!("no such kind: {kind}"),
         };
         for case in table.cases() {

@@ -165,6 +165,7 @@ impl Topology {
             Holder::Interface(r) | Holder::External(r) if r == router => None,
             Holder::Interface(r) => self.routers[r].legs.iter().find(|l| l.subnet == subnet).map(|l| l.mac),
             Holder::External(r) => outside(r),
+            Holder::Leaving => None,
             Holder::FloatingIP(f) => self.floating_ips[f].router.and_then(outside),
         }
     }

@@ -25,6 +25,8 @@ pub struct PortEntry {
     pub invalid: Option<Box<Remark>>,
     /// Whether somebody has deleted it.
     pub deleted: bool,
+    /// Its UID.
+    pub uid: Uid,
     /// Who comes first; without its position.
     pub rank: Rank,
     /// Whether it leaves its addresses and its MAC address to us.
@@ -62,6 +64,7 @@ impl PortEntry {
             object: object.clone(),
             invalid: object.valid().err().map(Box::new),
             deleted: object.metadata.deletion_timestamp.is_some(),
+            uid: Uid::parse(object.metadata.uid.as_deref().unwrap_or_default()),
             rank: Rank::of(&object.metadata, conditions, 0),
             plain: spec.addresses.is_none()
                 && spec.mac_address.is_none()

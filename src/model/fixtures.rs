@@ -5,9 +5,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use k8s_openapi::jiff::Timestamp;
 
-use crate::api::{
-    Agent, Allocation, Binding, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet,
-};
+use crate::api::{Agent, Binding, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet};
 use crate::model::report::Report;
 use crate::model::status::{Statuses, statuses};
 use crate::model::{Id, Key, Kind, NodeView, Problems, Snapshot, Topology, Uid, link};
@@ -82,7 +80,6 @@ pub fn add(snapshot: &mut Snapshot, age: usize, line: &str) {
         PhysicalNetwork: physical_networks,
         ReferenceGrant: reference_grants,
         Agent: agents,
-        Allocation: allocations,
     }
 }
 

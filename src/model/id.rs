@@ -24,13 +24,11 @@ pub enum Kind {
     ReferenceGrant,
     /// `agents`, the cluster's
     Agent,
-    /// `allocations`, the cluster's
-    Allocation,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 8] = [
         Self::Network,
         Self::Subnet,
         Self::Port,
@@ -39,19 +37,18 @@ impl Kind {
         Self::PhysicalNetwork,
         Self::ReferenceGrant,
         Self::Agent,
-        Self::Allocation,
     ];
 
     /// Whether objects of the kind live in a namespace.
     #[must_use]
     pub fn namespaced(self) -> bool {
-        !matches!(self, Self::PhysicalNetwork | Self::Agent | Self::Allocation)
+        !matches!(self, Self::PhysicalNetwork | Self::Agent)
     }
 
     /// Whether users declare objects of the kind; the others are written by Tenet itself.
     #[must_use]
     pub fn declared(self) -> bool {
-        !matches!(self, Self::Agent | Self::Allocation)
+        self != Self::Agent
     }
 }
 

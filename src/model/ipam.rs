@@ -110,6 +110,8 @@ pub enum Holder {
     FloatingIP(usize),
     /// A port.
     Port(usize),
+    /// Nobody who is there: the address is locked until whoever held it is known to be gone.
+    Leaving,
 }
 
 /// Who has which address of a subnet. Nothing is ever given back: a world is linked anew on every change.

@@ -3,6 +3,7 @@
 //! [`link`] turns a [`Snapshot`] into a [`Topology`](topology::Topology) and problems; `Topology::view`
 //! cuts out the [`NodeView`] that one node realises. No client, no clock, no kernel.
 
+pub mod allocation;
 mod cut;
 pub mod dhcp_option;
 mod entry;
@@ -12,6 +13,7 @@ mod fixtures;
 pub mod id;
 pub mod ipam;
 mod link;
+pub mod locks;
 pub mod object;
 pub mod report;
 pub mod snapshot;

@@ -6,9 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource as _;
 use serde::{Deserialize, Serialize};
 
-use crate::api::{
-    Agent, Allocation, Condition, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet,
-};
+use crate::api::{Agent, Condition, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet};
 use crate::model::valid::Valid as _;
 use crate::model::{Id, Key, Kind, Remark, Snapshot};
 
@@ -115,7 +113,6 @@ kinds! {
     PhysicalNetwork physical_networks,
     ReferenceGrant reference_grants,
     Agent agents,
-    Allocation allocations,
 }
 
 impl Object {
@@ -136,7 +133,7 @@ impl Object {
             Self::FloatingIP(o) => o.status.as_ref().map(|s| &s.conditions),
             Self::PhysicalNetwork(o) => o.status.as_ref().map(|s| &s.conditions),
             Self::Agent(o) => o.status.as_ref().map(|s| &s.conditions),
-            Self::ReferenceGrant(_) | Self::Allocation(_) => None,
+            Self::ReferenceGrant(_) => None,
         };
         conditions.map_or(&[], Vec::as_slice)
     }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::api::{Agent, Allocation, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet};
+use crate::api::{Agent, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet};
+use crate::model::allocation::Allocations;
 use crate::model::id::Key;
 
 /// Objects of one kind.
@@ -31,5 +32,5 @@ pub struct Snapshot {
     /// Agents: none in local mode.
     pub agents: Objects<Agent>,
     /// Values that are given away: none in local mode, and none where nothing is given away.
-    pub allocations: Objects<Allocation>,
+    pub allocations: Allocations,
 }

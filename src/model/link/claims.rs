@@ -4,15 +4,17 @@
 //! rule decides. So nothing that was given is ever taken away by something new, and the order of events has no say.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use super::rank::Rank;
-use super::{World, outcome, remark};
+use super::{Role, World, outcome, remark};
 use crate::api::{MacAddr, Reason};
+use crate::model::allocation::Slot;
 use crate::model::id::{Key, Uid};
-use crate::model::ipam::{Holder, number};
+use crate::model::ipam::{Holder, address, number};
 use crate::model::report::Remark;
 use crate::model::topology::{Index, Topology};
 
@@ -87,7 +89,14 @@ pub struct Claim {
 
 /// Round one: what is recorded stays, as far as it is what the object wants. Whether nothing is left to wish for.
 pub fn keep(world: &mut World, holder: Holder, wishes: &mut [Wish], recorded: impl Iterator<Item = IpAddr>) -> bool {
-    for ip in recorded {
+    fulfil(world, holder, wishes, recorded) || {
+        let locked = locked(world, holder);
+        fulfil(world, holder, wishes, locked.into_iter())
+    }
+}
+
+fn fulfil(world: &mut World, holder: Holder, wishes: &mut [Wish], given: impl Iterator<Item = IpAddr>) -> bool {
+    for ip in given {
         let named = wishes.iter().position(|w| w.got.is_none() && w.ip == Some(ip));
         let open =
             || wishes.iter().position(|w| w.got.is_none() && w.ip.is_none() && fits(world, w, ip, holder).is_ok());
@@ -102,8 +111,46 @@ pub fn keep(world: &mut World, holder: Holder, wishes: &mut [Wish], recorded: im
     wishes.iter().all(|w| w.got.is_some())
 }
 
-/// Rounds two and three.
+/// Addresses that are locked for a holder though its status says nothing of them: somebody stopped in between.
+fn locked(world: &World, holder: Holder) -> Vec<IpAddr> {
+    let uid = world.topology.holder(holder).map(|(_, uid)| uid);
+    let slots = uid.map_or(&[][..], |uid| world.snapshot.allocations.of(uid));
+    slots.iter().filter_map(|s| if let Slot::Address(_, n) = s { Some(address(*n)) } else { None }).collect()
+}
+
+/// What is locked and nobody keeps is not free: whoever held it may still use it.
+fn reserve(world: &mut World) {
+    if world.snapshot.allocations.is_empty() {
+        return;
+    }
+    let subnets = world.topology.subnets.iter().enumerate();
+    let uid = |object: &crate::api::Subnet| Uid::parse(object.metadata.uid.as_deref().unwrap_or_default());
+    let by_uid: HashMap<Uid, Index> = subnets.map(|(index, node)| (uid(&node.object), index)).collect();
+    for (slot, ..) in world.snapshot.allocations.iter() {
+        let Slot::Address(pool, number) = *slot else { continue };
+        if let Some(node) = by_uid.get(&pool).map(|subnet| &mut world.topology.subnets[*subnet]) {
+            // Taken already: by whoever keeps it.
+            let _kept = node.ledger.take(&node.range, number, Holder::Leaving);
+        }
+    }
+}
+
+/// Rounds two and three. On a node there is neither: what is not recorded is not there yet.
 pub fn settle(world: &mut World, mut claims: Vec<Claim>) {
+    reserve(world);
+    if world.topology.role == Role::Node {
+        let whole =
+            |claim: &Claim| claim.wishes.iter().all(|w| w.got.is_some()) && matches!(claim.mac, Mac::Settled(_));
+        for claim in claims {
+            if whole(&claim) {
+                outcome::grant(world, &claim);
+            } else {
+                let message = "The controller has not given it its addresses yet.";
+                outcome::deny(world, &claim, remark(Reason::Pending, message));
+            }
+        }
+        return;
+    }
     claims.sort_unstable_by(|a, b| order(world, a, b));
     let mut attempt = |claims: &mut Vec<Claim>, round: fn(&mut World, &mut Claim) -> Result<(), Remark>| {
         claims.retain_mut(|claim| round(world, claim).map_err(|remark| outcome::deny(world, claim, remark)).is_ok());
@@ -159,8 +206,7 @@ fn automatic(world: &mut World, claim: &mut Claim) -> Result<(), Remark> {
         }
     }
     if let (Mac::Derived, Holder::Port(port)) = (claim.mac, claim.holder) {
-        let object = &world.topology.entries[port].object;
-        let uid = Uid::parse(object.metadata.uid.as_deref().unwrap_or_default());
+        let uid = world.topology.entries[port].uid;
         claim.mac =
             Mac::Settled(world.topology.ports[port].network.and_then(|network| derive_mac(world, network, uid)));
     }
@@ -212,7 +258,7 @@ fn fits(world: &World, wish: &Wish, ip: IpAddr, holder: Holder) -> Result<Index,
     let may = match holder {
         Holder::Interface(_) => true,
         Holder::Port(_) => wish.ip.is_some(),
-        Holder::External(_) | Holder::FloatingIP(_) => false,
+        Holder::External(_) | Holder::FloatingIP(_) | Holder::Leaving => false,
     };
     if range.gateway == Some(number) && !may {
         return Err(out(format!("{ip} is the gateway of {}: choose another address.", range.cidr)));
@@ -260,5 +306,6 @@ fn key<'w>(world: &'w World<'_>, holder: Holder) -> &'w Key {
         Holder::Interface(i) | Holder::External(i) => &world.topology.routers[i].key,
         Holder::FloatingIP(i) => &world.topology.floating_ips[i].key,
         Holder::Port(i) => world.port_key(i),
+        Holder::Leaving => &world.topology.entries[0].key,
     }
 }

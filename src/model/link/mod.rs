@@ -6,6 +6,7 @@
 mod claims;
 mod external;
 mod floating_ip;
+mod gateway;
 mod linker;
 mod network;
 mod outcome;
@@ -14,6 +15,7 @@ mod rank;
 mod references;
 mod release;
 mod router;
+mod segment;
 mod subnet;
 
 use crate::api::{ConditionType, GrantKind, Reason, Reference};
@@ -44,6 +46,8 @@ fn run(mut world: World) -> (Topology, Problems) {
     claims::settle(&mut world, claims);
     router::link(&mut world);
     floating_ip::link(&mut world);
+    segment::link(&mut world);
+    gateway::link(&mut world);
     release::release(&mut world);
     (world.topology, world.problems)
 }
@@ -110,6 +114,7 @@ impl World<'_> {
             Holder::Interface(i) | Holder::External(i) => (Kind::Router, &self.topology.routers[i].key),
             Holder::FloatingIP(i) => (Kind::FloatingIP, &self.topology.floating_ips[i].key),
             Holder::Port(i) => (Kind::Port, self.port_key(i)),
+            Holder::Leaving => return "an object that is going away".into(),
         };
         if &*key.namespace == namespace { format!("{kind} {key}") } else { format!("a {kind} of another namespace") }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::rank::Rank;
 use super::{World, ready, remark};
-use crate::api::{Network, Reason};
+use crate::api::{Agent, Network, Reason};
 use crate::model::id::{Key, Kind};
 use crate::model::report::Remark;
 use crate::model::topology::{Index, NetworkNode, PhysicalNode, Standing};
@@ -15,6 +15,9 @@ const WIRE_MTU: u32 = 1500;
 /// What VXLAN over IPv4 adds: 14 inner Ethernet, 8 VXLAN, 8 UDP, 20 IP (RFC 7348). One host alone needs none of it, but
 /// the same YAML gives its guests the same MTU in a cluster.
 const OVERLAY_HEADERS: u32 = 50;
+
+/// An IPv6 header is that much longer than an IPv4 header.
+const IPV6_MORE: u32 = 20;
 
 /// Physical networks are judged by themselves only.
 pub fn link_physical(world: &mut World) {
@@ -28,6 +31,17 @@ pub fn link_physical(world: &mut World) {
         };
         world.topology.physical_networks.push(PhysicalNode { key: key.clone(), object: object.clone(), standing });
     }
+}
+
+/// What every tunnel carries: the narrowest way between nodes less what VXLAN adds.
+fn overlay_mtu(world: &World) -> u32 {
+    let of = |agent: &Agent| {
+        let status = agent.status.as_ref()?;
+        let headers = OVERLAY_HEADERS + if status.tunnel_address?.is_ipv6() { IPV6_MORE } else { 0 };
+        Some(status.tunnel_mtu?.saturating_sub(headers))
+    };
+    let narrowest = world.snapshot.agents.values().filter_map(|agent| of(agent)).min();
+    narrowest.unwrap_or(WIRE_MTU - OVERLAY_HEADERS)
 }
 
 /// Links all networks.
@@ -57,7 +71,7 @@ fn judge(world: &mut World, key: &Key, object: &Network) -> (Standing, Option<In
         }
     };
     let wire = physical.map(|p| world.topology.physical_networks[p].object.spec.mtu.unwrap_or(WIRE_MTU));
-    let path = wire.unwrap_or(WIRE_MTU - OVERLAY_HEADERS);
+    let path = wire.unwrap_or_else(|| overlay_mtu(world));
     let mtu = object.spec.mtu.unwrap_or(path);
     if mtu > path {
         let message = format!("mtu is {mtu}, but the path carries {path} bytes: lower mtu, or leave it out.");

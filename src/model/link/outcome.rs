@@ -32,6 +32,7 @@ pub fn grant(world: &mut World, claim: &Claim) {
             let node = &mut world.topology.routers[router];
             node.external = Some(ExternalLeg { network, addresses, uid: external_uid(node.uid), mac });
         }
+        Holder::Leaving => {}
         Holder::FloatingIP(floating) => {
             let node = &mut world.topology.floating_ips[floating];
             (node.ip, node.standing) = (addresses.first().map(|(_, ip)| *ip), Standing::InForce);
@@ -56,6 +57,7 @@ pub fn deny(world: &mut World, claim: &Claim, remark: Remark) {
             let key = world.topology.routers[router].key.clone();
             world.refuse(Kind::Router, &key, left_out(super::external::WAY, &remark));
         }
+        Holder::Leaving => {}
         Holder::FloatingIP(floating) => {
             let node = &mut world.topology.floating_ips[floating];
             node.standing = Standing::Refused;

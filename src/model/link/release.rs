@@ -60,6 +60,7 @@ fn of_router(topology: &Topology, router: Index) -> impl Iterator<Item = (Kind, 
 fn of_subnet(topology: &Topology, subnet: Index) -> impl Iterator<Item = (Kind, &Key)> {
     topology.subnets[subnet].ledger.iter().filter_map(|(_, holder)| match holder {
         Holder::Port(i) => Some((Kind::Port, &topology.entries[i].key)),
+        Holder::Leaving => None,
         Holder::FloatingIP(i) => Some((Kind::FloatingIP, &topology.floating_ips[i].key)),
         Holder::Interface(i) | Holder::External(i) => {
             let node = &topology.routers[i];

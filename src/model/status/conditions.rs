@@ -27,6 +27,16 @@ pub enum Progress<'a> {
     Nothing,
 }
 
+impl Progress<'_> {
+    /// The same, where somebody else knows whether it is done.
+    pub fn unheard(self) -> Self {
+        match self {
+            Progress::Done | Progress::Remarked(_) => Progress::Unheard,
+            other => other,
+        }
+    }
+}
+
 /// What is known of an object.
 #[derive(Clone, Copy, Debug)]
 pub struct Known<'a> {

@@ -2,24 +2,41 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::LazyLock;
 
 use super::Judge;
 use super::conditions::Progress;
 use super::each::beside;
 use crate::api::{
-    FloatingIPStatus, GatewayIP, NetworkStatus, PhysicalNetworkStatus, Reference, RouterStatus, StatusInterface,
-    SubnetStatus,
+    Agent, FloatingIPStatus, GatewayIP, NetworkStatus, PhysicalNetworkStatus, Reason, Reference, RouterStatus,
+    StatusInterface, SubnetStatus,
 };
 use crate::model::id::{Key, Kind};
 use crate::model::ipam::address;
+use crate::model::link::Role;
+use crate::model::report::Remark;
 use crate::model::topology::{Leg, RouterNode, Standing, SubnetNode};
+
+/// Why a physical network that no node is attached to carries nothing.
+static NOBODY: LazyLock<Remark> = LazyLock::new(|| Remark {
+    reason: Reason::NoAttachment,
+    message: "No node is attached: no node has such an interface, or no nodeSelector fits.".into(),
+});
 
 impl Judge<'_> {
     pub(super) fn physical_networks(&self) -> BTreeMap<Key, PhysicalNetworkStatus> {
         self.each(
             Kind::PhysicalNetwork,
             beside(&self.snapshot.physical_networks, &self.topology.physical_networks),
-            |_, recorded, known| {
+            |physical, recorded, known| {
+                if self.topology.role == Role::Controller {
+                    let nodes = self.attached(&physical.key);
+                    known.progress = match (nodes.is_empty(), known.progress) {
+                        (true, Progress::Done) => Progress::Fault(&NOBODY),
+                        (_, progress) => progress,
+                    };
+                    return (nodes != recorded.nodes).then(|| PhysicalNetworkStatus { nodes, ..Default::default() });
+                }
                 let node = self.node()?;
                 let attached = matches!(known.progress, Progress::Done | Progress::Remarked(_));
                 if recorded.nodes.iter().any(|n| n == node) == attached {
@@ -31,6 +48,15 @@ impl Judge<'_> {
                 Some(PhysicalNetworkStatus { nodes, ..Default::default() })
             },
         )
+    }
+
+    /// Nodes that say they are attached.
+    fn attached(&self, physical: &Key) -> Vec<String> {
+        let says = |agent: &Agent| {
+            agent.status.as_ref().is_some_and(|s| s.physical_networks.iter().any(|p| **p == *physical.name))
+        };
+        let agents = self.snapshot.agents.iter().filter(|(_, agent)| says(agent));
+        agents.map(|(key, _)| key.name.to_string()).collect()
     }
 
     pub(super) fn networks(&self) -> BTreeMap<Key, NetworkStatus> {
@@ -49,7 +75,10 @@ impl Judge<'_> {
     }
 
     pub(super) fn routers(&self) -> BTreeMap<Key, RouterStatus> {
-        self.each(Kind::Router, beside(&self.snapshot.routers, &self.topology.routers), |node, recorded, _| {
+        self.each(Kind::Router, beside(&self.snapshot.routers, &self.topology.routers), |node, recorded, known| {
+            if self.is_others(node.gateway_node.as_deref()) {
+                known.progress = known.progress.unheard();
+            }
             let gateway_node =
                 node.external.as_ref().and(self.chosen(node.gateway_node.as_deref(), recorded.gateway_node.as_deref()));
             let same = recorded.gateway_node.as_deref() == gateway_node && recorded.vni == node.vni;
@@ -91,6 +120,8 @@ impl Judge<'_> {
                 let reserved = node.object.spec.port_ref.is_none() && node.object.spec.port_forwardings.is_empty();
                 if in_force(node.standing) && router.is_none() && !reserved {
                     known.progress = Progress::Nothing;
+                } else if self.is_others(node.node.as_deref()) {
+                    known.progress = known.progress.unheard();
                 }
                 let ip = if in_force(node.standing) { node.ip } else { recorded.ip };
                 let same_router = match (&recorded.router_ref, router) {

@@ -105,6 +105,11 @@ impl<'a> Judge<'a> {
         if self.topology.role == Role::Host { self.node().or(recorded) } else { chosen }
     }
 
+    /// Whether, before a controller, a node speaks of the object that it realises.
+    fn is_others(&self, node: Option<&str>) -> bool {
+        self.topology.role == Role::Controller && node.is_some()
+    }
+
     /// The name of the node that reports.
     fn node(&self) -> Option<&'a str> {
         self.report.map(|r| r.node.as_str())

@@ -10,6 +10,7 @@ use super::kinds::{in_force, refer};
 use crate::api::{Condition, Port, PortStatus, StatusAddress};
 use crate::model::entry::PortEntry;
 use crate::model::id::{Key, Kind};
+use crate::model::link::Role;
 use crate::model::topology::{PortNode, Standing};
 
 /// Of which healthy ports the recorded conditions already speak.
@@ -69,8 +70,12 @@ impl Judge<'_> {
             if !in_force(port.node.standing) {
                 return None;
             }
-            if recorded.binding.is_none() {
-                known.progress = Progress::Unbound;
+            match &recorded.binding {
+                None => known.progress = Progress::Unbound,
+                Some(binding) if self.is_others(Some(&binding.node_name)) => {
+                    known.progress = known.progress.unheard();
+                }
+                Some(_) => {}
             }
             let network = &self.topology.networks[port.node.network?];
             let address = |(subnet, ip): &(usize, _)| StatusAddress {
@@ -94,7 +99,8 @@ impl Judge<'_> {
         let (entry, node) = (port.entry, port.node);
         let speaks = match (entry.bound, self.report) {
             (false, _) => entry.settled.unbound,
-            (true, Some(_)) => entry.settled.done,
+            (true, Some(_)) if self.topology.role != Role::Controller => entry.settled.done,
+            (true, Some(_)) => entry.settled.unheard,
             (true, None) => entry.settled.unheard,
         };
         let Some(network) = node.network.filter(|_| speaks && in_force(node.standing)) else { return false };

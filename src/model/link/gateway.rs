@@ -1,0 +1,112 @@
+//! Gateway nodes: which node translates for a router, and which for a floating IP.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{Role, World, remark};
+use crate::api::{Agent, Reason};
+use crate::model::id::{Id, Key, Kind};
+use crate::model::topology::{Index, Standing, Topology};
+
+/// A node that may translate.
+struct Candidate<'a> {
+    name: Arc<str>,
+    agent: &'a Agent,
+    /// Whether it takes on new routers.
+    open: bool,
+}
+
+/// Chooses nodes. One that was chosen stays as long as it may; else the one with the fewest routers.
+pub fn link(world: &mut World) {
+    match world.topology.role {
+        Role::Host => {}
+        Role::Node => recorded(&mut world.topology),
+        Role::Controller => choose(world),
+    }
+}
+
+fn recorded(topology: &mut Topology) {
+    for node in topology.routers.iter_mut().filter(|node| node.external.is_some()) {
+        node.gateway_node = node.object.status.as_ref().and_then(|s| s.gateway_node.as_deref()).map(Into::into);
+    }
+    for node in topology.floating_ips.iter_mut().filter(|node| node.router.is_some()) {
+        node.node = node.object.status.as_ref().and_then(|s| s.node_name.as_deref()).map(Into::into);
+    }
+}
+
+fn choose(world: &mut World) {
+    let named = world.snapshot.agents.values().any(|agent| agent.spec.gateway == Some(true));
+    let may = |agent: &Agent| if named { agent.spec.gateway == Some(true) } else { agent.spec.gateway != Some(false) };
+    let candidates: Vec<Candidate> = world
+        .snapshot
+        .agents
+        .iter()
+        .filter(|(_, agent)| may(agent) && is_alive(agent))
+        .map(|(key, agent)| Candidate { name: key.name.clone(), agent, open: agent.spec.drain != Some(true) })
+        .collect();
+    let wanted: Vec<Index> =
+        (0..world.topology.routers.len()).filter(|i| world.topology.routers[*i].external.is_some()).collect();
+    let mut load: HashMap<Arc<str>, usize> = HashMap::new();
+    let mut homeless = Vec::new();
+    for index in wanted {
+        let node = &world.topology.routers[index];
+        let before = node.object.status.as_ref().and_then(|s| s.gateway_node.as_deref());
+        let stays = candidates.iter().find(|c| before == Some(&*c.name) && c.open && reaches(world, index, c.agent));
+        if let Some(candidate) = stays {
+            *load.entry(candidate.name.clone()).or_default() += 1;
+            world.topology.routers[index].gateway_node = Some(candidate.name.clone());
+        } else {
+            homeless.push(index);
+        }
+    }
+    for index in homeless {
+        let fit = |c: &&Candidate| reaches(world, index, c.agent);
+        let count = |c: &&Candidate| (load.get(&c.name).copied().unwrap_or(0), c.name.clone());
+        // A node that drains goes on until there is another.
+        let open = candidates.iter().filter(|c| c.open).filter(fit).min_by_key(count);
+        let before = world.topology.routers[index].object.status.as_ref().and_then(|s| s.gateway_node.as_deref());
+        let chosen = open.or_else(|| candidates.iter().filter(fit).find(|c| before == Some(&*c.name)));
+        let Some(chosen) = chosen.map(|c| c.name.clone()) else {
+            let key = world.topology.routers[index].key.clone();
+            let message = "No live node that may be a gateway is attached to the external network's physical network: attach one (PhysicalNetwork attachments), or let one be a gateway (Agent spec.gateway).";
+            world.topology.waiting.insert(Id::new(Kind::Router, key), remark(Reason::NoAttachment, message));
+            continue;
+        };
+        *load.entry(chosen.clone()).or_default() += 1;
+        world.topology.routers[index].gateway_node = Some(chosen);
+    }
+    floating(world);
+}
+
+/// A floating IP is translated on its port's own node where that node reaches the outside, else on the router's gateway
+/// node; one with port forwardings always there, because its ports may be anywhere.
+fn floating(world: &mut World) {
+    for index in 0..world.topology.floating_ips.len() {
+        let node = &world.topology.floating_ips[index];
+        let Some(router) = node.router else { continue };
+        let gateway = world.topology.routers[router].gateway_node.clone();
+        let home = node.object.spec.port_ref.as_ref().and_then(|port| {
+            let port = world.port(&node.key, port).ok()?;
+            let bound = world.topology.entries[port].object.status.as_ref()?.binding.as_ref()?;
+            let (key, agent) = world.snapshot.agents.get_key_value(&Key::new("", &bound.node_name))?;
+            (is_alive(agent) && reaches(world, router, agent)).then(|| key.name.clone())
+        });
+        world.topology.floating_ips[index].node = home.or(gateway);
+    }
+}
+
+/// Whether a node touches the wire that a router leaves to.
+fn reaches(world: &World, router: Index, agent: &Agent) -> bool {
+    let Some(external) = &world.topology.routers[router].external else { return false };
+    let network = &world.topology.networks[external.network];
+    let wire = network.physical.map(|p| &world.topology.physical_networks[p]);
+    let attached = |name: &str| agent.status.as_ref().is_some_and(|s| s.physical_networks.iter().any(|p| p == name));
+    network.standing == Standing::InForce && wire.is_none_or(|wire| attached(&wire.key.name))
+}
+
+/// Whether a node was heard of lately: the controller says so in the Agent's `Ready`.
+fn is_alive(agent: &Agent) -> bool {
+    let Some(status) = &agent.status else { return false };
+    let silent = status.conditions.iter().any(|c| c.type_ == "Ready" && c.status == "Unknown");
+    status.tunnel_address.is_some() && !silent && agent.metadata.deletion_timestamp.is_none()
+}
