@@ -7,6 +7,7 @@ use crate::api::{MacAddr, Reason};
 use crate::dataplane::attachment::{Attachments, Target};
 use crate::dataplane::facts::Facts;
 use crate::dataplane::names::{self, Detail, Prefix};
+use crate::dataplane::overlay;
 use crate::dataplane::render::Rendered;
 use crate::dataplane::state::{BridgePort, IfName, Item, Link, LinkKind, Make, Netns, Role, Spec};
 use crate::dataplane::wire::{self, Wire};
@@ -95,6 +96,8 @@ pub fn render(key: &Key, view: &NodeView, attachments: &Attachments, facts: &Fac
     if let Some((physical, wire)) = &wire {
         render_wire(network, physical, wire, &id, &bridge, out);
     }
+    overlay::render(network, view, &bridge, &id, &mut out.state);
+    let mtus = (overlay::link_mtu(network, view), network.mtu);
     for (key, port, attachment) in plugged() {
         let id = Id::new(Kind::Port, key.clone());
         if matches!(wire, Some((_, Wire::Shared(_)))) {
@@ -102,7 +105,7 @@ pub fn render(key: &Key, view: &NodeView, attachments: &Attachments, facts: &Fac
                            attach a bridge of the host, or an interface with mode: Dedicated";
             out.fault(id.clone(), Remark { reason: Reason::Unsupported, message: message.into() });
         }
-        render_port(port, &attachment.target, &id, &bridge, network.mtu, out);
+        render_port(port, &attachment.target, &id, &bridge, mtus, out);
     }
 }
 
@@ -144,13 +147,23 @@ fn render_wire(
     out.state.want(item, Spec::Link(spec), id, Some(Make::Parent(parent)));
 }
 
-fn render_port(port: &PortView, target: &Target, id: &Id, bridge: &IfName, mtu: u32, out: &mut Rendered) {
+/// `mtus`: of the link, and of the guest's end of it.
+fn render_port(
+    port: &PortView,
+    target: &Target,
+    id: &Id,
+    bridge: &IfName,
+    (mtu, told): (u32, u32),
+    out: &mut Rendered,
+) {
     let name = Prefix::Port.name(port.uid);
     let (kind, alias, make) = match target {
         Target::Netns { path, inode, device } => {
             let device: IfName = device.as_str().into();
-            let alias = names::alias(id, Some(&Detail::Guest { inode: *inode, device: device.clone(), mac: port.mac }));
-            let make = Make::Guest { path: path.clone(), inode: *inode, device, mac: port.mac };
+            let (inode, mac) = (*inode, port.mac);
+            let differs = (mtu != told).then_some(told);
+            let alias = names::alias(id, Some(&Detail::Guest { inode, device: device.clone(), mac, mtu: differs }));
+            let make = Make::Guest { path: path.clone(), inode, device, mac, mtu: told };
             (LinkKind::Veth, alias, Some(make))
         }
         Target::Tap { name } => {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::dataplane::state::{Entry, Item, LinkKind, Make, Spec, State};
+use crate::dataplane::state::{Entry, Item, LinkKind, Make, Spec, State, Table};
 use crate::model::Id;
 
 /// What is done to one item.
@@ -86,6 +86,8 @@ impl Item {
             Self::Ruleset(_) => "ruleset",
             Self::Link(..) | Self::Peer(..) => "link",
             Self::Fdb(..) => "fdb",
+            Self::Remote(..) => "remote",
+            Self::Rule(..) => "rule",
             Self::Neighbour(..) => "neighbour",
             Self::Address(..) => "address",
             Self::Route(..) => "route",
@@ -99,10 +101,12 @@ impl fmt::Display for Item {
         match self {
             Self::Namespace(n) | Self::Sysctls(n) | Self::Ruleset(n) => write!(f, "{n}"),
             Self::Link(n, name) | Self::Peer(n, name) => write!(f, "{n}/{name}"),
-            Self::Fdb(n, name, mac) => write!(f, "{n}/{name} {mac}"),
+            Self::Fdb(n, name, mac) | Self::Remote(n, name, mac) => write!(f, "{n}/{name} {mac}"),
             Self::Neighbour(n, name, ip) => write!(f, "{n}/{name} {ip}"),
             Self::Address(n, name, ip) => write!(f, "{n}/{name} {ip}"),
-            Self::Route(n, to) => write!(f, "{n} {to}"),
+            Self::Route(n, Table::Main, to) => write!(f, "{n} {to}"),
+            Self::Route(n, Table::Outside, to) => write!(f, "{n} {to} (outside)"),
+            Self::Rule(n, priority) => write!(f, "{n} {priority}"),
         }
     }
 }
@@ -116,6 +120,7 @@ impl LinkKind {
             Self::Veth => "veth",
             Self::Macvlan => "macvlan",
             Self::Vlan { .. } => "vlan",
+            Self::Vxlan { .. } => "vxlan",
             Self::MovedIn { .. } => "interface",
         }
     }
@@ -123,13 +128,11 @@ impl LinkKind {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use proptest::prelude::*;
 
     use super::*;
     use crate::api::MacAddr;
-    use crate::dataplane::state::{BridgePort, Link, Netns, Role};
+    use crate::dataplane::state::{BridgePort, Link, Netns, Role, Route};
 
     fn link(mtu: u32, bridge: Option<&str>) -> Spec {
         let bridge = bridge.map(|name| BridgePort { bridge: name.into(), role: Role::Guest });
@@ -168,7 +171,7 @@ mod tests {
             3 => (Item::Fdb(netns, name, MacAddr([2, 0, 0, 0, 0, 1])), Spec::Fdb),
             4 => (Item::Neighbour(netns, name, [10, 0, 0, 1].into()), Spec::Neighbour(MacAddr([2, 0, 0, 0, 0, 1]))),
             5 => (Item::Address(netns, name, "10.0.0.1/24".parse().unwrap_or_default()), Spec::Address),
-            6 => (Item::Route(netns, ipnet::IpNet::default()), Spec::Route(BTreeSet::new())),
+            6 => (Item::Route(netns, Table::Main, ipnet::IpNet::default()), Spec::Route(Route::default())),
             _ => (Item::Link(netns, name), link(n, Some("b"))),
         })
     }

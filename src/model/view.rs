@@ -48,6 +48,8 @@ impl<'a> From<&'a String> for Node<'a> {
 /// How a node reaches the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TunnelView {
+    /// The node's `Agent`.
+    pub agent: Key,
     /// Where this node's tunnels begin.
     pub address: Ipv4Addr,
     /// MTU of the way to other nodes, bytes.

@@ -8,7 +8,9 @@ use netlink_packet_core::{NLM_F_CREATE, NLM_F_REPLACE};
 use netlink_packet_route::RouteNetlinkMessage as Message;
 
 use crate::dataplane::kernel::netlink::Request;
-use crate::dataplane::kernel::{Kernel, announce, conntrack::Conntrack, links, neighbour, netns, route, space, sysctl};
+use crate::dataplane::kernel::{
+    Kernel, announce, conntrack::Conntrack, links, neighbour, netns, route, rule, space, sysctl,
+};
 use crate::dataplane::plan::{Action, Change, Plan};
 use crate::dataplane::router_rules;
 use crate::dataplane::state::{Item, LinkKind, Make, Netns, Spec};
@@ -33,16 +35,17 @@ enum Stage {
 
 fn stage(change: &Change) -> Stage {
     match (change.action(), &change.item) {
-        (Action::Delete, Item::Fdb(..) | Item::Neighbour(..) | Item::Address(..) | Item::Route(..)) => Stage::Remove,
+        (Action::Delete, Item::Fdb(..) | Item::Remote(..) | Item::Neighbour(..)) => Stage::Remove,
+        (Action::Delete, Item::Address(..) | Item::Route(..) | Item::Rule(..)) => Stage::Remove,
         (Action::Delete, _) => Stage::Release,
         (_, Item::Namespace(_)) => Stage::Namespaces,
         (_, Item::Sysctls(_)) => Stage::Sysctls,
         (_, Item::Ruleset(_)) => Stage::Rulesets,
         (_, Item::Link(..)) => Stage::Links,
         (_, Item::Peer(..)) => Stage::Peers,
-        (_, Item::Fdb(..) | Item::Neighbour(..)) => Stage::Entries,
+        (_, Item::Fdb(..) | Item::Remote(..) | Item::Neighbour(..)) => Stage::Entries,
         (_, Item::Address(..)) => Stage::Addresses,
-        (_, Item::Route(..)) => Stage::Routes,
+        (_, Item::Route(..) | Item::Rule(..)) => Stage::Routes,
     }
 }
 
@@ -132,27 +135,41 @@ fn request(space: &mut space::Space, change: &Change) -> io::Result<Request> {
     let message = match (&change.item, &change.to) {
         (Item::Fdb(_, name, mac), Some(_)) => Message::NewNeighbour(neighbour::station(index(name)?, *mac)),
         (Item::Fdb(_, name, mac), None) => Message::DelNeighbour(neighbour::station(index(name)?, *mac)),
+        (Item::Remote(_, name, mac), Some(Spec::Remote(node))) => {
+            Message::NewNeighbour(neighbour::remote(index(name)?, *mac, Some(*node)))
+        }
+        (Item::Remote(_, name, mac), _) => Message::DelNeighbour(neighbour::remote(index(name)?, *mac, None)),
         (Item::Neighbour(_, name, ip), Some(Spec::Neighbour(mac))) => {
             Message::NewNeighbour(neighbour::neighbour(index(name)?, *ip, Some(*mac)))
         }
         (Item::Neighbour(_, name, ip), _) => Message::DelNeighbour(neighbour::neighbour(index(name)?, *ip, None)),
         (Item::Address(_, name, net), Some(_)) => Message::NewAddress(route::address(index(name)?, *net)),
         (Item::Address(_, name, net), None) => Message::DelAddress(route::address(index(name)?, *net)),
-        (Item::Route(_, to), spec) => {
-            let hops =
-                if let Some(Spec::Route(hops)) = spec.as_ref().or(change.from.as_ref()) { Some(hops) } else { None };
-            let hops = hops.into_iter().flatten();
-            let ways: io::Result<BTreeSet<route::Way>> = hops.map(|hop| Ok((hop.via, index(&hop.device)?))).collect();
-            let message = route::route(*to, &ways?);
+        (Item::Route(_, table, to), spec) => {
+            let Some(Spec::Route(wanted)) = spec.as_ref().or(change.from.as_ref()) else { return Err(mute()) };
+            let ways = wanted
+                .hops
+                .iter()
+                .map(|hop| Ok(route::Way { via: hop.via, index: index(&hop.device)?, on_link: hop.on_link }));
+            let message = route::route(*table, *to, &ways.collect::<io::Result<_>>()?, wanted.mtu);
             if spec.is_some() { Message::NewRoute(message) } else { Message::DelRoute(message) }
         }
-        _ => return Err(io::Error::other("a step without a request")),
+        (Item::Rule(_, priority), spec) => {
+            let Some(Spec::Rule(wanted)) = spec.as_ref().or(change.from.as_ref()) else { return Err(mute()) };
+            let message = rule::rule(*priority, wanted);
+            if spec.is_some() { Message::NewRule(message) } else { Message::DelRule(message) }
+        }
+        _ => return Err(mute()),
     };
     Ok(if change.to.is_some() {
         Request { message, flags: NLM_F_CREATE | NLM_F_REPLACE }
     } else {
         space::plain(message)
     })
+}
+
+fn mute() -> io::Error {
+    io::Error::other("a step without a request")
 }
 
 /// Links and namespaces that go. The kernel empties a namespace in its own time, so whatever has an end elsewhere goes

@@ -202,7 +202,7 @@ fn concerns(message: &Message) -> bool {
     match message {
         Message::NewNeighbour(entry) | Message::DelNeighbour(entry) => {
             let kept = entry.header.state == NeighbourState::Permanent || neighbour::is_static(entry);
-            kept || neighbour::was_ours(entry)
+            kept || neighbour::was_ours(entry) || neighbour::remote_of(entry).is_some()
         }
         _ => true,
     }
