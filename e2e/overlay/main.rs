@@ -5,6 +5,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod flow;
 mod node;
+mod outside;
+mod routed;
 mod segment;
 mod world;
