@@ -6,6 +6,7 @@
 mod support;
 
 mod flow;
+mod guard;
 mod node;
 mod outside;
 mod routed;

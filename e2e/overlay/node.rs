@@ -99,7 +99,7 @@ impl Node {
                 "ip neigh",
                 "bridge fdb",
                 "nft list ruleset",
-                "nstat",
+                "conntrack -L",
             ] {
                 let said = place.run(line);
                 eprintln!("--- {} {}: {line}\n{}{}", self.name, place.name, said.out, said.err);

@@ -1,7 +1,11 @@
 //! The way to the outside: one gateway node for all, floating IPs where their ports are.
 
+use std::time::Duration;
+
 use tenet::api::Protocol;
 
+use crate::flow::Flow;
+use crate::support::Call;
 use crate::world::World;
 
 /// The first two nodes touch the wire. Guests a and b are on the first, c on the second, d on the third.
@@ -24,8 +28,7 @@ const OUTSIDE: &str = "
     Port g {networkRef: {name: blue}}
     Port h {networkRef: {name: blue}}";
 
-const PLUGS: [(&str, usize); 8] =
-    [("a", 0), ("b", 0), ("c", 1), ("d", 2), ("e", 1), ("f", 2), ("g", 0), ("h", 1)];
+const PLUGS: [(&str, usize); 8] = [("a", 0), ("b", 0), ("c", 1), ("d", 2), ("e", 1), ("f", 2), ("g", 0), ("h", 1)];
 
 #[test]
 fn guests_of_every_node_go_out_by_the_gateway_node() {
@@ -58,6 +61,7 @@ fn floating_ips_work_from_everywhere() {
         _ => None,
     };
     let guests = world.guests(&PLUGS);
+    assert_eq!(["fa", "fb", "fc", "fd"].map(|ip| world.translated_on(ip)), ["node-1", "node-1", "node-2", "node-1"]);
     world.outside.answers_with(7000, |peer| format!("{}", peer.ip()));
     for (name, guest) in &guests {
         let own = floating(name).unwrap_or("203.0.113.9");
@@ -85,5 +89,44 @@ fn floating_ips_work_from_everywhere() {
     for (from, to) in [("a", "d"), ("d", "a"), ("c", "b"), ("b", "c"), ("g", "c"), ("f", "c")] {
         let said = guests[from].seen(Protocol::TCP, &format!("{}:7001", world.address(to)));
         assert_eq!(said.as_deref(), Some(&*format!("{to} {}", world.address(from))), "{from} to {to}");
+    }
+}
+
+#[test]
+fn the_gateway_moves_and_flows_go_on() {
+    let mut world = World::new(3, 2);
+    world.declare(OUTSIDE);
+    world.declare(
+        "FloatingIP fa {networkRef: {name: public}, portRef: {name: a}, ip: 203.0.113.101}
+         FloatingIP fd {networkRef: {name: public}, portRef: {name: d}, ip: 203.0.113.104}",
+    );
+    let guests = world.guests(&PLUGS);
+    for (flows, (from, to)) in [(0, 1), (1, 0)].into_iter().enumerate() {
+        assert_eq!(world.gateway("r"), world.nodes[from].name);
+        // On the old gateway, on the new one, on neither; two with floating IPs of their own; one from outside.
+        let out = ["g", "c", "f", "a", "d"].map(|name| Flow::start(&guests[name], &world.outside, "203.0.113.1"));
+        let inward = ["203.0.113.101", "203.0.113.104"].iter().zip(["a", "d"]);
+        let inward = inward.map(|(ip, name)| Flow::start(&world.outside, &guests[name], ip)).collect::<Vec<_>>();
+        world.outside.answers(7100 + flows as u16);
+        let mut calls = ["g", "c", "f", "a", "d"]
+            .map(|name| guests[name].call(Protocol::TCP, &format!("203.0.113.1:{}", 7100 + flows)).expect(name));
+        assert!(calls.iter_mut().all(Call::alive));
+        std::thread::sleep(Duration::from_millis(500));
+        world.drain(from, true);
+        world.drain(to, false);
+        world.decide();
+        assert_eq!(world.gateway("r"), world.nodes[to].name);
+        for node in [to, 2, from] {
+            world.converge_one(node);
+        }
+        std::thread::sleep(Duration::from_millis(500));
+        for (name, call) in ["g", "c", "f", "a", "d"].iter().zip(&mut calls) {
+            assert!(call.alive(), "{name}'s connection is dead after move {flows}");
+        }
+        for flow in out.into_iter().chain(inward) {
+            let counted = flow.end();
+            eprintln!("{counted:?}");
+            assert!(counted.lost <= 50 && counted.doubled == 0, "{counted:?}");
+        }
     }
 }

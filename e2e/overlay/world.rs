@@ -161,6 +161,22 @@ impl World {
         guest
     }
 
+    /// The node that translates for a router.
+    pub fn gateway(&self, router: &str) -> String {
+        self.snapshot.routers[&key(router)].status.as_ref().unwrap().gateway_node.clone().unwrap()
+    }
+
+    /// The node that translates a floating IP.
+    pub fn translated_on(&self, floating: &str) -> String {
+        self.snapshot.floating_ips[&key(floating)].status.as_ref().unwrap().node_name.clone().unwrap()
+    }
+
+    /// Asks a node to hand over what it translates for, or takes that back.
+    pub fn drain(&mut self, node: usize, drain: bool) {
+        let agent = self.snapshot.agents.get_mut(&Key::new("", &self.nodes[node].name)).unwrap();
+        Arc::make_mut(agent).spec.drain = Some(drain);
+    }
+
     /// The first address of a port.
     pub fn address(&self, port: &str) -> String {
         self.snapshot.ports[&key(port)].status.as_ref().unwrap().addresses[0].ip.to_string()

@@ -47,13 +47,15 @@ impl Change {
     }
 }
 
-/// The steps from `observed` to `desired`: first what must go and is cheap to take away, so that no address ever
-/// answers twice; then what must be, parents first; last the links and namespaces that must go, children first.
+/// The steps from `observed` to `desired`: first addresses and routes that must go, so that no address ever answers twice;
+/// then what must be, parents first; then stations and neighbours that must go, which may be in use until then; last links
+/// and namespaces, children first.
 #[must_use]
 pub fn diff(desired: &State, observed: &State) -> Plan {
     let gone = observed.0.iter().rev().filter(|(item, _)| !desired.0.contains_key(item));
-    let (slow, quick): (Vec<_>, Vec<_>) =
-        gone.map(|(item, entry)| removal(item, entry)).partition(|c| is_slow(&c.item));
+    let (urgent, rest): (Vec<_>, Vec<_>) =
+        gone.map(|(item, entry)| removal(item, entry)).partition(|c| is_urgent(&c.item));
+    let (slow, quick): (Vec<_>, Vec<_>) = rest.into_iter().partition(|c| is_slow(&c.item));
     let wanted = desired.0.iter().filter_map(|(item, entry)| match observed.0.get(item) {
         Some(there) if there.spec == entry.spec => None,
         there => Some(Change {
@@ -64,11 +66,16 @@ pub fn diff(desired: &State, observed: &State) -> Plan {
             owner: entry.owner.clone(),
         }),
     });
-    Plan(quick.into_iter().chain(wanted).chain(slow).collect())
+    Plan(urgent.into_iter().chain(wanted).chain(quick).chain(slow).collect())
 }
 
 fn removal(item: &Item, entry: &Entry) -> Change {
     Change { item: item.clone(), from: Some(entry.spec.clone()), to: None, make: None, owner: entry.owner.clone() }
+}
+
+/// What would answer or send in the wrong place.
+fn is_urgent(item: &Item) -> bool {
+    matches!(item, Item::Address(..) | Item::Route(..) | Item::Rule(..))
 }
 
 /// A link takes 20 ms to go (the kernel waits for its readers), so links go last and together.

@@ -21,7 +21,7 @@ mod outside;
 #[cfg(test)]
 mod tests;
 
-pub use cut::cut;
+pub use cut::{cut, translates};
 
 use std::net::{IpAddr, Ipv4Addr};
 

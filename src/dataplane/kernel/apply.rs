@@ -9,7 +9,7 @@ use netlink_packet_route::RouteNetlinkMessage as Message;
 
 use crate::dataplane::kernel::netlink::Request;
 use crate::dataplane::kernel::{
-    Kernel, announce, conntrack::Conntrack, links, neighbour, netns, route, rule, space, sysctl,
+    Kernel, announce, conntrack::Conntrack, link, links, neighbour, route, rule, space, sysctl,
 };
 use crate::dataplane::plan::{Action, Change, Plan};
 use crate::dataplane::router_rules;
@@ -54,22 +54,46 @@ pub type Step<'a> = (usize, &'a Change);
 
 /// Makes a plan.
 pub fn plan(kernel: &mut Kernel, plan: &Plan) -> Failures {
-    let steps: Vec<Step> = plan.0.iter().enumerate().collect();
+    let all: Vec<Step> = plan.0.iter().enumerate().collect();
     let mut failures = Failures::new();
-    for steps in steps.chunk_by(|(_, a), (_, b)| stage(a) == stage(b)) {
+    for steps in all.chunk_by(|(_, a), (_, b)| stage(a) == stage(b)) {
         let Some((_, first)) = steps.first() else { continue };
         match stage(first) {
             Stage::Namespaces => each(steps, &mut failures, |change| kernel.add(change.item.netns())),
             Stage::Sysctls => each(steps, &mut failures, |change| set_sysctls(kernel, change)),
             Stage::Rulesets => each(steps, &mut failures, |change| set_rules(kernel, change)),
             Stage::Links => links::make(kernel, steps, &mut failures),
-            Stage::Peers => links::settle(kernel, steps, &mut failures),
+            Stage::Peers => {
+                links::settle(kernel, steps, &mut failures);
+                sync(kernel, &all);
+            }
             Stage::Release => release(kernel, steps, &mut failures),
             Stage::Remove | Stage::Entries | Stage::Addresses | Stage::Routes => batch(kernel, steps, &mut failures),
         }
     }
-    announce(kernel, &steps, &failures);
+    announce(kernel, &all, &failures);
+    cut(kernel, &all, &mut failures);
     failures
+}
+
+/// Asks for links that were made. The kernel tells the ends of a veth pair of each other in its own time, which may be a
+/// second: nothing passes until then, and what asks by ARP meanwhile asks again a second later. Since Linux 6.8 it does so
+/// before it answers. The vswitch's are asked for anyway.
+fn sync(kernel: &mut Kernel, steps: &[Step]) {
+    let mut by_space: BTreeMap<&Netns, Vec<Request>> = BTreeMap::new();
+    for (_, change) in steps {
+        if let (Item::Link(netns, name) | Item::Peer(netns, name), Action::Create) = (&change.item, change.action())
+            && (matches!(change.item, Item::Peer(..)) || *netns != Netns::Vswitch)
+            && let Ok(index) = kernel.space(netns).and_then(|space| space.index(name))
+        {
+            by_space.entry(netns).or_default().push(space::plain(Message::GetLink(link::at(index))));
+        }
+    }
+    for (netns, requests) in by_space {
+        if let Err(error) = kernel.space(netns).and_then(|space| space.netlink.send(requests)) {
+            tracing::debug!(%error, %netns, "links could not be asked for");
+        }
+    }
 }
 
 fn each(steps: &[Step], failures: &mut Failures, mut make: impl FnMut(&Change) -> io::Result<()>) {
@@ -91,21 +115,33 @@ fn set_sysctls(kernel: &mut Kernel, change: &Change) -> io::Result<()> {
     sysctl::write(space.as_fd(), &differing)
 }
 
-/// Connections that were translated by what is no longer said are cut: their packets would go on by the old word.
 fn set_rules(kernel: &mut Kernel, change: &Change) -> io::Result<()> {
     let rules = |spec: &Option<Spec>| if let Some(Spec::Ruleset(rules)) = spec { Some(rules.clone()) } else { None };
     let (from, to) = (rules(&change.from), rules(&change.to));
     let space = kernel.space(change.item.netns())?;
     space.forget();
-    space.nft.apply(from.as_deref(), to.as_deref())?;
-    let cut = match (&from, &to) {
-        (Some(from), Some(to)) => router_rules::cut(from, to),
-        _ => BTreeSet::new(),
-    };
-    if !cut.is_empty() {
-        Conntrack::open(space.as_fd())?.flush(&cut)?;
+    space.nft.apply(from.as_deref(), to.as_deref())
+}
+
+/// Connections that were translated by what is no longer said are cut: their packets would go on by the old word. Last of
+/// all, because it takes longest.
+fn cut(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
+    for (position, change) in steps {
+        let (Some(Spec::Ruleset(from)), Some(Spec::Ruleset(to))) = (&change.from, &change.to) else { continue };
+        let begins = router_rules::translates(to) && !router_rules::translates(from);
+        let addresses = router_rules::cut(from, to);
+        if failures.contains_key(position) || (!begins && addresses.is_empty()) {
+            continue;
+        }
+        let connections = kernel.space(change.item.netns()).and_then(|space| Conntrack::open(space.as_fd()));
+        let done = connections.and_then(|mut connections| {
+            // The kernel tracks connections a moment before the first rule translates them. It would remember them as they were.
+            if begins { connections.clear() } else { connections.flush(&addresses).map(|_| ()) }
+        });
+        if let Err(error) = done {
+            failures.insert(*position, error);
+        }
     }
-    Ok(())
 }
 
 /// Entries, addresses and routes: one batch for each namespace.
@@ -198,13 +234,9 @@ fn announce(kernel: &mut Kernel, steps: &[Step], failures: &Failures) {
             (&change.item, change.action(), &change.make)
             && !failures.contains_key(position)
         {
-            by_space.entry(netns).or_default().push((name, net.addr(), *mac));
+            by_space.entry(netns).or_default().push((name.clone(), net.addr(), *mac));
         }
     }
-    for (netns, all) in by_space {
-        let Ok(space) = kernel.space(netns) else { continue };
-        if let Err(error) = netns::within(space.as_fd(), || announce::announce(&all)).flatten() {
-            tracing::debug!(%error, %netns, "addresses could not be announced");
-        }
-    }
+    let mut place = |netns: &Netns| kernel.space(netns).ok()?.as_fd().try_clone_to_owned().ok();
+    announce::announce(by_space.into_iter().filter_map(|(netns, all)| Some((place(netns)?, all))).collect());
 }
