@@ -3,7 +3,7 @@
 use std::net::UdpSocket;
 
 use crate::support::{Guest, ip};
-use crate::world::World;
+use crate::world::{World, mac};
 
 const BLUE: &str = "
     Network blue
@@ -31,8 +31,7 @@ fn only_other_nodes_are_heard() {
     world.declare(BLUE);
     let guests = world.guests(&[("a", 0), ("b", 1)]);
     let vni = world.snapshot.networks.values().next().unwrap().status.as_ref().unwrap().vni.unwrap();
-    let mac = guests["a"].run("cat /sys/class/net/eth0/address").expect_ok();
-    let frame = injected(vni, &mac, &world.address("a"));
+    let frame = injected(vni, &mac(&guests["a"]), &world.address("a"));
     let sink = guests["a"].within(|| UdpSocket::bind("0.0.0.0:9999").unwrap());
     sink.set_read_timeout(Some(std::time::Duration::from_millis(400))).unwrap();
     let hears = |from: &Guest, to: &str| {

@@ -125,7 +125,6 @@ fn the_gateway_moves_and_flows_go_on() {
         }
         for flow in out.into_iter().chain(inward) {
             let counted = flow.end();
-            eprintln!("{counted:?}");
             assert!(counted.lost <= 50 && counted.doubled == 0, "{counted:?}");
         }
     }

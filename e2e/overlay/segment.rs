@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::flow::Flow;
 use crate::support::{Guest, run};
-use crate::world::World;
+use crate::world::{World, mac};
 
 const BLUE: &str = "
     Network blue
@@ -116,8 +116,7 @@ fn whoever_meddles_with_tunnels_is_undone() {
         names.split_whitespace().find(|word| word.starts_with(prefix)).unwrap().split('@').next().unwrap().to_owned()
     };
     let (tunnel, bridge) = (named("tvx"), named("tbr"));
-    let mac = guests["b"].run("cat /sys/class/net/eth0/address").expect_ok();
-    let mac = mac.trim();
+    let mac = mac(&guests["b"]);
     let meddle = [
         format!("bridge fdb del {mac} dev {tunnel} self"),
         format!("bridge fdb del {mac} dev {tunnel} master"),
@@ -132,7 +131,8 @@ fn whoever_meddles_with_tunnels_is_undone() {
     ];
     assert!(!world.nodes[0].disturbed());
     for command in meddle {
-        vswitch.run(&command).expect_ok();
+        let said = vswitch.run(&command);
+        assert!(said.ok(), "{command}: {said:?}");
         assert!(world.nodes[0].disturbed(), "{command} is noticed");
         assert!(world.converge_one(0).changes > 0, "{command} is undone");
         assert!(guests["a"].pings(&b), "after {command}");
@@ -166,7 +166,8 @@ fn other_tunnels_of_the_host_are_left_alone() {
     host.ip("link add vx type vxlan id 2 dstport 4789 local 172.31.0.1\nlink set vx up");
     host.run("nft add table inet foreign").expect_ok();
     let seen = || {
-        let links = host.run("ip -o link").expect_ok();
+        let links = host.run("ip -br link").expect_ok();
+        let links: Vec<_> = links.lines().filter_map(|line| Some(line.split(' ').next()?.to_owned())).collect();
         let tunnels = host.run("ip -d -o link show type vxlan").expect_ok();
         (links, tunnels, host.run("nft list ruleset").expect_ok().contains("inet foreign"))
     };

@@ -196,6 +196,11 @@ pub fn key(name: &str) -> Key {
     name.split_once('/').map_or_else(|| Key::new("default", name), |(ns, name)| Key::new(ns, name))
 }
 
+/// The MAC address of a guest.
+pub fn mac(guest: &Guest) -> String {
+    guest.run("ip -br link show dev eth0").expect_ok().split_whitespace().nth(2).unwrap().to_owned()
+}
+
 fn object<T: DeserializeOwned + kube::Resource>(kind: &str, namespace: &str, name: &str, spec: &str) -> T {
     let place = if namespace.is_empty() { String::new() } else { format!("namespace: {namespace}, ") };
     let uid = format!("{:?}", Uid(0).part(&format!("{kind} {namespace}/{name}")));

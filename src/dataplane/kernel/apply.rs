@@ -35,8 +35,15 @@ enum Stage {
 
 fn stage(change: &Change) -> Stage {
     match (change.action(), &change.item) {
-        (Action::Delete, Item::Fdb(..) | Item::Remote(..) | Item::Neighbour(..)) => Stage::Remove,
-        (Action::Delete, Item::Address(..) | Item::Route(..) | Item::Rule(..)) => Stage::Remove,
+        (
+            Action::Delete,
+            Item::Fdb(..)
+            | Item::Remote(..)
+            | Item::Neighbour(..)
+            | Item::Address(..)
+            | Item::Route(..)
+            | Item::Rule(..),
+        ) => Stage::Remove,
         (Action::Delete, _) => Stage::Release,
         (_, Item::Namespace(_)) => Stage::Namespaces,
         (_, Item::Sysctls(_)) => Stage::Sysctls,

@@ -169,7 +169,9 @@ impl<'t> Cut<'t> {
             add(found.entry(index).or_insert_with(|| OverlayView { vni, ..OverlayView::default() }));
         };
         for leg in legs {
-            segment(subnets[leg.subnet].network).into_iter().for_each(|segment| overlay(segment, &|_| {}));
+            if let Some(segment) = segment(subnets[leg.subnet].network) {
+                overlay(segment, &|_| {});
+            }
         }
         for ((_, port), address) in &self.elsewhere {
             if let (Some(address), Some(mac)) = (address, port.mac)

@@ -115,28 +115,28 @@ impl Cut<'_> {
         let mut far: BTreeSet<IpNet> = router.legs.iter().filter(on_wire).map(cidr).collect();
         far.extend(router.external.iter().map(|_| IpNet::V4(Ipv4Net::default())));
         let is_near = |ip: &IpAddr| router.legs.iter().any(|leg| !on_wire(&leg) && cidr(leg).contains(ip));
-        let mut routes = BTreeMap::new();
+        let mut ways = BTreeMap::new();
         for (to, hops) in &router.routes {
             let near: Vec<IpAddr> = hops.iter().copied().filter(is_near).collect();
             if near.is_empty() {
                 far.insert(*to);
             } else {
-                routes.insert(*to, near);
+                ways.insert(*to, near);
             }
         }
-        (routes, far)
+        (ways, far)
     }
 
     /// The way between a router's nodes.
-    fn transit(&self, router: &RouterNode, routes: BTreeSet<IpNet>) -> Option<TransitView> {
+    fn transit(&self, router: &RouterNode, far: BTreeSet<IpNet>) -> Option<TransitView> {
         let uid = router.uid.part("transit");
         let (vni, _own, gateway) = (router.vni?, self.own()?, router.gateway_node.as_deref()?);
         let end = |node: &str| -> MacAddr { Uid::part(uid, node).mac() };
-        let far = if self.is_gateway(router) {
+        let gateway = if self.is_gateway(router) {
             None
         } else {
             Some(FarEnd { mac: end(gateway), node: self.topology.tunnels.get(gateway)?.address })
         };
-        Some(TransitView { uid, vni, mac: end(self.node.name), gateway: far, routes })
+        Some(TransitView { uid, vni, mac: end(self.node.name), gateway, routes: far })
     }
 }
