@@ -12,13 +12,14 @@ use std::{env, thread};
 
 use nix::sched::{CloneFlags, unshare};
 
-const SERVER: &str = "https://127.0.0.1:6443";
 const TOKEN: &str = "test";
 /// The API server was seen to be ready in 3 s on two idle cores; a busy machine takes longer.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 pub struct ControlPlane {
-    folder: PathBuf,
+    /// Where everything of it is.
+    pub folder: PathBuf,
+    address: String,
     bin: PathBuf,
     children: Vec<Child>,
 }
@@ -27,18 +28,23 @@ impl ControlPlane {
     /// Starts both and waits until the API server is ready. The calling thread stays in the new namespace: what it
     /// starts afterwards reaches the server.
     pub fn start() -> Self {
+        unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace needs root: run the tests as root");
+        run(Command::new("ip").args(["link", "set", "lo", "up"]));
+        Self::start_at("127.0.0.1")
+    }
+
+    /// Starts both in the calling thread's namespace; the API server listens at `address`, too.
+    pub fn start_at(address: &str) -> Self {
         let bin = env::var_os("TENET_KUBE_BIN").map_or_else(default_bin, PathBuf::from);
         assert!(
             bin.join("kube-apiserver").exists(),
             "no control plane in {}: build it with `make kube`",
             bin.display()
         );
-        unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace needs root: run the tests as root");
-        run(Command::new("ip").args(["link", "set", "lo", "up"]));
         let folder =
             env::temp_dir().join(format!("tenet-control-plane-{}-{}", std::process::id(), nix::unistd::gettid()));
         fs::create_dir_all(&folder).unwrap();
-        let mut plane = Self { folder, bin, children: Vec::new() };
+        let mut plane = Self { folder, bin, address: address.into(), children: Vec::new() };
         plane.write_credentials();
         plane.spawn("etcd", &plane.etcd());
         plane.spawn("kube-apiserver", &plane.apiserver());
@@ -68,7 +74,7 @@ impl ControlPlane {
         let accounts = self.path("accounts.key");
         vec![
             "--etcd-servers=http://127.0.0.1:2379".into(),
-            "--bind-address=127.0.0.1".into(),
+            format!("--bind-address={}", if self.address == "127.0.0.1" { "127.0.0.1" } else { "0.0.0.0" }),
             // A namespace with nothing but a loopback has no address that could be found out.
             "--advertise-address=192.0.2.1".into(),
             "--endpoint-reconciler-type=none".into(),
@@ -110,11 +116,41 @@ impl ControlPlane {
         }
     }
 
+    /// Starts the controllers of Kubernetes that objects of ours need: they clear namespaces and what has lost its owner.
+    pub fn start_manager(&mut self) {
+        let kubeconfig = self.kubeconfig();
+        let mut flags = vec![format!("--kubeconfig={}", kubeconfig.display())];
+        flags.push("--controllers=namespace-controller,garbage-collector-controller,serviceaccount-controller".into());
+        flags.extend(["--leader-elect=false", "--use-service-account-credentials=false"].map(String::from));
+        flags.push(format!("--service-account-private-key-file={}", self.path("accounts.key")));
+        self.spawn("kube-controller-manager", &flags);
+    }
+
+    /// A kubeconfig of an administrator, for whoever reaches the API server's address.
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.kubeconfig_for("admin", TOKEN)
+    }
+
+    /// A kubeconfig with a token.
+    pub fn kubeconfig_for(&self, user: &str, token: &str) -> PathBuf {
+        let (path, authority) =
+            (self.folder.join(format!("{user}.kubeconfig")), self.path("certificates/apiserver.crt"));
+        let text = format!(
+            "apiVersion: v1\nkind: Config\nclusters: [{{name: test, cluster: {{server: 'https://{}:6443', certificate-authority: {authority}}}}}]\n\
+             users: [{{name: {user}, user: {{token: {token}}}}}]\n\
+             contexts: [{{name: test, context: {{cluster: test, user: {user}}}}}]\ncurrent-context: test\n",
+            self.address
+        );
+        fs::write(&path, text).unwrap();
+        path
+    }
+
     /// Runs kubectl as administrator with `input` on its standard input.
     pub fn kubectl(&self, arguments: &[&str], input: &str) -> Output {
         let authority = self.path("certificates/apiserver.crt");
+        let server = format!("https://{}:6443", self.address);
         let mut command = Command::new(self.bin.join("kubectl"));
-        command.args(["--server", SERVER, "--token", TOKEN, "--certificate-authority", &authority]).args(arguments);
+        command.args(["--server", &server, "--token", TOKEN, "--certificate-authority", &authority]).args(arguments);
         command.env("HOME", &self.folder).env_remove("KUBECONFIG").stdin(Stdio::piped());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();

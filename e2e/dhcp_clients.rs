@@ -18,7 +18,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use tenet::api::MacAddr;
+use tenet::api::{DhcpOption, MacAddr};
 use tenet::dataplane::dhcp::table;
 use tenet::dataplane::kernel::dhcp::Server;
 use tenet::dataplane::kernel::netns;
@@ -40,6 +40,12 @@ enum Gateway {
 
 /// Runs `test` in a kernel of its own, with a network of one guest, `eth0` in namespace `guest`, and its responder.
 fn on_a_lan(gateway: Gateway, test: impl FnOnce(Server) + Send + 'static) {
+    on_a_lan_with(gateway, &[], test);
+}
+
+/// The same, and the guest's port has options of its own.
+fn on_a_lan_with(gateway: Gateway, options: &[(u8, &str)], test: impl FnOnce(Server) + Send + 'static) {
+    let options = options.iter().map(|(code, value)| DhcpOption { code: *code, value: (*value).into() }).collect();
     let thread = std::thread::spawn(move || {
         unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS)
             .expect("these tests need root");
@@ -52,7 +58,7 @@ fn on_a_lan(gateway: Gateway, test: impl FnOnce(Server) + Send + 'static) {
         }
         // Clients write resolv.conf: into a copy of /etc.
         run("mkdir /run/etc && cp -a /etc/. /run/etc && mount --bind /run/etc /etc", true);
-        test(build(gateway));
+        test(build(gateway, options));
     });
     if let Err(panic) = thread.join() {
         std::panic::resume_unwind(panic);
@@ -66,7 +72,7 @@ fn run(script: &str, must: bool) -> String {
 }
 
 /// What the guest and the responder are told, as Neutron's users would have it.
-fn view(gateway: Gateway) -> NodeView {
+fn view(gateway: Gateway, dhcp_options: Vec<DhcpOption>) -> NodeView {
     let ip = |text: &str| text.parse::<IpAddr>().unwrap();
     let holder = if gateway == Gateway::Router { GatewayHolder::Router } else { GatewayHolder::Nobody };
     let subnet = Arc::new(SubnetView {
@@ -81,7 +87,7 @@ fn view(gateway: Gateway) -> NodeView {
     });
     let mac: MacAddr = GUEST.parse().unwrap();
     let addresses = vec![(ip("10.0.0.5"), subnet.clone())];
-    let port = PortView { uid: Uid(4), mac, addresses, hostname: Some("web-0".into()), dhcp_options: Vec::new() };
+    let port = PortView { uid: Uid(4), mac, addresses, hostname: Some("web-0".into()), dhcp_options };
     let blue = Key::new("default", "blue");
     let interface = InterfaceView {
         uid: Uid(5),
@@ -112,8 +118,8 @@ fn view(gateway: Gateway) -> NodeView {
     }
 }
 
-fn build(gateway: Gateway) -> Server {
-    let view = view(gateway);
+fn build(gateway: Gateway, options: Vec<DhcpOption>) -> Server {
+    let view = view(gateway, options);
     let bridge = Prefix::Bridge.name(NETWORK);
     let mac = tenet::dataplane::bridge::mac(view.networks.values().next().unwrap());
     let mut script = format!(
@@ -223,7 +229,7 @@ impl Drop for Client {
 
 /// udhcpc itself, without a PID namespace, so that it can be sent signals. Debian's script leaves routes (121) to others.
 fn udhcpc(args: &str) -> Client {
-    let script = "#!/bin/sh\n/etc/udhcpc/default.script \"$@\"\n[ \"$1\" = bound ] || exit 0\nset -- $staticroutes\n\
+    let script = "#!/bin/sh\n/etc/udhcpc/default.script \"$@\"\n[ \"$1\" = bound ] || exit 0\nenv > /run/told\nset -- $staticroutes\n\
                   while [ $# -ge 2 ]; do ip route replace $1 via $2 dev $interface; shift 2; done\n";
     fs::write("/run/udhcpc.script", script).unwrap();
     run("chmod +x /run/udhcpc.script; ip -n guest link set eth0 up", true);
@@ -245,6 +251,22 @@ fn udhcpc_gets_renews_and_releases_a_lease_where_nobody_holds_the_gateway() {
         client.says("entering released state", 1);
         client.signal(Signal::SIGUSR1);
         client.says(OBTAINED, 3);
+    });
+}
+
+#[test]
+fn udhcpc_reads_what_boot_loaders_read_and_options_that_did_not_fit_in_their_field() {
+    let (long, short) = ("x".repeat(180), "z".repeat(50));
+    let options = [(67, "pxelinux.0"), (150, "192.0.2.7"), (224, &*long), (226, &*short)];
+    on_a_lan_with(Gateway::Nobody, &options, |_server| {
+        let mut client = udhcpc("-O 224 -O 226");
+        client.says(OBTAINED, 1);
+        let told = || fs::read_to_string("/run/told").unwrap_or_default();
+        let hex = format!("opt226={}", "7a".repeat(50));
+        for wanted in [&*hex, "opt224=7878", "siaddr=192.0.2.7", "boot_file=pxelinux.0"] {
+            let seen = || told().contains(wanted).then_some(()).ok_or_else(|| format!("no {wanted} in {}", told()));
+            client.wait_until(seen);
+        }
     });
 }
 

@@ -38,7 +38,10 @@
 pub mod agent;
 pub mod api;
 pub mod cli;
+pub mod cluster;
 pub mod config;
+pub mod controller;
 pub mod dataplane;
 pub mod local;
 pub mod model;
+pub mod node;

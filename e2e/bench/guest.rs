@@ -14,9 +14,9 @@ use netlink_packet_route::route::{RouteAttribute, RouteHeader, RouteMessage, Rou
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage as Message};
 use nix::sys::socket::{LinkAddr, MsgFlags, sendto};
 use socket2::{Domain, Protocol, Socket, Type};
+use tenet::agent::protocol::Plugged;
 use tenet::dataplane::attachment::Target;
 use tenet::dataplane::kernel::netns;
-use tenet::local::protocol::Plugged;
 
 use crate::dhcp;
 use crate::support::SOON;

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use tenet::local::protocol::{Answer, Plugged, Request};
+use tenet::agent::protocol::{Answer, Plugged, Request};
 
 use crate::guest::Guest;
 

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use netlink_sys::protocols::{NETLINK_NETFILTER, NETLINK_ROUTE};
 use nix::sys::signal::Signal;
+use tenet::agent::protocol::{Answer, Plugged, Request};
 use tenet::dataplane::kernel::netns;
-use tenet::local::protocol::{Answer, Plugged, Request};
 
 use crate::guest::Guest;
 use crate::meter;

@@ -34,6 +34,10 @@ FloatingIP f {{networkRef: {{name: public}}, ip: 203.0.113.100, portRef: {{name:
 fn works(guest: &Guest, peer: &Guest) {
     guest.answers(80);
     peer.answers(80);
+    reach(guest, peer);
+}
+
+fn reach(guest: &Guest, peer: &Guest) {
     guest.wait_seen(TCP, "203.0.113.1:80", "peer 203.0.113.100");
     peer.wait_seen(TCP, "203.0.113.100:80", &format!("{} 203.0.113.1", guest.name));
 }
@@ -78,6 +82,34 @@ fn an_interface_that_the_host_uses_is_not_taken_until_it_is_free() {
     let (.., message) = host.condition("physicalnetwork", "public", "Programmed").unwrap();
     assert!(message.contains("macvlan"), "{message}");
     assert!(run("ip addr show nic").out.contains("198.51.100.7"), "the host keeps it");
+}
+
+#[test]
+fn an_interface_is_one_physical_networks_and_the_next_ones_when_it_is_given_up() {
+    let mut host = Host::new();
+    let peer = wire(&host);
+    let second = "PhysicalNetwork another {attachments: [{interface: nic}]}";
+    // Nothing but the interface is in the way: which nodes the selectors mean is not looked at here.
+    let third = "PhysicalNetwork far {attachments: [{nodeSelector: {matchLabels: {rack: b}}, interface: spare}]}
+PhysicalNetwork near {attachments: [{nodeSelector: {matchLabels: {rack: a}}, interface: spare}]}";
+    ip("link add spare type veth peer name end");
+    host.declare("a.yaml", &objects("{interface: nic}"));
+    host.start();
+    let guest = host.plugged("a", "a");
+    works(&guest, &peer);
+    host.declare("b.yaml", &format!("{second}\n{third}"));
+    let why = host.wait_refused("physicalnetwork", "another", "Accepted", "InterfaceInUse");
+    assert!(why.contains("PhysicalNetwork public's"), "{why}");
+    let why = host.wait_refused("physicalnetwork", "near", "Programmed", "InterfaceInUse");
+    assert!(why.contains("PhysicalNetwork far's on this node"), "{why}");
+    host.wait_ready("physicalnetwork", "far");
+    assert!(guest.pings("203.0.113.1"), "who has it keeps it");
+    host.remove("b.yaml");
+    let other = objects("{interface: nic}").replace("public", "another").replace("FloatingIP f", "FloatingIP g");
+    host.declare("a.yaml", &other);
+    until("the removals were held back and let go", || host.tenet("confirm").ok());
+    host.wait_ready("physicalnetwork", "another");
+    reach(&guest, &peer);
 }
 
 #[test]

@@ -97,6 +97,33 @@ fn forged_arp_is_not_heard() {
 }
 
 #[test]
+fn a_next_hop_is_heard_under_addresses_behind_it_and_the_neighbour_table_learns_none() {
+    let mut routed = view();
+    routed.routes.insert("172.16.0.0/16".parse().unwrap(), vec![ip("10.0.0.12")]);
+    let mut world = World::new(&routed);
+    world.ip("r", "route add 172.16.0.0/16 via 10.0.0.12");
+    // As Linux does, each asks for the router from the address that it speaks from.
+    let asks = |world: &World, guest, from: &str| {
+        world.ip(guest, &format!("addr add {from}/32 dev eth0\nneigh flush dev eth0"));
+        world.run(guest, "sysctl -w net.ipv4.conf.all.arp_announce=0 net.ipv4.conf.eth0.arp_announce=0");
+        let _ = world.run(guest, &format!("ping -n -c 1 -W 1 -I {from} 10.0.1.11"));
+        let found = world.run(guest, "ip neigh show 10.0.0.1").1;
+        world.ip(guest, &format!("addr del {from}/32 dev eth0"));
+        found.contains("02:00:00:00:00:a1")
+    };
+    for n in 1..=3 {
+        assert!(asks(&world, "a2", &format!("172.16.{n}.9")));
+    }
+    let learnt = |world: &World| world.run("r", "ip neigh").1.matches("172.16.").count();
+    assert_eq!(learnt(&world), 0);
+    assert!(!asks(&world, "a1", "172.16.0.9"), "it is no next hop");
+    assert!(!asks(&world, "a2", "192.0.2.9"), "that is not behind it");
+    assert!(!asks(&world, "a2", "10.0.0.99"), "nor is that");
+    world.unset();
+    assert!(asks(&world, "a2", "172.16.9.9") && learnt(&world) == 1, "without rules it does");
+}
+
+#[test]
 fn a_provider_subnet_may_hold_stations_that_nobody_knows() {
     let mut provider = view();
     provider.interfaces[1].provider = true;
@@ -162,6 +189,7 @@ fn a_router_without_an_outside_routes_and_guards() {
 #[test]
 fn nft_takes_what_a_plan_prints() {
     let mut views = vec![view(), view(), view()];
+    views[0].routes.insert("172.16.0.0/16".parse().unwrap(), vec![ip("10.0.0.12")]);
     views[1].external.as_mut().unwrap().snat = false;
     views[2].external = None;
     views[2].interfaces[1].provider = true;

@@ -13,11 +13,10 @@ use std::time::Duration;
 
 use nix::sched::{CloneFlags, unshare};
 use tenet::api::{MacAddr, Protocol};
-use tenet::dataplane::facts::Facts;
 use tenet::dataplane::kernel::{conntrack::Conntrack, netns, nft::Nft};
 use tenet::dataplane::nft::Ruleset;
 use tenet::dataplane::router_rules::{self, Legs};
-use tenet::dataplane::sysctls;
+use tenet::dataplane::sysctls::{self, Sysctls};
 use tenet::model::view::{ExternalView, FloatingView, ForwardingView, InterfaceView, RouterView};
 use tenet::model::{Key, Uid};
 
@@ -111,9 +110,9 @@ impl World {
         for path in ["ipv6/conf/all/disable_ipv6", "ipv6/conf/default/disable_ipv6"] {
             world.within("r", || fs::write(format!("/proc/sys/net/{path}"), "1").unwrap());
         }
-        let facts = Facts { sysctls: sysctls::all().map(str::to_owned).collect(), ..Facts::default() };
+        let sysctls = Sysctls::of(&sysctls::all().map(str::to_owned).collect());
         world.within("r", || {
-            for (path, value) in sysctls::router(&facts) {
+            for (path, value) in sysctls.router.iter() {
                 fs::write(format!("/proc/sys/net/{path}"), value).unwrap();
             }
         });

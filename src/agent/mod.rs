@@ -1,20 +1,30 @@
 //! The node side: converges one node to its view and reports.
 
+pub mod durable;
+
+pub mod desk;
+pub mod node;
+pub mod pace;
+pub mod plugs;
+pub mod protocol;
 mod record;
+pub mod server;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::api::Reason;
+use crate::api::{AgentKernel, Reason};
 use crate::dataplane::attachment::{Attachment, Attachments, Target};
 use crate::dataplane::dhcp::Table;
 use crate::dataplane::kernel::{Failures, Kernel, dhcp::Server, guest_netns, netns};
 use crate::dataplane::names::Prefix;
 use crate::dataplane::plan::{self, Plan};
 use crate::dataplane::render::{Rendered, render};
+use crate::dataplane::router_rules;
 use crate::dataplane::state::{Item, LinkKind, Make, Spec, State};
 use crate::model::{Id, Key, Kind, NodeView, Remark, Report, Uid};
 use record::Record;
@@ -49,6 +59,7 @@ pub struct Agent {
     options: Options,
     kernel: Kernel,
     record: Record,
+    rules: router_rules::Memory,
     /// The responder, with the inode of the namespace that it answers in.
     dhcp: Option<(u64, Server)>,
 }
@@ -72,7 +83,25 @@ impl Agent {
     pub fn open(options: &Options) -> Result<Self, Error> {
         let kernel = Kernel::open(&options.run_dir)?;
         let record = Record::open(&options.state_dir)?;
-        Ok(Self { options: options.clone(), kernel, record, dhcp: None })
+        let rules = router_rules::Memory::default();
+        Ok(Self { options: options.clone(), kernel, record, rules, dhcp: None })
+    }
+
+    /// MTU of the way to other nodes, bytes: of the link that carries `address`.
+    ///
+    /// # Errors
+    /// No link of this host carries it.
+    pub fn mtu(&mut self, address: IpAddr) -> Result<u32, Error> {
+        Ok(self.kernel.mtu(address)?)
+    }
+
+    /// The kernel, for people.
+    #[must_use]
+    pub fn kernel(&self) -> AgentKernel {
+        let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        let (found, missing): (Vec<_>, Vec<_>) = self.kernel.features().into_iter().partition(|(_, found)| *found);
+        let names = |list: Vec<(&str, bool)>| list.into_iter().map(|(name, _)| name.to_owned()).collect();
+        AgentKernel { release: release.trim().into(), features: names(found), missing: names(missing) }
     }
 
     /// What is plugged here.
@@ -174,8 +203,8 @@ impl Agent {
     }
 
     fn render(&mut self, view: &NodeView) -> io::Result<Rendered> {
-        let facts = self.kernel.facts(!view.physical_networks.is_empty())?;
-        Ok(render(view, self.attachments(), &facts))
+        let facts = self.kernel.facts(&view.physical_networks)?;
+        Ok(render(view, self.record.attachments(), &facts, &mut self.rules))
     }
 
     /// A guest that is gone when its link is to be made is unplugged: nobody else will do it.

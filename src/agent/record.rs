@@ -1,11 +1,11 @@
 //! The node's own record of what is plugged: one file, replaced whole and durably.
 
-use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::durable;
 use crate::dataplane::attachment::{Attachment, Attachments, Target};
 use crate::model::{Key, Uid};
 
@@ -84,14 +84,10 @@ impl Record {
             target: attachment.target.clone(),
         };
         let lines: Vec<Line> = self.attachments.iter().map(line).collect();
-        let Some(directory) = self.path.parent() else { return Ok(()) };
-        std::fs::create_dir_all(directory)?;
-        let next = self.path.with_extension("next");
-        let mut file = File::create(&next)?;
-        file.write_all(&serde_json::to_vec(&lines)?)?;
-        file.sync_all()?;
-        std::fs::rename(&next, &self.path)?;
-        File::open(directory)?.sync_all()
+        if let Some(directory) = self.path.parent() {
+            std::fs::create_dir_all(directory)?;
+        }
+        durable::replace(&self.path, |out| Ok(serde_json::to_writer(out, &lines)?)).map(drop)
     }
 
     /// Takes the record away.
@@ -101,10 +97,7 @@ impl Record {
     pub fn remove(&mut self) -> io::Result<()> {
         self.attachments.clear();
         self.dirty = false;
-        match std::fs::remove_file(&self.path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
+        durable::remove(&self.path)
     }
 }
 

@@ -154,7 +154,7 @@ reasons! {
     InUse,
     /// No node can attach the physical network.
     NoAttachment,
-    /// The interface carries an address or a default route of the host and is not taken.
+    /// The interface is not taken: it carries an address or a default route of the host, or is another physical network's.
     InterfaceInUse,
     /// The host's iptables see the frames of this bridge.
     BridgeFiltered,

@@ -48,6 +48,16 @@ pub enum Command {
     #[command(after_help = "Examples:\n  tenet plan ./networks\n  tenet plan ./networks -o json | jq .changes\n\n\
         Exit codes: 0 nothing to change; 2 changes; 1 an error.")]
     Plan(Plan),
+    /// Run a cluster's controller: it gives addresses and says what becomes of every object
+    #[command(
+        after_help = "Examples:\n  tenet controller --kubeconfig admin.kubeconfig\n  tenet controller    # in a pod\n\n\
+        Any number may run; one leads.\n\nExit codes: 0 stopped by a signal; 1 an error."
+    )]
+    Controller(Controller),
+    /// Run the agent of one node of a cluster: it makes the node's networks
+    #[command(after_help = "Examples:\n  tenet agent --kubeconfig node-1.kubeconfig --tunnel-address 192.0.2.11\n\n\
+        Forwarding goes on when it stops.\n\nExit codes: 0 stopped by a signal; 1 an error.")]
+    Agent(Agent),
     /// Plug a guest into a port: moves an interface with the port's MAC and MTU into it
     #[command(
         after_help = "Examples:\n  tenet plug team-a/web-0 --netns web\n  tenet plug web-0 --pid 4711 --ifname net1    # namespace default\n  \
@@ -95,6 +105,48 @@ pub struct Socket {
     /// Control socket; network namespaces are pinned beside it.
     #[arg(long, value_name = "PATH", default_value = config::SOCKET)]
     pub socket: PathBuf,
+}
+
+/// The way to the API server.
+#[derive(Clone, Debug, Args)]
+pub struct Access {
+    /// A kubeconfig. Default: `KUBECONFIG`, `~/.kube/config`, or the service account of the pod.
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+}
+
+/// `tenet controller`
+#[derive(Clone, Debug, Args)]
+pub struct Controller {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap takes no help on what it flattens")]
+    pub access: Access,
+    /// Name of this instance, nobody else's. Default: host's name and process id.
+    #[arg(long, value_name = "NAME")]
+    pub identity: Option<String>,
+    /// Namespace of the Lease by which one instance leads.
+    #[arg(long, value_name = "NAMESPACE", default_value = crate::cluster::NAMESPACE)]
+    pub lease_namespace: String,
+}
+
+/// `tenet agent`
+#[derive(Clone, Debug, Args)]
+pub struct Agent {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap takes no help on what it flattens")]
+    pub access: Access,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap takes no help on what it flattens")]
+    pub state: State,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap takes no help on what it flattens")]
+    pub socket: Socket,
+    /// Name of this node. Default: the host's name.
+    #[arg(long, value_name = "NAME")]
+    pub node: Option<String>,
+    /// Address of this host at which other nodes reach its tunnels.
+    #[arg(long, value_name = "ADDRESS")]
+    pub tunnel_address: std::net::IpAddr,
 }
 
 /// What an instance reads, and where it keeps things.

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use super::Ended;
 use super::args::{Guest, Plug, Show, Unplug};
+use crate::agent::protocol::{Answer, Plugged, Request};
 use crate::dataplane::attachment::Target;
-use crate::local::protocol::{Answer, Plugged, Request};
 
 /// `tenet plug`
 pub fn plug(args: Plug) -> Ended {

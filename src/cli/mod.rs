@@ -16,8 +16,9 @@ use std::time::Duration;
 
 use clap::{CommandFactory as _, Parser as _};
 
+use crate::cluster::client::Access;
 use crate::local::{self, Options};
-use crate::{api, config};
+use crate::{api, config, controller, node};
 use args::{Cli, Command};
 
 /// What a command ends with: an exit code, or what is wrong.
@@ -50,7 +51,11 @@ fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
 }
 
 fn run(cli: Cli) -> Ended {
-    let usual = if matches!(cli.command, Command::Local(_)) { "info" } else { "error" };
+    let usual = if matches!(cli.command, Command::Local(_) | Command::Controller(_) | Command::Agent(_)) {
+        "info"
+    } else {
+        "error"
+    };
     log::start(cli.log_format, cli.log_level.as_deref(), usual)?;
     match cli.command {
         Command::Crds => crds(),
@@ -69,6 +74,22 @@ fn run(cli: Cli) -> Ended {
             writeln!(out, "not all is Ready:")?;
             lines.iter().try_for_each(|line| writeln!(out, "  {line}"))?;
             Ok(1)
+        }
+        Command::Controller(args) => {
+            let identity = args.identity.unwrap_or_else(|| format!("{}-{}", config::hostname(), std::process::id()));
+            let access = Access { kubeconfig: args.access.kubeconfig };
+            controller::run(&controller::Options { access, identity, namespace: args.lease_namespace })?;
+            Ok(0)
+        }
+        Command::Agent(args) => {
+            node::run(&node::Options {
+                access: Access { kubeconfig: args.access.kubeconfig },
+                node: args.node.unwrap_or_else(config::hostname),
+                tunnel: args.tunnel_address,
+                state: args.state.state,
+                socket: args.socket.socket,
+            })?;
+            Ok(0)
         }
         Command::Plan(args) => plan::run(args),
         Command::Plug(args) => client::plug(args),

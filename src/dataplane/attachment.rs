@@ -41,6 +41,17 @@ pub enum Target {
     },
 }
 
+impl Target {
+    /// Name of the device on the guest's side.
+    #[must_use]
+    pub fn device(&self) -> &str {
+        match self {
+            Self::Netns { device, .. } => device,
+            Self::Tap { name } => name,
+        }
+    }
+}
+
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

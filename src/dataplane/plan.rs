@@ -52,20 +52,26 @@ impl Change {
 /// and namespaces, children first.
 #[must_use]
 pub fn diff(desired: &State, observed: &State) -> Plan {
-    let gone = observed.0.iter().rev().filter(|(item, _)| !desired.0.contains_key(item));
-    let (urgent, rest): (Vec<_>, Vec<_>) =
-        gone.map(|(item, entry)| removal(item, entry)).partition(|c| is_urgent(&c.item));
+    // Both are in order, so they are walked side by side: nothing is looked up.
+    let mut there = observed.0.iter().peekable();
+    let (mut gone, mut wanted) = (Vec::new(), Vec::new());
+    for (item, entry) in &desired.0 {
+        gone.extend(std::iter::from_fn(|| there.next_if(|(other, _)| *other < item)));
+        let found = there.next_if(|(other, _)| *other == item).map(|(_, found)| &found.spec);
+        if found != Some(&entry.spec) {
+            wanted.push(Change {
+                item: item.clone(),
+                from: found.cloned(),
+                to: Some(entry.spec.clone()),
+                make: entry.make.clone(),
+                owner: entry.owner.clone(),
+            });
+        }
+    }
+    gone.extend(there);
+    let gone = gone.into_iter().rev().map(|(item, entry)| removal(item, entry));
+    let (urgent, rest): (Vec<_>, Vec<_>) = gone.partition(|c| is_urgent(&c.item));
     let (slow, quick): (Vec<_>, Vec<_>) = rest.into_iter().partition(|c| is_slow(&c.item));
-    let wanted = desired.0.iter().filter_map(|(item, entry)| match observed.0.get(item) {
-        Some(there) if there.spec == entry.spec => None,
-        there => Some(Change {
-            item: item.clone(),
-            from: there.map(|e| e.spec.clone()),
-            to: Some(entry.spec.clone()),
-            make: entry.make.clone(),
-            owner: entry.owner.clone(),
-        }),
-    });
     Plan(urgent.into_iter().chain(wanted).chain(quick).chain(slow).collect())
 }
 
@@ -135,6 +141,8 @@ impl LinkKind {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -173,7 +181,7 @@ mod tests {
         let name = (0..4u8).prop_map(|n| format!("l{n}").into());
         (netns(), name, 0..9u8, 0..3u32).prop_map(|(netns, name, what, n)| match what {
             0 => (Item::Namespace(netns), Spec::Namespace),
-            1 => (Item::Sysctls(netns), Spec::Sysctls([("x".to_owned(), n.to_string())].into())),
+            1 => (Item::Sysctls(netns), Spec::Sysctls(Arc::new([("x".to_owned(), n.to_string())].into()))),
             2 => (Item::Peer(netns, name), link(n, None)),
             3 => (Item::Fdb(netns, name, MacAddr([2, 0, 0, 0, 0, 1])), Spec::Fdb),
             4 => (Item::Neighbour(netns, name, [10, 0, 0, 1].into()), Spec::Neighbour(MacAddr([2, 0, 0, 0, 0, 1]))),

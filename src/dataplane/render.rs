@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::dataplane::attachment::Attachments;
 use crate::dataplane::dhcp;
 use crate::dataplane::facts::Facts;
+use crate::dataplane::router_rules::Memory;
 use crate::dataplane::state::{Item, Netns, Spec, State};
-use crate::dataplane::{bridge, guard, router, sysctls, wire};
+use crate::dataplane::{bridge, guard, router, wire};
 use crate::model::{Id, Key, Kind, NodeView, Remark};
 
 /// What a node must hold, what it must answer, and what cannot be.
@@ -29,9 +30,9 @@ impl Rendered {
     }
 }
 
-/// Renders a view. Whatever cannot be becomes a fault of its object; the rest goes on.
+/// Renders a view. Whatever cannot be becomes a fault of its object; the rest goes on. `rules` saves time and has no say.
 #[must_use]
-pub fn render(view: &NodeView, attachments: &Attachments, facts: &Facts) -> Rendered {
+pub fn render(view: &NodeView, attachments: &Attachments, facts: &Facts, rules: &mut Memory) -> Rendered {
     let mut out = Rendered::default();
     for (key, physical) in &view.physical_networks {
         let id = Id::new(Kind::PhysicalNetwork, key.clone());
@@ -48,9 +49,10 @@ pub fn render(view: &NodeView, attachments: &Attachments, facts: &Facts) -> Rend
         bridge::render(key, view, attachments, facts, legs.contains(key), &mut out);
     }
     for (key, view_of) in &view.routers {
-        router::render(key, view_of, view, facts, &mut out);
+        router::render(key, view_of, view, facts, rules, &mut out);
     }
     view.tunnel.iter().for_each(|tunnel| guard::render(tunnel, &mut out.state));
+    rules.forget_others(view.routers.values());
     vswitch(facts, &mut out);
     out.dhcp = dhcp_table(view, &out.state);
     out
@@ -67,7 +69,7 @@ fn vswitch(facts: &Facts, out: &mut Rendered) {
     let used = out.state.0.iter().find(|(item, _)| *item.netns() == Netns::Vswitch);
     let Some(owner) = used.and_then(|(_, entry)| entry.owner.clone()) else { return };
     out.state.want(Item::Namespace(Netns::Vswitch), Spec::Namespace, &owner, None);
-    out.state.want(Item::Sysctls(Netns::Vswitch), Spec::Sysctls(sysctls::vswitch(facts)), &owner, None);
+    out.state.want(Item::Sysctls(Netns::Vswitch), Spec::Sysctls(facts.sysctls.vswitch.clone()), &owner, None);
 }
 
 /// Leases of the networks that have a bridge here.

@@ -16,16 +16,15 @@ use crate::dataplane::facts::Facts;
 use crate::dataplane::names::{self, Prefix};
 use crate::dataplane::overlay;
 use crate::dataplane::render::Rendered;
-use crate::dataplane::router_rules::{self, Legs};
+use crate::dataplane::router_rules::Memory;
 use crate::dataplane::state::{
     BridgePort, Hop, IfName, Item, Link, LinkKind, Make, Netns, Role, Route, Spec, State, Table,
 };
-use crate::dataplane::sysctls;
 use crate::model::view::{ExternalView, InterfaceView, NodeView, RouterView};
 use crate::model::{Id, Key, Kind, Remark, Uid};
 
 /// Renders one router: namespace, sysctls, rules, legs, addresses, neighbours, routes.
-pub fn render(key: &Key, router: &RouterView, view: &NodeView, facts: &Facts, out: &mut Rendered) {
+pub fn render(key: &Key, router: &RouterView, view: &NodeView, facts: &Facts, rules: &mut Memory, out: &mut Rendered) {
     let id = Id::new(Kind::Router, key.clone());
     let netns = names::router(router.uid);
     let places = match place_legs(router, view, facts) {
@@ -33,14 +32,8 @@ pub fn render(key: &Key, router: &RouterView, view: &NodeView, facts: &Facts, ou
         Err(remark) => return refuse(&id, router, &remark, out),
     };
     out.state.want(Item::Namespace(netns.clone()), Spec::Namespace, &id, None);
-    out.state.want(Item::Sysctls(netns.clone()), Spec::Sysctls(sysctls::router(facts)), &id, None);
-    let legs = Legs {
-        interfaces: router.interfaces.iter().map(|i| Prefix::Leg.name(i.uid)).collect(),
-        external: router.external.as_ref().map(|e| Prefix::Leg.name(e.uid)),
-        transit: router.transit.as_ref().map(|t| Prefix::Transit.name(t.uid)),
-    };
-    let rules = router_rules::ruleset(router, &legs);
-    out.state.want(Item::Ruleset(netns.clone()), Spec::Ruleset(rules.into()), &id, None);
+    out.state.want(Item::Sysctls(netns.clone()), Spec::Sysctls(facts.sysctls.router.clone()), &id, None);
+    out.state.want(Item::Ruleset(netns.clone()), Spec::Ruleset(rules.ruleset(router)), &id, None);
     let place_of = |network: &Key| places.iter().find(|(k, _)| k == network).map(|(_, place)| place);
     for interface in router.interfaces.iter().filter(|i| !i.distant) {
         let Some(place) = place_of(&interface.network) else { continue };

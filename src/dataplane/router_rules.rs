@@ -17,11 +17,13 @@
 
 mod arp;
 mod cut;
+mod memory;
 mod outside;
 #[cfg(test)]
 mod tests;
 
 pub use cut::{cut, translates};
+pub use memory::Memory;
 
 use std::net::{IpAddr, Ipv4Addr};
 

@@ -12,6 +12,7 @@ use ipnet::IpNet;
 
 use crate::api::MacAddr;
 use crate::dataplane::nft::Ruleset;
+use crate::dataplane::sysctls::Values;
 use crate::model::Id;
 
 /// Name of a network interface, 1 to 15 bytes.
@@ -90,7 +91,7 @@ pub enum Spec {
     /// The namespace exists.
     Namespace,
     /// Sysctls below `/proc/sys/net`, by path.
-    Sysctls(BTreeMap<String, String>),
+    Sysctls(Values),
     /// nft tables.
     Ruleset(Arc<Ruleset>),
     /// A link, or the second end of a veth pair.

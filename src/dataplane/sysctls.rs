@@ -1,8 +1,7 @@
 //! Sysctls of our namespaces. A new namespace inherits the IPv4 values of the initial one, so each that matters is set.
 
-use std::collections::BTreeMap;
-
-use crate::dataplane::facts::Facts;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// For every namespace of ours: no IPv6 until Tenet speaks it, so that the kernel does not speak it either.
 const COMMON: [(&str, &str); 2] = [("ipv6/conf/all/disable_ipv6", "1"), ("ipv6/conf/default/disable_ipv6", "1")];
@@ -42,19 +41,26 @@ pub fn all() -> impl Iterator<Item = &'static str> {
     COMMON.iter().chain(&VSWITCH).chain(&ROUTER).map(|(path, _)| *path)
 }
 
-/// Sysctls of the vswitch, of those that this kernel has.
-#[must_use]
-pub fn vswitch(facts: &Facts) -> BTreeMap<String, String> {
-    collect(&VSWITCH, facts)
+/// Values by path below `/proc/sys/net`.
+pub type Values = Arc<BTreeMap<String, String>>;
+
+/// Sysctls of our namespaces, of those that this kernel has.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sysctls {
+    /// Of the vswitch.
+    pub vswitch: Values,
+    /// Of every router.
+    pub router: Values,
 }
 
-/// Sysctls of a router, of those that this kernel has.
-#[must_use]
-pub fn router(facts: &Facts) -> BTreeMap<String, String> {
-    collect(&ROUTER, facts)
-}
-
-fn collect(values: &[(&str, &str)], facts: &Facts) -> BTreeMap<String, String> {
-    let values = values.iter().chain(&COMMON).filter(|(path, _)| facts.sysctls.contains(*path));
-    values.map(|(path, value)| ((*path).to_owned(), (*value).to_owned())).collect()
+impl Sysctls {
+    /// What is to be set where a namespace has the sysctls `present`.
+    #[must_use]
+    pub fn of(present: &BTreeSet<String>) -> Self {
+        let collect = |values: &[(&str, &str)]| {
+            let values = values.iter().chain(&COMMON).filter(|(path, _)| present.contains(*path));
+            Arc::new(values.map(|(path, value)| ((*path).to_owned(), (*value).to_owned())).collect())
+        };
+        Self { vswitch: collect(&VSWITCH), router: collect(&ROUTER) }
+    }
 }

@@ -25,6 +25,10 @@ pub enum Wire {
 pub fn choose(physical: &PhysicalView, facts: &Facts) -> Result<Wire, Remark> {
     let name: IfName = physical.interface.as_str().into();
     let refuse = |reason, message: String| Err(Remark { reason, message });
+    if let Some(other) = &physical.taken_by {
+        let message = format!("{name} is PhysicalNetwork {other}'s on this node: name another in spec.attachments");
+        return refuse(Reason::InterfaceInUse, message);
+    }
     if let Some(mtu) = facts.moved_in.get(&*name) {
         check_mtu(physical, *mtu)?;
         return Ok(Wire::Dedicated(name));
@@ -46,7 +50,7 @@ pub fn choose(physical: &PhysicalView, facts: &Facts) -> Result<Wire, Remark> {
             Reason::InterfaceInUse,
             format!("{name} is a port of a bridge or bond of the host: name that bridge, or release the interface"),
         ),
-        (HostLink { addressed: false, default_route: false, .. }, _) => Ok(Wire::Dedicated(name)),
+        (HostLink { carries: false, .. }, _) => Ok(Wire::Dedicated(name)),
         _ => refuse(
             Reason::InterfaceInUse,
             format!(
@@ -145,10 +149,9 @@ mod tests {
         let link = HostLink { mtu: 1500, ..HostLink::default() };
         let links = [
             ("lo", HostLink { loopback: true, ..link.clone() }),
-            ("br0", HostLink { bridge: true, addressed: true, ..link.clone() }),
+            ("br0", HostLink { bridge: true, carries: true, ..link.clone() }),
             ("free", link.clone()),
-            ("busy", HostLink { addressed: true, ..link.clone() }),
-            ("out", HostLink { default_route: true, ..link.clone() }),
+            ("busy", HostLink { carries: true, ..link.clone() }),
             ("slave", HostLink { enslaved: true, ..link }),
         ];
         let links = links.into_iter().map(|(name, link)| (name.to_owned(), link)).collect();
@@ -156,7 +159,7 @@ mod tests {
     }
 
     fn physical(interface: &str, mode: AttachmentMode, mtu: u32) -> PhysicalView {
-        PhysicalView { uid: Uid(1), interface: interface.to_owned(), mode, mtu }
+        PhysicalView { uid: Uid(1), interface: interface.to_owned(), mode, mtu, taken_by: None }
     }
 
     #[test]
@@ -170,7 +173,6 @@ mod tests {
             ("busy", Shared, 1500, Ok(Wire::Shared("busy".into()))),
             ("gone", Dedicated, 1500, Ok(Wire::Dedicated("gone".into()))),
             ("busy", Dedicated, 1500, Err(Reason::InterfaceInUse)),
-            ("out", Dedicated, 1500, Err(Reason::InterfaceInUse)),
             ("slave", Dedicated, 1500, Err(Reason::InterfaceInUse)),
             ("lo", Shared, 1500, Err(Reason::InterfaceInUse)),
             ("nowhere", Dedicated, 1500, Err(Reason::NoAttachment)),

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use k8s_openapi::jiff::Timestamp;
 use tracing::{info, warn};
 
-use super::node::Node;
 use super::world::World;
+use crate::agent::node::Node;
 use crate::agent::{self, Agent};
 use crate::api::{Binding, Port};
-use crate::dataplane::attachment::{Attachment, Target};
+use crate::dataplane::attachment::Attachment;
 use crate::dataplane::plan::Plan;
-use crate::model::status::statuses;
+use crate::model::status::{statuses, told};
 use crate::model::{Id, Key, Kind, Report, Topology, Uid};
 
 /// How often a convergence starts over because something went while it ran.
@@ -99,7 +99,7 @@ impl<N: Node> World<N> {
 
     /// Records what the node says; whether that is new.
     fn tell(&mut self, report: Report, now: Timestamp) -> io::Result<bool> {
-        let said = statuses(self.store.snapshot(), &self.topology, &self.problems, Some(&report), now);
+        let said = told(self.store.snapshot(), &self.topology, &self.problems, &report, now);
         self.report = report;
         let recorded = self.store.record(said);
         // What a report says is seen again after a power cut; only what was decided has to be on disk.
@@ -113,7 +113,7 @@ impl<N: Node> World<N> {
         let (mut bound, mut strays) = (BTreeSet::new(), Vec::new());
         for (key, attachment) in self.node.attachments() {
             if self.store.snapshot().ports.get(key).is_some_and(|port| is_for(attachment, port)) {
-                let device = device(&attachment.target).to_owned();
+                let device = attachment.target.device().to_owned();
                 changed |= self.store.bind(key, Some(Binding { node_name: self.name.clone(), device }));
                 bound.insert(key.clone());
             } else {
@@ -173,15 +173,6 @@ impl World<Agent> {
 fn is_for(attachment: &Attachment, port: &Port) -> bool {
     let uid = port.metadata.uid.as_deref().map(Uid::parse);
     uid == Some(attachment.port) && port.metadata.deletion_timestamp.is_none()
-}
-
-/// Name of the device on the guest's side.
-#[must_use]
-pub fn device(target: &Target) -> &str {
-    match target {
-        Target::Netns { device, .. } => device,
-        Target::Tap { name } => name,
-    }
 }
 
 /// Milliseconds with three digits behind the point.

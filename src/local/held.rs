@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
+use crate::agent::durable;
+
 /// Name of the file in the state directory.
 pub const FILE: &str = "held.json";
 
@@ -21,12 +23,7 @@ pub fn read(state: &Path) -> BTreeMap<String, usize> {
 pub fn write(state: &Path, held: &BTreeMap<String, usize>) -> io::Result<()> {
     let path = state.join(FILE);
     if held.is_empty() {
-        return match std::fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        };
+        return durable::remove(&path);
     }
-    let fresh = path.with_extension("new");
-    std::fs::write(&fresh, serde_json::to_vec(held)?)?;
-    std::fs::rename(fresh, path)
+    durable::replace(&path, |out| Ok(serde_json::to_writer(out, held)?)).map(drop)
 }

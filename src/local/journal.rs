@@ -10,12 +10,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::agent::durable;
 use crate::model::object::Object;
 
 /// Name of the journal in the state directory.
 pub const FILE: &str = "journal";
-/// Name of a journal that is being written anew.
-pub const FRESH: &str = "journal.new";
 
 /// One change.
 #[derive(Debug, Serialize, Deserialize)]
@@ -61,11 +60,11 @@ impl Journal {
     /// The directory cannot be written; a line that is not the last one is damaged.
     pub fn open(dir: &Path, each: impl FnMut(Record)) -> io::Result<Self> {
         let path = dir.join(FILE);
-        remove(&dir.join(FRESH))?;
+        durable::discard(&path)?;
         let missing = !path.exists();
         let file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&path)?;
         if missing {
-            File::open(dir)?.sync_all()?;
+            durable::sync_directory(&path)?;
         }
         let whole = replay(&path, each)?;
         if file.metadata()?.len() > whole {
@@ -99,34 +98,24 @@ impl Journal {
     /// Writes the journal anew with these records alone. Until the rename the old one stands.
     ///
     /// # Errors
-    /// The disk's; the old journal stands then.
-    pub fn rewrite(&mut self, records: impl Iterator<Item = Record>) -> io::Result<()> {
-        let fresh = self.path.with_file_name(FRESH);
-        remove(&fresh)?;
-        let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&fresh)?;
-        let mut out = io::BufWriter::new(file);
-        for record in records {
-            serde_json::to_writer(&mut out, &[record])?;
-            out.write_all(b"\n")?;
-        }
-        let file = out.into_inner()?;
-        file.sync_all()?;
-        std::fs::rename(&fresh, &self.path)?;
-        if let Some(dir) = self.path.parent() {
-            File::open(dir)?.sync_all()?;
-        }
+    /// The disk's; whichever journal stands then is gone on with.
+    pub fn rewrite(&mut self, mut records: impl Iterator<Item = Record>) -> io::Result<()> {
+        let written = durable::replace(&self.path, |out| {
+            records.try_for_each(|record| {
+                serde_json::to_writer(&mut *out, &[record])?;
+                out.write_all(b"\n")
+            })
+        });
+        let (file, done) = match written {
+            Ok(file) => (file, Ok(())),
+            Err(error) => (OpenOptions::new().append(true).open(&self.path)?, Err(error)),
+        };
         self.length = file.metadata()?.len();
-        self.compact = self.length;
         self.file = file;
-        Ok(())
-    }
-}
-
-/// Removes a journal that was not finished.
-fn remove(fresh: &Path) -> io::Result<()> {
-    match std::fs::remove_file(fresh) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+        if done.is_ok() {
+            self.compact = self.length;
+        }
+        done
     }
 }
 

@@ -12,16 +12,12 @@ pub mod files;
 pub mod held;
 pub mod journal;
 pub mod lock;
-pub mod node;
-pub mod plugs;
-pub mod protocol;
 pub mod removals;
 pub mod run;
 pub mod said;
 pub mod schema;
 #[cfg(test)]
 mod scratch;
-pub mod server;
 pub mod store;
 pub mod watch;
 pub mod world;
@@ -35,12 +31,12 @@ use std::time::Instant;
 
 use k8s_openapi::jiff::Timestamp;
 
-use crate::agent::{self, Agent};
+use crate::agent::server::Server;
+use crate::agent::{self, Agent, durable};
 use crate::dataplane::plan::Plan;
 use files::Files;
 use lock::Lock;
 pub use run::Options;
-use server::Server;
 use store::Store;
 use world::World;
 
@@ -92,11 +88,8 @@ pub fn clean(options: &Options) -> io::Result<Plan> {
     let lock = take_lock(&options.state)?;
     let mut agent = Agent::open(&agent_options(options)).map_err(io::Error::other)?;
     let gone = agent.clean().map_err(io::Error::other)?;
-    for file in [journal::FILE, journal::FRESH, held::FILE, lock::FILE] {
-        match std::fs::remove_file(options.state.join(file)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+    for file in [journal::FILE, held::FILE, lock::FILE] {
+        durable::remove(&options.state.join(file))?;
     }
     drop(lock);
     Ok(gone)

@@ -10,22 +10,15 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use super::files::Touched;
-use super::node::Node;
-use super::plugs::Plug;
-use super::protocol::{Answer, Request};
-use super::server::{ClientId, Event as ClientEvent, Server};
 use super::watch::{Event, Watch};
 use super::world::World;
-use crate::model::Key;
-
-/// How long until something that failed is tried again, at first and at most.
-const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
-
-/// The shortest time between two repairs: somebody who undoes ours at once must not cost a whole processor.
-const CALM: Duration = Duration::from_millis(20);
+use crate::agent::desk::Desk;
+use crate::agent::node::Node;
+use crate::agent::pace::{Pace, RETRY};
+use crate::agent::server::Server;
 
 /// A running instance.
 #[derive(Debug)]
@@ -33,15 +26,8 @@ pub struct Instance<N> {
     world: World<N>,
     signals: SignalFd,
     watch: Watch,
-    server: Server,
-    plugs: Vec<Plug>,
-    /// Clients that are answered after the next convergence.
-    answers: Vec<(ClientId, Answer)>,
-    /// When what failed is tried again, and after how long.
-    retry: Option<(Instant, Duration)>,
-    /// The kernel changed under us and was not looked at yet.
-    disturbed: bool,
-    repaired: Option<Instant>,
+    desk: Desk,
+    pace: Pace,
     /// When to look again for folders that are gone.
     look: Option<Instant>,
     dirty: bool,
@@ -73,19 +59,8 @@ impl<N: Node> Instance<N> {
         if let Some(error) = failed {
             return Err(unwatchable(error));
         }
-        let mut instance = Self {
-            world,
-            signals,
-            watch,
-            server,
-            plugs: Vec::new(),
-            answers: Vec::new(),
-            retry: None,
-            disturbed: false,
-            repaired: None,
-            look: None,
-            dirty: true,
-        };
+        let mut instance =
+            Self { world, signals, watch, desk: Desk::new(server), pace: Pace::default(), look: None, dirty: true };
         instance.settle();
         Ok(instance)
     }
@@ -119,7 +94,7 @@ impl<N: Node> Instance<N> {
             PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
         });
         let node = self.world.node.watched();
-        let clients = self.server.watched();
+        let clients = self.desk.watched();
         let all = [self.signals.as_fd(), self.watch.as_fd()].into_iter().chain(node.iter().copied()).chain(clients);
         let mut polled: Vec<_> = all.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         match poll(&mut polled, timeout) {
@@ -138,10 +113,10 @@ impl<N: Node> Instance<N> {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let plugs = self.plugs.iter().map(|p| p.deadline).min();
-        let retry = self.retry.map(|(at, _)| at);
-        let repair = self.repaired.filter(|_| self.disturbed).map(|at| at + CALM);
-        [self.world.removals.deadline(), plugs, retry, repair, self.look].into_iter().flatten().min()
+        [self.world.removals.deadline(), self.desk.deadline(), self.pace.deadline(), self.look]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn wake(&mut self, awake: Awake) {
@@ -157,19 +132,18 @@ impl<N: Node> Instance<N> {
             self.dirty |= self.world.judge(Timestamp::now());
         }
         if awake.clients {
-            for event in self.server.events() {
-                self.client(event, now);
-            }
+            self.dirty |= self.desk.hear(&mut self.world, now);
         }
-        self.disturbed |= awake.node && self.world.node.disturbed();
-        self.dirty |= self.retry.is_some_and(|(at, _)| at <= now);
-        if self.dirty || !self.plugs.is_empty() {
+        if awake.node && self.world.node.disturbed() {
+            self.pace.disturbed();
+        }
+        self.dirty |= self.pace.retries(now);
+        if self.dirty || self.desk.is_busy() {
             self.settle();
         }
-        if self.disturbed && self.repaired.is_none_or(|at| at + CALM <= now) {
-            (self.disturbed, self.repaired) = (false, Some(now));
+        if self.pace.repairs(now) {
             let done = self.world.repair(Timestamp::now());
-            self.after(&done);
+            self.pace.ended(&done);
         }
     }
 
@@ -199,91 +173,17 @@ impl<N: Node> Instance<N> {
         self.read(gone.into_iter().map(Event::Tree).collect());
     }
 
-    fn client(&mut self, event: ClientEvent, now: Instant) {
-        match event {
-            ClientEvent::Left(client) => {
-                for plug in self.plugs.extract_if(.., |p| p.client == client) {
-                    self.dirty |= plug.give_up(&mut self.world);
-                }
-            }
-            ClientEvent::Asked(client, Request::Plug { namespace, name, target, timeout_ms, force }) => {
-                let deadline = now + Duration::from_millis(timeout_ms.min(86_400_000));
-                self.plugs.push(Plug::new(client, Key::new(&namespace, &name), target, force, deadline));
-            }
-            ClientEvent::Asked(client, Request::Unplug { namespace, name }) => {
-                let answer = self.unplug(&Key::new(&namespace, &name));
-                self.answers.push((client, answer));
-            }
-            ClientEvent::Asked(client, Request::Confirm) => {
-                let gone = self.world.confirm(Timestamp::now());
-                self.dirty = true;
-                self.answers.push((client, Answer::Done(gone.iter().map(ToString::to_string).collect())));
-            }
-        }
-    }
-
-    fn unplug(&mut self, port: &Key) -> Answer {
-        self.dirty = true;
-        if !self.world.node.attachments().contains_key(port) {
-            return Answer::Done(vec![format!("nothing was plugged into Port {port}")]);
-        }
-        match self.world.node.detach(port) {
-            Ok(()) => Answer::Done(vec![format!("Port {port} unplugged")]),
-            Err(error) => Answer::Failed(error.to_string()),
-        }
-    }
-
     /// Plugs what can be plugged, converges when anything changed, and answers whoever waits for that.
     fn settle(&mut self) {
-        let (world, server) = (&mut self.world, &mut self.server);
-        self.plugs.retain_mut(|plug| match plug.attach(world) {
-            Ok(plugged) => {
-                self.dirty |= plugged;
-                true
-            }
-            Err(why) => {
-                server.answer(plug.client, &Answer::Failed(why));
-                false
-            }
-        });
+        self.dirty |= self.desk.attach(&mut self.world);
         if std::mem::take(&mut self.dirty) {
             let done = self.world.converge(Timestamp::now());
-            self.after(&done);
+            self.pace.ended(&done);
         }
-        let (world, server) = (&mut self.world, &mut self.server);
-        for (client, answer) in self.answers.drain(..) {
-            server.answer(client, &answer);
-        }
-        let now = Instant::now();
-        let mut undone = false;
-        self.plugs.retain_mut(|plug| {
-            let Some(answer) = plug.answer(world, now) else { return true };
-            if matches!(answer, Answer::Failed(_)) {
-                undone |= plug.give_up(world);
-            }
-            server.answer(plug.client, &answer);
-            matches!(answer, Answer::Progress(_))
-        });
-        if undone {
+        if self.desk.answer(&mut self.world, Instant::now()) {
             let done = self.world.converge(Timestamp::now());
-            self.after(&done);
+            self.pace.ended(&done);
         }
-    }
-
-    fn after(&mut self, done: &io::Result<bool>) {
-        if let Err(error) = done {
-            error!("the state directory cannot be written, so nothing is changed: {error}");
-        }
-        let now = Instant::now();
-        self.retry = match self.retry {
-            _ if matches!(done, Ok(true)) => None,
-            None => {
-                warn!("not everything could be done; it is tried again from time to time");
-                Some((now + RETRY.0, RETRY.0))
-            }
-            Some((at, wait)) if at <= now => Some((now + (wait * 2).min(RETRY.1), (wait * 2).min(RETRY.1))),
-            waiting => waiting,
-        };
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use k8s_openapi::jiff::Timestamp;
@@ -11,10 +12,13 @@ use tracing::{info, warn};
 
 use super::files::{Files, Touched};
 use super::held;
-use super::node::Node;
 use super::removals::{Removals, sentences};
 use super::said::Said;
 use super::store::{Declared, Store};
+use crate::agent::node::Node;
+use crate::agent::plugs::Ports;
+use crate::agent::protocol::Answer;
+use crate::api::Port;
 use crate::model::{Id, Key, Linker, NodeView, Problems, Report, Topology};
 
 /// A host's objects and the node that realises them.
@@ -162,5 +166,38 @@ impl<N: Node> World<N> {
             warn!(%error, "what is held back could not be noted for `tenet get`");
         }
         self.noted = Some(held);
+    }
+}
+
+impl<N: Node> Ports for World<N> {
+    type Node = N;
+
+    fn port(&self, key: &Key) -> Option<Arc<Port>> {
+        self.store.snapshot().ports.get(key).cloned()
+    }
+
+    fn view(&self) -> &NodeView {
+        &self.view
+    }
+
+    fn node(&self) -> &N {
+        &self.node
+    }
+
+    fn node_mut(&mut self) -> &mut N {
+        &mut self.node
+    }
+
+    fn advice(&self) -> &'static str {
+        "declare it in one of the folders"
+    }
+
+    fn may_plug(&mut self, _: &Key, _: &Port, _: bool) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn confirm(&mut self) -> Answer {
+        let gone = Self::confirm(self, Timestamp::now());
+        Answer::Done(gone.iter().map(ToString::to_string).collect())
     }
 }

@@ -148,7 +148,7 @@ fn object(version: &str, kind: &str, mut value: Value) -> Result<Object, String>
         .map_err(|why| why.strip_prefix('.').map_or_else(|| why.clone(), str::to_owned))?;
     let root = value.as_object_mut().ok_or("not an object")?;
     root.insert("metadata".into(), serde_json::to_value(&meta).map_err(|e| e.to_string())?);
-    Object::read(kind, value).map_err(|e| e.to_string())
+    Object::read(kind, &value).map_err(|error| super::schema::misfit(&error, &value, schema))
 }
 
 /// What a user may say in `metadata`, checked; what the API server would fill in is dropped.
@@ -170,7 +170,9 @@ fn metadata(value: Value, kind: Kind) -> Result<ObjectMeta, String> {
         return Err(format!("metadata.{name} is an unknown field; known here: {}", users.join(", ")));
     }
     let kept = map.into_iter().filter(|(k, _)| users.contains(&k.as_str())).collect();
-    let mut meta: ObjectMeta = serde_json::from_value(Value::Object(kept)).map_err(|e| format!("metadata: {e}"))?;
+    let kept = Value::Object(kept);
+    let mut meta: ObjectMeta = serde_path_to_error::deserialize(&kept)
+        .map_err(|error| format!("metadata.{}", super::schema::misfit(&error, &kept, &JSONSchemaProps::default())))?;
     let name = meta.name.as_deref().unwrap_or_default();
     if name.len() > 253 || !name.split('.').all(|label| is_label(label, 253)) {
         return Err(format!("metadata.name `{name}` must be 1 to 253 lower case letters, digits, - and . (RFC 1123)"));

@@ -74,6 +74,12 @@ impl Allocations {
         self.held.get(slot).map(|(owner, _)| *owner)
     }
 
+    /// The Allocation of a value.
+    #[must_use]
+    pub fn get(&self, slot: &Slot) -> Option<&Arc<Allocation>> {
+        self.held.get(slot).map(|(_, object)| object)
+    }
+
     /// What somebody holds.
     #[must_use]
     pub fn of(&self, owner: Uid) -> &[Slot] {

@@ -42,6 +42,12 @@ impl Topology {
         view
     }
 
+    /// Ports in force that are plugged, on whichever node.
+    fn plugged(&self) -> impl Iterator<Item = (&PortEntry, &PortNode)> {
+        let bound = self.bound.iter().map(|index| (&self.entries[*index], &self.ports[*index]));
+        bound.filter(|(_, port)| port.standing == Standing::InForce)
+    }
+
     fn network(&self, index: Index, subnets: &mut BTreeMap<Index, Arc<SubnetView>>) -> NetworkView {
         let node = &self.networks[index];
         let in_force = node.subnets.iter().filter(|s| self.subnets[**s].standing == Standing::InForce);

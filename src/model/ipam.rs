@@ -3,7 +3,6 @@
 //! An address is a number here, IPv4 as IPv4-mapped IPv6 (RFC 4291, 2.5.5.2), so that both families count alike.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::IpNet;
@@ -114,10 +113,13 @@ pub enum Holder {
     Leaving,
 }
 
+/// Neighbouring addresses stand side by side, a page of them together: subnets are filled from their lowest address on.
+const PAGE: usize = 32;
+
 /// Who has which address of a subnet. Nothing is ever given back: a world is linked anew on every change.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
-    held: BTreeMap<u128, Holder>,
+    pages: BTreeMap<u128, Box<[Option<Holder>; PAGE]>>,
     from_pools: u64,
     /// No address of the pools below this one is free.
     searched: u128,
@@ -129,14 +131,14 @@ impl Ledger {
     /// # Errors
     /// Who has it.
     pub fn take(&mut self, range: &Range, number: u128, holder: Holder) -> Result<(), Holder> {
-        match self.held.entry(number) {
-            Entry::Occupied(entry) => Err(*entry.get()),
-            Entry::Vacant(entry) => {
-                entry.insert(holder);
-                self.from_pools += u64::from(range.in_pools(number));
-                Ok(())
-            }
+        let (page, place) = place(number);
+        let held = &mut self.pages.entry(page).or_insert_with(|| Box::new([None; PAGE]))[place];
+        if let Some(other) = *held {
+            return Err(other);
         }
+        *held = Some(holder);
+        self.from_pools += u64::from(range.in_pools(number));
+        Ok(())
     }
 
     /// Gives the lowest free address of the pools to somebody; none: they are used up.
@@ -147,13 +149,7 @@ impl Ledger {
     }
 
     fn lowest_free(&self, mut next: u128, end: u128) -> Option<u128> {
-        if next > end {
-            return None;
-        }
-        for held in self.held.range(next..=end).map(|(held, _)| *held) {
-            if held != next {
-                break;
-            }
+        while next <= end && self.holder(next).is_some() {
             next = next.checked_add(1)?;
         }
         (next <= end).then_some(next)
@@ -162,12 +158,16 @@ impl Ledger {
     /// Who has an address.
     #[must_use]
     pub fn holder(&self, number: u128) -> Option<Holder> {
-        self.held.get(&number).copied()
+        let (page, place) = place(number);
+        self.pages.get(&page).and_then(|page| page[place])
     }
 
     /// Everybody, by address.
     pub fn iter(&self) -> impl Iterator<Item = (u128, Holder)> {
-        self.held.iter().map(|(number, holder)| (*number, *holder))
+        self.pages.iter().flat_map(|(page, held)| {
+            let first = page * PAGE as u128;
+            held.iter().zip(0..).filter_map(move |(holder, place)| Some((first + place, (*holder)?)))
+        })
     }
 
     /// How many addresses of the pools are taken.
@@ -175,6 +175,11 @@ impl Ledger {
     pub fn from_pools(&self) -> u64 {
         self.from_pools
     }
+}
+
+/// Page of an address, and its place there.
+fn place(number: u128) -> (u128, usize) {
+    (number / PAGE as u128, (number % PAGE as u128) as usize)
 }
 
 #[cfg(test)]
@@ -236,5 +241,9 @@ mod tests {
         let taken: Vec<_> = (3..7).map_while(|i| ledger.take_lowest(&range, Holder::Port(i))).collect();
         assert_eq!(taken, [ip("10.0.0.11"), ip("10.0.0.20"), ip("10.0.0.21")]);
         assert_eq!(ledger.from_pools(), 4, "the address outside the pools does not count");
+        let held: Vec<_> = ledger.iter().map(|(number, holder)| (address(number).to_string(), holder)).collect();
+        let port = |ip: &str, index| (ip.to_owned(), Holder::Port(index));
+        let (low, high) = ([port("10.0.0.10", 0), port("10.0.0.11", 3)], [port("10.0.0.20", 4), port("10.0.0.21", 5)]);
+        assert_eq!(held, [&low[..], &high[..], &[port("10.0.0.99", 1)]].concat(), "in order");
     }
 }

@@ -21,6 +21,7 @@ pub mod status;
 #[cfg(test)]
 mod tests;
 pub mod topology;
+mod uses;
 pub mod valid;
 pub mod view;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource as _;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::api::{Agent, Condition, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet};
 use crate::model::valid::Valid as _;
@@ -82,16 +83,21 @@ macro_rules! kinds {
             /// Reads an object of `kind` from its JSON form.
             ///
             /// # Errors
-            /// What serde says of the first thing that does not fit.
-            pub fn read(kind: Kind, json: serde_json::Value) -> Result<Self, serde_json::Error> {
-                match kind { $(Kind::$kind => serde_json::from_value(json).map(|o| Self::$kind(Arc::new(o))),)+ }
+            /// What serde says of the first thing that does not fit, and where that is.
+            pub fn read(kind: Kind, json: &Value) -> Result<Self, serde_path_to_error::Error<serde_json::Error>> {
+                // Keeping track of the place costs time, so only a failure is read so.
+                match kind {
+                    $(Kind::$kind => $kind::deserialize(json)
+                        .or_else(|_| serde_path_to_error::deserialize(json))
+                        .map(|o| Self::$kind(Arc::new(o))),)+
+                }
             }
 
             /// Its JSON form, as the API server would show it.
             ///
             /// # Errors
             /// Never for the kinds of this API.
-            pub fn json(&self) -> Result<serde_json::Value, serde_json::Error> {
+            pub fn json(&self) -> Result<Value, serde_json::Error> {
                 match self { $(Self::$kind(o) => serde_json::to_value(o.as_ref()),)+ }
             }
 
@@ -136,6 +142,38 @@ impl Object {
             Self::ReferenceGrant(_) => None,
         };
         conditions.map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether both are of one kind with the same status.
+    #[must_use]
+    pub fn same_status(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Network(a), Self::Network(b)) => a.status == b.status,
+            (Self::Subnet(a), Self::Subnet(b)) => a.status == b.status,
+            (Self::Port(a), Self::Port(b)) => a.status == b.status,
+            (Self::Router(a), Self::Router(b)) => a.status == b.status,
+            (Self::FloatingIP(a), Self::FloatingIP(b)) => a.status == b.status,
+            (Self::PhysicalNetwork(a), Self::PhysicalNetwork(b)) => a.status == b.status,
+            (Self::Agent(a), Self::Agent(b)) => a.status == b.status,
+            (Self::ReferenceGrant(_), Self::ReferenceGrant(_)) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether its status says that it holds a value: an address, or a VNI.
+    #[must_use]
+    pub fn has(&self, value: &str) -> bool {
+        let is = |ip: &std::net::IpAddr| ip.to_string() == value;
+        let vni = |vni: Option<u32>| vni.is_some_and(|vni| vni.to_string() == value);
+        match self {
+            Self::Network(o) => o.status.as_ref().is_some_and(|s| vni(s.vni)),
+            Self::Port(o) => o.status.as_ref().is_some_and(|s| s.addresses.iter().any(|a| is(&a.ip))),
+            Self::Router(o) => o.status.as_ref().is_some_and(|s| {
+                vni(s.vni) || s.interfaces.iter().any(|i| is(&i.ip)) || s.external_addresses.iter().any(is)
+            }),
+            Self::FloatingIP(o) => o.status.as_ref().is_some_and(|s| s.ip.as_ref().is_some_and(is)),
+            Self::Subnet(_) | Self::PhysicalNetwork(_) | Self::Agent(_) | Self::ReferenceGrant(_) => false,
+        }
     }
 
     /// Its condition of one type.

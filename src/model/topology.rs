@@ -3,7 +3,7 @@
 //! Objects of a kind stand in a `Vec` in the order of their keys, the bad ones too, and refer to each other by position:
 //! a world is linked anew on every change, so looking up names again and again would cost more than everything else.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -45,6 +45,8 @@ pub struct Topology {
     /// Ports as they were read; `ports` is what came of each.
     pub(super) entries: Arc<Vec<PortEntry>>,
     pub(super) ports: Vec<PortNode>,
+    /// Ports that are plugged, on whichever node: few of all there are.
+    pub(super) bound: Vec<Index>,
     pub(super) routers: Vec<RouterNode>,
     pub(super) floating_ips: Vec<FloatingNode>,
     /// Where the tunnels of each node begin; nothing in local mode.
@@ -96,7 +98,7 @@ pub(super) struct NetworkNode {
     /// The same as ranges of addresses, by first address: first, last, subnet.
     pub spans: Vec<(u128, u128, Index)>,
     /// MAC addresses taken on this network, as numbers.
-    macs: BTreeSet<u64>,
+    macs: HashSet<u64>,
     pub uid: Uid,
     /// Segment of an overlay network; none in local mode, where no frame leaves the host.
     pub vni: Option<u32>,

@@ -69,6 +69,8 @@ pub struct PhysicalView {
     pub mode: AttachmentMode,
     /// MTU of the wire, bytes.
     pub mtu: u32,
+    /// The physical network that has the interface on this node already, and therefore keeps it.
+    pub taken_by: Option<Key>,
 }
 
 /// A network on this node.

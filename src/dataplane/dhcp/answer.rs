@@ -6,6 +6,7 @@ use super::frame;
 use super::lease::{Decision, decide, server_of};
 use super::message::{self, Fields, MessageType, Request};
 use super::options;
+use super::place;
 use super::table::{Network, Port, Table};
 use crate::api::MacAddr;
 use crate::dataplane::state::Netns;
@@ -146,18 +147,18 @@ fn write(network: &Network, port: &Port, request: &Request, decision: &Decision)
         Decision::Ack(lease) | Decision::Inform(lease) => (MessageType::Ack, lease),
         Decision::Nak(lease) => (MessageType::Nak, lease),
     };
-    let none = Ipv4Addr::UNSPECIFIED;
     let mut all = options::protocol(request, kind, lease);
-    let mut fields = Fields { ciaddr: none, yiaddr: none };
+    let mut fields = Fields::default();
     if !matches!(decision, Decision::Nak(_)) {
         all.extend(options::configuration(network, port, lease));
+        place::boot(&port.options, &mut fields);
     }
     match decision {
         Decision::Offer(_) => fields.yiaddr = lease.address,
         Decision::Ack(_) => {
             fields.yiaddr = lease.address;
             // RFC 2131, table 3: as the client said, which is its own address or none.
-            fields.ciaddr = Some(request.ciaddr).filter(|ip| *ip == lease.address).unwrap_or(none);
+            fields.ciaddr = if request.ciaddr == lease.address { lease.address } else { Ipv4Addr::UNSPECIFIED };
         }
         Decision::Inform(_) => fields.ciaddr = lease.address,
         Decision::Nak(_) => {}
@@ -166,7 +167,7 @@ fn write(network: &Network, port: &Port, request: &Request, decision: &Decision)
     if matches!(decision, Decision::Offer(_) | Decision::Ack(_)) {
         all.extend(options::times());
     }
-    let selected = options::select(&all, &port.options, request, network.mtu);
-    let values = selected.iter().filter_map(|code| Some((*code, all.get(code)?.as_slice())));
-    message::write(request, &fields, values)
+    let order = options::order(&all, &port.options, request);
+    let placed = place::place(&all, (&order, &options::urgent()), request.room(network.mtu), &mut fields);
+    message::write(request, &fields, placed.into_iter())
 }

@@ -19,8 +19,12 @@ pub const MAX_SIZE: u8 = 57;
 pub const T1: u8 = 58;
 pub const T2: u8 = 59;
 pub const CLIENT: u8 = 61;
+pub const TFTP_NAME: u8 = 66;
+pub const BOOT_FILE: u8 = 67;
 /// Classless static routes, RFC 3442.
 pub const ROUTES: u8 = 121;
-/// The same, as Windows asked for before the RFC.
+/// TFTP servers by address, RFC 5859.
+pub const TFTP_SERVERS: u8 = 150;
+/// Classless static routes, as Windows asked for them before the RFC.
 pub const ROUTES_MICROSOFT: u8 = 249;
 pub const END: u8 = 255;

@@ -185,6 +185,11 @@ pub struct Said {
     pub xid: [u8; 4],
     pub ciaddr: Ipv4Addr,
     pub yiaddr: Ipv4Addr,
+    pub siaddr: Ipv4Addr,
+    /// As a boot loader reads them: nothing if they hold options.
+    pub sname: String,
+    pub file: String,
+    /// Codes, field after field.
     pub order: Vec<u8>,
     pub options: BTreeMap<u8, Vec<u8>>,
     pub length: usize,
@@ -214,17 +219,30 @@ impl Said {
         let at = |n: usize| Ipv4Addr::from(<[u8; 4]>::try_from(&message[n..n + 4]).unwrap());
         let (none, no_mac) = (Ipv4Addr::UNSPECIFIED, MacAddr([0; 6]));
         let (mut order, mut options) = (Vec::new(), BTreeMap::<u8, Vec<u8>>::new());
-        let mut rest = &message[240..];
-        while let Some([code]) = take(&mut rest).filter(|[code]| *code != code::END) {
-            let [length] = take(&mut rest).unwrap();
-            let (value, after) = rest.split_at(length.into());
-            order.push(code);
-            options.entry(code).or_default().extend(value);
-            rest = after;
-        }
-        let (ciaddr, yiaddr) = (at(12), at(16));
-        let macs = (no_mac, no_mac);
-        Self { macs, source: none, destination: none, xid, ciaddr, yiaddr, order, options, length: message.len() }
+        let (sname, file) = (&message[44..108], &message[108..236]);
+        let mut collect = |mut rest: &[u8], options: &mut BTreeMap<u8, Vec<u8>>| {
+            while let Some([code]) = take(&mut rest).filter(|[code]| *code != code::END) {
+                let [length] = take(&mut rest).unwrap();
+                let (value, after) = rest.split_at(length.into());
+                order.push(code);
+                options.entry(code).or_default().extend(value);
+                rest = after;
+            }
+            assert!(rest.iter().all(|byte| *byte == 0), "only padding follows the end");
+        };
+        collect(&message[240..], &mut options);
+        let overload = options.get(&code::OVERLOAD).map_or(0, |value| value[0]);
+        let mut text = |field: &[u8], bit: u8| {
+            if overload & bit > 0 {
+                collect(field, &mut options);
+                return String::new();
+            }
+            String::from_utf8(field.split(|byte| *byte == 0).next().unwrap().to_vec()).unwrap()
+        };
+        let (file, sname) = (text(file, 1), text(sname, 2));
+        let (ciaddr, yiaddr, siaddr) = (at(12), at(16), at(20));
+        let (source, destination, macs, length) = (none, none, (no_mac, no_mac), message.len());
+        Self { macs, source, destination, xid, ciaddr, yiaddr, siaddr, sname, file, order, options, length }
     }
 
     pub fn kind(&self) -> u8 {

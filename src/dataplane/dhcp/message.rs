@@ -11,6 +11,9 @@ use crate::api::MacAddr;
 const COOKIE: [u8; 4] = [99, 130, 83, 99];
 /// Bytes before the options: the fixed fields and the cookie.
 const FIXED: usize = 240;
+/// Lengths of the fields that name a server and a file, bytes.
+pub const SNAME: usize = 64;
+pub const FILE: usize = 128;
 /// Shortest BOOTP message; some relays and old clients drop what is shorter (RFC 1542, 2.1).
 const SHORTEST: usize = 300;
 /// The longest message that every client must take: 576 bytes of IP packet (RFC 2131, 2).
@@ -62,8 +65,8 @@ impl Request {
         let [ciaddr, _yiaddr, _siaddr, relay] = addresses(&mut rest).ok_or(short)?;
         let station = MacAddr(take(&mut rest).ok_or(short)?);
         let _padding: [u8; 10] = take(&mut rest).ok_or(short)?;
-        let sname: [u8; 64] = take(&mut rest).ok_or(short)?;
-        let file: [u8; 128] = take(&mut rest).ok_or(short)?;
+        let sname: [u8; SNAME] = take(&mut rest).ok_or(short)?;
+        let file: [u8; FILE] = take(&mut rest).ok_or(short)?;
         if op != 1 {
             return Err("it is no request");
         }
@@ -153,6 +156,19 @@ pub struct Fields {
     pub ciaddr: Ipv4Addr,
     /// The address that the client gets.
     pub yiaddr: Ipv4Addr,
+    /// The server to load from next; 0.0.0.0: none.
+    pub siaddr: Ipv4Addr,
+    /// The name of that server, or options; [`SNAME`] bytes at most.
+    pub sname: Vec<u8>,
+    /// The file to load from it, or options; [`FILE`] bytes at most.
+    pub file: Vec<u8>,
+}
+
+impl Default for Fields {
+    fn default() -> Self {
+        let none = Ipv4Addr::UNSPECIFIED;
+        Self { ciaddr: none, yiaddr: none, siaddr: none, sname: Vec::new(), file: Vec::new() }
+    }
 }
 
 /// Bytes that an option takes in a message: two more for every 255 (RFC 3396).
@@ -165,21 +181,8 @@ pub fn room_for_options(room: usize) -> usize {
     room.saturating_sub(FIXED + 1)
 }
 
-/// Writes an answer.
-pub fn write<'a>(request: &Request, fields: &Fields, options: impl Iterator<Item = (u8, &'a [u8])>) -> Vec<u8> {
-    let mut out = Vec::with_capacity(ASSURED.into());
-    out.extend([2, 1, 6, 0]);
-    out.extend(request.xid);
-    out.extend([0, 0]);
-    out.extend(request.flags);
-    out.extend(fields.ciaddr.octets());
-    out.extend(fields.yiaddr.octets());
-    // siaddr, and giaddr, which is zero in what we answer.
-    out.extend([0; 8]);
-    out.extend(request.chaddr.0);
-    // The rest of chaddr, sname, file.
-    out.resize(FIXED - COOKIE.len(), 0);
-    out.extend(COOKIE);
+/// Writes a field of options, with its end.
+pub fn encode<'a>(options: impl Iterator<Item = (u8, &'a [u8])>, out: &mut Vec<u8>) {
     for (code, value) in options {
         for (part, length) in value.chunks(255).filter_map(|part| Some((part, u8::try_from(part.len()).ok()?))) {
             out.extend([code, length]);
@@ -187,6 +190,29 @@ pub fn write<'a>(request: &Request, fields: &Fields, options: impl Iterator<Item
         }
     }
     out.push(code::END);
+}
+
+/// Writes an answer.
+pub fn write<'a>(request: &Request, fields: &Fields, options: impl Iterator<Item = (u8, &'a [u8])>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(ASSURED.into());
+    out.extend([2, 1, 6, 0]);
+    out.extend(request.xid);
+    out.extend([0, 0]);
+    out.extend(request.flags);
+    // The last one, giaddr, is zero in what we answer.
+    for address in [fields.ciaddr, fields.yiaddr, fields.siaddr, Ipv4Addr::UNSPECIFIED] {
+        out.extend(address.octets());
+    }
+    out.extend(request.chaddr.0);
+    // The rest of chaddr.
+    out.resize(FIXED - COOKIE.len() - FILE - SNAME, 0);
+    for (field, length) in [(&fields.sname, SNAME), (&fields.file, FILE)] {
+        let end = out.len() + length;
+        out.extend(field.iter().take(length));
+        out.resize(end, 0);
+    }
+    out.extend(COOKIE);
+    encode(options, &mut out);
     out.resize(out.len().max(SHORTEST), 0);
     out
 }

@@ -18,6 +18,7 @@ mod frame;
 mod lease;
 mod message;
 mod options;
+mod place;
 mod table;
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use ipnet::{IpNet, Ipv4Net};
 
 use super::lease::{Lease, gateway_of, server_of};
-use super::message::{MessageType, Request, room_for_options, size};
+use super::message::{MessageType, Request};
 use super::table::{Network, Port};
 use super::{LEASE_SECONDS, code};
 use crate::model::dhcp_option;
@@ -82,31 +82,18 @@ fn host_route((destination, hop): &(IpNet, IpAddr)) -> Option<(Ipv4Net, Ipv4Addr
     }
 }
 
+/// Codes that get room first.
+pub fn urgent() -> Vec<u8> {
+    [PROTOCOL.as_slice(), &NECESSARY].concat()
+}
+
 /// Which options are sent, in which order: the protocol's, then as the client lists them, then what it must know anyway.
 /// When the client takes no message that long, what it asked for last is left out.
-pub fn select(options: &Options, own: &Options, request: &Request, mtu: u32) -> Vec<u8> {
+pub fn order(options: &Options, own: &Options, request: &Request) -> Vec<u8> {
     // A client without a list gets everything but what only one vendor's ever ask for.
     let all: Vec<u8> = options.keys().copied().filter(|code| *code != code::ROUTES_MICROSOFT).collect();
     let listed = request.option(code::PARAMETERS).unwrap_or(&all);
     let mut seen = BTreeSet::new();
-    let known = |code: &u8| options.contains_key(code);
-    let order: Vec<u8> = PROTOCOL
-        .iter()
-        .chain(listed)
-        .chain(&NECESSARY)
-        .chain(own.keys())
-        .copied()
-        .filter(|code| known(code) && seen.insert(*code))
-        .collect();
-
-    let mut room = room_for_options(request.room(mtu));
-    let mut fits = BTreeSet::new();
-    for code in PROTOCOL.iter().chain(&NECESSARY).chain(&order) {
-        let Some(value) = options.get(code) else { continue };
-        if !fits.contains(code) && size(value) <= room {
-            room -= size(value);
-            fits.insert(*code);
-        }
-    }
-    order.into_iter().filter(|code| fits.contains(code)).collect()
+    let wanted = PROTOCOL.iter().chain(listed).chain(&NECESSARY).chain(own.keys()).copied();
+    wanted.filter(|code| options.contains_key(code) && seen.insert(*code)).collect()
 }

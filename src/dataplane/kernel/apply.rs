@@ -113,7 +113,7 @@ fn each(steps: &[Step], failures: &mut Failures, mut make: impl FnMut(&Change) -
 
 fn set_sysctls(kernel: &mut Kernel, change: &Change) -> io::Result<()> {
     let Some(Spec::Sysctls(wanted)) = &change.to else { return Ok(()) };
-    let mut differing = wanted.clone();
+    let mut differing = BTreeMap::clone(wanted);
     if let Some(Spec::Sysctls(there)) = &change.from {
         differing.retain(|path, value| there.get(path) != Some(value));
     }

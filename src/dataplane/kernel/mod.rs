@@ -17,6 +17,7 @@ mod route;
 mod rule;
 mod space;
 mod sysctl;
+mod way;
 
 pub mod conntrack;
 pub mod dhcp;
@@ -26,6 +27,7 @@ pub mod nft;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
@@ -40,7 +42,8 @@ use crate::dataplane::facts::Facts;
 use crate::dataplane::names::{self, Prefix};
 use crate::dataplane::plan::Plan;
 use crate::dataplane::state::{IfName, Netns, State};
-use crate::dataplane::sysctls;
+use crate::model::Key;
+use crate::model::view::PhysicalView;
 
 /// One node's kernel, as far as it concerns us.
 pub struct Kernel {
@@ -83,17 +86,31 @@ impl Kernel {
         pins.iter().filter(|pin| !netns::is_pinned(pin)).try_for_each(|pin| netns::remove(pin))
     }
 
-    /// What the node has, now. The host is looked at only for those who touch its wires.
+    /// What the node has for those who touch these wires, as it was last looked at.
     ///
     /// # Errors
     /// The kernel could not be read.
-    pub fn facts(&mut self, wires: bool) -> io::Result<Facts> {
+    pub fn facts(&mut self, wires: &BTreeMap<Key, PhysicalView>) -> io::Result<Facts> {
         let mut facts = self.probe.facts();
-        if wires {
-            probe::host(self.space(&Netns::Host)?, &mut facts)?;
+        if !wires.is_empty() {
+            probe::host(self.space(&Netns::Host)?, wires, &mut facts)?;
             probe::moved_in(&self.observed, &mut facts);
         }
         Ok(facts)
+    }
+
+    /// MTU of the link of the host that carries an address, bytes.
+    ///
+    /// # Errors
+    /// None carries it (`NotFound`); the kernel could not be read.
+    pub fn mtu(&mut self, address: IpAddr) -> io::Result<u32> {
+        way::mtu(self.space(&Netns::Host)?, address)
+    }
+
+    /// Features that a node may lack: name, and whether it is there.
+    #[must_use]
+    pub fn features(&self) -> Vec<(&'static str, bool)> {
+        vec![("vlan", self.probe.facts().vlan)]
     }
 
     /// Looks at all that the node holds of ours, where it may have changed.
@@ -101,13 +118,15 @@ impl Kernel {
     /// # Errors
     /// The kernel could not be read.
     pub fn observe(&mut self) -> io::Result<()> {
-        let facts = self.probe.facts();
-        let (vswitch, router) = (sysctls::vswitch(&facts), sysctls::router(&facts));
+        let sysctls = &self.probe.sysctls;
         for (netns, space) in &mut self.spaces {
             if let Some(file) = names::pin(netns) {
                 netns::repin(space.as_fd(), &self.run_dir.join(&*file))?;
             }
-            space.observe(if *netns == Netns::Vswitch { &vswitch } else { &router }, &mut self.observed)?;
+            space.observe(
+                if *netns == Netns::Vswitch { &sysctls.vswitch } else { &sysctls.router },
+                &mut self.observed,
+            )?;
         }
         Ok(())
     }

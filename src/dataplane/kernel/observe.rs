@@ -34,7 +34,7 @@ pub fn space(space: &mut Space, sysctls: &BTreeMap<String, String>) -> io::Resul
     }
     state.found(Item::Namespace(netns.clone()), Spec::Namespace, None);
     let values = sysctl::read(space.as_fd(), sysctls.keys())?;
-    state.found(Item::Sysctls(netns.clone()), Spec::Sysctls(values), None);
+    state.found(Item::Sysctls(netns.clone()), Spec::Sysctls(values.into()), None);
     if netns == Netns::Vswitch {
         entries(space, AddressFamily::Bridge, &ours, &mut state)?;
         entries(space, AddressFamily::Inet, &ours, &mut state)?;
@@ -66,6 +66,9 @@ fn links(space: &mut Space, state: &mut State) -> io::Result<Ours> {
     let mut ours = Ours::new();
     for seen in &all {
         found(seen, &space.netns, &names, &mut ours, state);
+    }
+    if space.netns == Netns::Host {
+        space.links = all;
     }
     Ok(ours)
 }

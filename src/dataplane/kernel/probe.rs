@@ -1,6 +1,6 @@
 //! What this kernel and this host have: asked once in a namespace that is thrown away, or read when needed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
@@ -10,15 +10,18 @@ use netlink_packet_route::link::{InfoKind, LinkFlags};
 use netlink_packet_route::route::{RouteAttribute, RouteHeader};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage as Message};
 
+use crate::api::AttachmentMode;
 use crate::dataplane::facts::{Facts, HostLink};
-use crate::dataplane::kernel::link::{self, Below};
+use crate::dataplane::kernel::link::{self, Below, Seen};
 use crate::dataplane::kernel::netlink::Netlink;
 use crate::dataplane::kernel::nft::Nft;
 use crate::dataplane::kernel::space::Space;
 use crate::dataplane::kernel::{netns, route, sysctl};
 use crate::dataplane::names::{GROUP, Prefix};
 use crate::dataplane::state::{IfName, Item, Link, LinkKind, Netns, Spec, State};
-use crate::dataplane::sysctls;
+use crate::dataplane::sysctls::{self, Sysctls};
+use crate::model::Key;
+use crate::model::view::PhysicalView;
 
 /// Index of the loopback in every namespace.
 const LOOPBACK: u32 = 1;
@@ -27,7 +30,8 @@ const LOOPBACK: u32 = 1;
 #[derive(Clone, Debug)]
 pub struct Probe {
     vlan: bool,
-    sysctls: BTreeSet<String>,
+    /// What our namespaces are to be set to.
+    pub sysctls: Sysctls,
 }
 
 impl Probe {
@@ -43,7 +47,7 @@ impl Probe {
             .and_then(|mut nft| nft.generation())
             .map_err(|error| explain(&error, "this kernel has no nftables (CONFIG_NF_TABLES, module nf_tables)"))?;
         let vlan = try_link(&scratch, &LinkKind::Vlan { id: 1 }).is_ok();
-        let sysctls = sysctl::present(scratch.as_fd(), sysctls::all())?;
+        let sysctls = Sysctls::of(&sysctl::present(scratch.as_fd(), sysctls::all())?);
         Ok(Self { vlan, sysctls })
     }
 
@@ -78,41 +82,45 @@ fn try_link(scratch: &OwnedFd, kind: &LinkKind) -> io::Result<()> {
     if vlan && refused && Path::new("/proc/net/vlan").exists() { Ok(()) } else { answer }
 }
 
-/// Links of the host and what they carry.
+/// The links of the host that are wires, as they were last seen, and what they carry, as far as that matters.
 ///
 /// # Errors
 /// The kernel could not be read.
-pub fn host(host: &mut Space, facts: &mut Facts) -> io::Result<()> {
+pub fn host(host: &mut Space, wires: &BTreeMap<Key, PhysicalView>, facts: &mut Facts) -> io::Result<()> {
     let filtered = ["bridge/bridge-nf-call-iptables".to_owned()];
     facts.bridge_filtered = sysctl::read(host.as_fd(), filtered.iter())?.values().any(|value| value != "0");
-    let links = host.netlink.dump(&Message::GetLink(link::all()), link::seen)?;
-    host.indices = links.iter().map(|seen| (seen.name.as_str().into(), seen.index)).collect();
+    let is_wire = |seen: &Seen| wires.values().any(|wire| wire.interface == seen.name);
+    let is_whole = |wire: &PhysicalView| wire.mode == AttachmentMode::Dedicated;
+    let moves = |seen: &Seen| {
+        seen.kind != Some(InfoKind::Bridge) && wires.values().any(|wire| wire.interface == seen.name && is_whole(wire))
+    };
+    let carrying = if host.links.iter().any(moves) { Some(carrying(&mut host.netlink)?) } else { None };
+    let ours = |seen: &Seen| seen.group == GROUP && Prefix::of(&seen.name).is_some();
+    for seen in host.links.iter().filter(|seen| is_wire(seen) && !ours(seen)) {
+        let link = HostLink {
+            bridge: seen.kind == Some(InfoKind::Bridge),
+            mtu: seen.mtu,
+            carries: carrying.as_ref().is_none_or(|links| links.contains(&seen.index)),
+            enslaved: seen.master.is_some(),
+            loopback: seen.flags.contains(LinkFlags::Loopback),
+        };
+        facts.links.insert(seen.name.clone(), link);
+    }
+    Ok(())
+}
+
+/// Links that carry an address or that a default route leaves by.
+fn carrying(netlink: &mut Netlink) -> io::Result<BTreeSet<u32>> {
     let addressed = |message| match message {
         Message::NewAddress(message) if !route::is_link_local(&message) => Some(message.header.index),
         _ => None,
     };
     let all = Message::GetAddress(route::addresses(AddressFamily::Unspec));
-    let addressed: BTreeSet<u32> = host.netlink.dump(&all, addressed)?.into_iter().collect();
-    let mut ways_out = BTreeSet::new();
+    let mut links: BTreeSet<u32> = netlink.dump(&all, addressed)?.into_iter().collect();
     for family in [AddressFamily::Inet, AddressFamily::Inet6] {
-        ways_out.extend(host.netlink.dump(&Message::GetRoute(route::routes(family)), way_out)?);
+        links.extend(netlink.dump(&Message::GetRoute(route::routes(family)), way_out)?);
     }
-    facts.links = links
-        .into_iter()
-        .filter(|seen| !(seen.group == GROUP && Prefix::of(&seen.name).is_some()))
-        .map(|seen| {
-            let link = HostLink {
-                bridge: seen.kind == Some(InfoKind::Bridge),
-                mtu: seen.mtu,
-                addressed: addressed.contains(&seen.index),
-                default_route: ways_out.contains(&seen.index),
-                enslaved: seen.master.is_some(),
-                loopback: seen.flags.contains(LinkFlags::Loopback),
-            };
-            (seen.name, link)
-        })
-        .collect();
-    Ok(())
+    Ok(links)
 }
 
 /// The link that a default route leaves by.

@@ -35,15 +35,11 @@ pub struct Space {
     rules: Option<Monitor>,
     /// Interface indices by name, as far as they are known.
     pub indices: BTreeMap<IfName, u32>,
-    seen: Option<Sight>,
+    /// In the host, all links as they were last seen.
+    pub links: Vec<Seen>,
+    /// That everything was seen, and which links are ours; the rest, the state says that all namespaces share.
+    seen: Option<Ours>,
     news: News,
-}
-
-/// That everything was seen; what, the state says that all namespaces share.
-struct Sight {
-    /// Generation of the rules.
-    generation: u32,
-    ours: Ours,
 }
 
 impl Space {
@@ -61,6 +57,7 @@ impl Space {
             netns,
             fd,
             indices: BTreeMap::new(),
+            links: Vec::new(),
             seen: None,
             news: News::default(),
         })
@@ -119,7 +116,7 @@ impl Space {
     /// brought up to date is forgotten.
     fn refresh(&mut self, state: &mut State) -> io::Result<bool> {
         let mut news = std::mem::take(&mut self.news);
-        let Some(mut sight) = self.seen.take() else { return Ok(true) };
+        let Some(mut ours) = self.seen.take() else { return Ok(true) };
         let lost = self.monitor.each(|message| {
             if concerns(message) {
                 news.hear(message);
@@ -128,31 +125,25 @@ impl Space {
         if lost || news.is_much() {
             return Ok(true);
         }
-        let different = !news.is_empty() && news.apply(self, state, &mut sight.ours)?;
-        self.seen = Some(sight);
+        let different = !news.is_empty() && news.apply(self, state, &mut ours)?;
+        self.seen = Some(ours);
         Ok(different)
     }
 
     /// Puts what is here of ours into `state`, which has what was here when it last looked. Looks only where something
-    /// changed since; rules have a generation of their own.
+    /// changed since.
     ///
     /// # Errors
     /// The kernel could not be read.
     pub fn observe(&mut self, sysctls: &BTreeMap<String, String>, state: &mut State) -> io::Result<()> {
-        let generation = self.nft.generation()?;
-        if self.netns == Netns::Vswitch {
-            self.refresh(state)?;
-        }
-        if self.seen.as_ref().is_none_or(|sight| sight.generation != generation) {
-            // What changes from here on shows up in the monitor again.
-            self.monitor.each(|_| {});
-            self.rules.as_mut().map(Monitor::empty);
-            self.forget();
+        // All that was told so far is read with this: what changes from here on will be told.
+        self.disturbed(state);
+        if self.seen.is_none() {
             self.news = News::default();
             let (found, ours) = observe::space(self, sysctls)?;
             state.0.retain(|item, _| *item.netns() != self.netns);
             state.0.extend(found.0);
-            self.seen = Some(Sight { generation, ours });
+            self.seen = Some(ours);
         }
         Ok(())
     }

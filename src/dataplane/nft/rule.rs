@@ -28,6 +28,8 @@ pub enum Field {
     ArpSaddrIp,
     /// Sender's MAC address in ARP.
     ArpSaddrEther,
+    /// The IPv4 address that ARP asks for.
+    ArpDaddrIp,
 }
 
 /// One part of a rule. A rule goes on to the next part while what it looks at is so.
@@ -83,6 +85,13 @@ pub enum Term {
     Snat(Name),
     /// Translates the source address. The port stays if it is free.
     SnatTo(Ipv4Addr),
+    /// Replaces the sender's IPv4 address in ARP by what a map says; not in the map: the rule ends.
+    ArpSpeakAs {
+        /// Fields that make the key.
+        by: Vec<Field>,
+        /// The map: to an address.
+        map: Name,
+    },
     /// Answers "host unreachable" and drops.
     Reject,
     /// Lets the packet out of the chain.

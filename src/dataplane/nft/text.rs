@@ -157,6 +157,7 @@ impl Display for Term {
             Self::Dnat { by, map, port: true } => write!(f, "dnat ip addr . port to {} map @{map}", all(by)),
             Self::Snat(map) => write!(f, "snat to ip saddr map @{map}"),
             Self::SnatTo(ip) => write!(f, "snat to {ip}"),
+            Self::ArpSpeakAs { by, map } => write!(f, "arp saddr ip set {} map @{map}", all(by)),
             Self::Reject => f.write_str("reject with icmp host-unreachable"),
             Self::Accept => f.write_str("accept"),
             Self::Drop => f.write_str("drop"),
@@ -185,6 +186,7 @@ words!(Field {
     Self::IcmpType => "icmp type",
     Self::ArpSaddrIp => "arp saddr ip",
     Self::ArpSaddrEther => "arp saddr ether",
+    Self::ArpDaddrIp => "arp daddr ip",
 });
 words!(Type {
     Self::Ipv4Addr => "ipv4_addr",

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::*;
 use crate::api::MacAddr;
@@ -89,6 +90,22 @@ fn a_route_that_leads_the_outside_into_a_tenant_network_makes_nobody_outside_a_t
     assert_eq!(*set(&found, "open"), nets(&["0.0.0.0/0"]));
     routed.routes.remove(&"0.0.0.0/0".parse().unwrap());
     assert_eq!(*set(&rules(&routed), "open"), nets(&["172.16.0.0/12"]));
+}
+
+#[test]
+fn what_is_remembered_are_the_rules_of_the_router_as_it_is_now() {
+    let mut memory = Memory::default();
+    let first = memory.ruleset(&router());
+    assert!(Arc::ptr_eq(&first, &memory.ruleset(&router())));
+    let mut changed = router();
+    changed.interfaces[0].peers.clear();
+    let second = memory.ruleset(&changed);
+    assert_ne!(first, second);
+    assert_eq!(second, Memory::default().ruleset(&changed));
+    memory.forget_others([&changed].into_iter());
+    assert!(Arc::ptr_eq(&second, &memory.ruleset(&changed)));
+    memory.forget_others([].into_iter());
+    assert!(!Arc::ptr_eq(&second, &memory.ruleset(&changed)));
 }
 
 #[test]

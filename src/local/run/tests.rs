@@ -7,12 +7,13 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
 
 use super::*;
+use crate::agent::protocol::{Answer, Request};
 use crate::agent::{Error, Outcome};
 use crate::dataplane::attachment::{Attachment, Attachments, Target};
 use crate::local::files::Files;
 use crate::local::scratch::{Scratch, network, object};
 use crate::local::store::Store;
-use crate::model::{Id, Kind, NodeView, Uid};
+use crate::model::{Id, Key, Kind, NodeView, Uid};
 
 /// What happened to the node.
 #[derive(Default)]
@@ -247,13 +248,13 @@ fn a_port_is_bound_when_plugged_and_free_when_unplugged_or_its_guest_vanishes() 
     bench.until(|b| binding(b).is_some_and(|b| b.node_name == "here" && b.device == "tap0"));
     let mut client = bench.client(&Request::Unplug { namespace: "default".into(), name: "web".into() });
     // The first client still waits with the stubs of other layers, so it would plug again.
-    bench.instance.plugs.clear();
+    bench.instance.desk.forget();
     let answer = bench.answer(&mut client, |_| true);
     assert_eq!(answer, Answer::Done(vec!["Port default/web unplugged".into()]));
     assert_eq!(binding(&bench), None);
     let _plug = bench.client(&plug("web", 60_000));
     bench.until(|b| binding(b).is_some());
-    bench.instance.plugs.clear();
+    bench.instance.desk.forget();
     bench.instance.world.node.vanished.insert(Key::new("default", "web"));
     bench.instance.dirty = true;
     bench.until(|b| binding(b).is_none());
@@ -291,7 +292,7 @@ fn a_port_that_is_gone_is_unplugged() {
     let mut bench = begin(yaml, Scratch::new());
     let _plug = bench.client(&plug("web", 60_000));
     bench.until(|b| !b.instance.world.node.attachments.is_empty());
-    bench.instance.plugs.clear();
+    bench.instance.desk.forget();
     bench.yaml.remove("p.yaml");
     bench.until(|b| b.instance.world.node.attachments.is_empty());
     assert_eq!(bench.log.lock().unwrap().detached, [Key::new("default", "web")]);

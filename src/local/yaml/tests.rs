@@ -28,7 +28,14 @@ fn nonsense_is_named_and_said_how_to_mend() {
         ("@kind: Network\nmetadata: {}\nspec: {}", "metadata.name ``"),
         ("@kind: Network\nmetadata: {name: Blue}\nspec: {}", "metadata.name `Blue`"),
         ("@kind: Network\nmetadata: {name: a b}\nspec: {}", "metadata.name `a b`"),
-        ("@kind: Network\nmetadata: {name: 7}\nspec: {}", "metadata: "),
+        (
+            "@kind: Network\nmetadata: {name: 7}\nspec: {}",
+            "metadata.name: 7 does not fit: invalid type: integer `7`, expected a string",
+        ),
+        (
+            "@kind: Network\nmetadata: {name: a, labels: {x: true}}\nspec: {}",
+            "metadata.labels.x: true does not fit: invalid type: boolean `true`, expected a string",
+        ),
         ("@kind: Network\nmetadata: {name: a, namespace: -x}\nspec: {}", "metadata.namespace `-x`"),
         ("@kind: Network\nmetadata: {name: a, label: {}}\nspec: {}", "metadata.label is an unknown field"),
         ("@kind: Network\nmetadata: {name: a}", "document 1, Network a: spec is missing"),
@@ -39,7 +46,39 @@ fn nonsense_is_named_and_said_how_to_mend() {
             "@kind: Network\nmetadata: {name: a}\nspec: {mtu: big}",
             "spec.mtu must be an integer, not the string \"big\"",
         ),
-        ("@kind: Network\nmetadata: {name: a}\nspec: {mtu: -1}", "invalid value"),
+        ("@kind: Network\nmetadata: {name: a}\nspec: {mtu: -1}", "spec.mtu: -1 must be a number from 68 to 65535"),
+        (
+            "@kind: Network\nmetadata: {name: a}\nspec: {mtu: 5000000000}",
+            "document 1, Network a: spec.mtu: 5000000000 must be a number from 68 to 65535",
+        ),
+        (
+            "@kind: Network\nmetadata: {name: a}\nspec: {mtu: \"x\\ny\"}",
+            "spec.mtu must be an integer, not the string \"x\\ny\"",
+        ),
+        (
+            "@kind: Subnet\nmetadata: {name: a}\nspec: {networkRef: {name: b}, cidr: 10.0.0.0}",
+            "document 1, Subnet a: spec.cidr: \"10.0.0.0\" must be a range in CIDR notation such as 10.0.0.0/24",
+        ),
+        (
+            "@kind: Subnet\nmetadata: {name: a}\nspec: {networkRef: {name: b}, cidr: 10.0.0.0/24, gatewayIP: none}",
+            "spec.gatewayIP: \"none\" is neither an IP address nor None",
+        ),
+        (
+            "@kind: Subnet\nmetadata: {name: a}\nspec: {networkRef: {name: b}, cidr: 10.0.0.0/24, dnsNameservers: [8.8.8.8, dns]}",
+            "spec.dnsNameservers[1]: \"dns\" must be an IP address such as 10.0.0.5",
+        ),
+        (
+            "@kind: FloatingIP\nmetadata: {name: a}\nspec: {networkRef: {name: b}, portForwardings: [{protocol: TCP, port: 80, targetPort: 99999, portRef: {name: c}}]}",
+            "spec.portForwardings[0].targetPort: 99999 must be a number from 1 to 65535",
+        ),
+        (
+            "@kind: Port\nmetadata: {name: a}\nspec: {networkRef: {name: b}, macAddress: 02-00-00-00-00-05}",
+            "spec.macAddress: `02-00-00-00-00-05` is not a MAC address like 02:00",
+        ),
+        (
+            "@kind: Router\nmetadata: {name: a}\nspec: {routes: [{destination: 10.0.0.0/33, nextHop: 10.0.0.2}]}",
+            "spec.routes[0].destination: \"10.0.0.0/33\" must be a range in CIDR notation such as",
+        ),
         ("@kind: Network\nmetadata: {name: a}\nspec: {external: \"true\"}", "spec.external must be a boolean"),
         (
             "@kind: Network\nmetadata: {name: a}\nspec: {provider: {physicalNetwork: p, type: flat}}",
@@ -51,8 +90,8 @@ fn nonsense_is_named_and_said_how_to_mend() {
             "spec.macAddress must be a str",
         ),
         (
-            "@kind: Port\nmetadata: {name: a}\nspec: {networkRef: {name: b}, addresses: [{ip: 1.2.3}]}",
-            "invalid IP address",
+            "@kind: Port\nmetadata: {name: a}\nspec: {networkRef: {name: b}, addresses: [{subnetRef: {name: s}}, {ip: 10.0.0.300}]}",
+            "document 1, Port a: spec.addresses[1].ip: \"10.0.0.300\" must be an IP address such as 10.0.0.5",
         ),
         (
             "@kind: Port\nmetadata: {name: a}\nspec: {networkRef: {name: b}, addresses: [{}, {adress: x}]}",

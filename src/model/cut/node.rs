@@ -1,15 +1,15 @@
 //! What concerns one node: the ports bound here and elsewhere, the routers that it needs, and its tunnels.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::{bound_to, uid};
-use crate::api::{Attachment, AttachmentMode};
+use crate::api::{Attachment, AttachmentMode, MacAddr};
 use crate::model::entry::PortEntry;
 use crate::model::id::Key;
 use crate::model::ipam::{Holder, number};
-use crate::model::link::Role;
-use crate::model::topology::{Index, PortNode, RouterNode, Standing, Topology, Tunnel};
+use crate::model::link::{Rank, Role};
+use crate::model::topology::{Index, PhysicalNode, PortNode, RouterNode, Standing, Topology, Tunnel};
 use crate::model::view::{Node, NodeView, OverlayView, PhysicalView, RouterView, TunnelView};
 
 /// A port with what became of it.
@@ -23,6 +23,8 @@ pub struct Cut<'t> {
     pub here: Vec<Bound<'t>>,
     /// Ports bound to others, each with where that node's tunnels begin.
     elsewhere: Vec<(Bound<'t>, Option<Ipv4Addr>)>,
+    /// Addresses of plugged ports and the MAC address behind each, by subnet.
+    pub stations: BTreeMap<Index, Vec<(IpAddr, MacAddr)>>,
     /// Floating IPs of each router that are translated here.
     pub floating: BTreeMap<Index, Vec<Index>>,
 }
@@ -34,9 +36,10 @@ impl<'t> Cut<'t> {
         let (mut here, mut elsewhere) = (Vec::new(), Vec::new());
         // Ports of one node often stand side by side.
         let mut last: (&str, Option<Ipv4Addr>) = ("", None);
-        for (entry, port) in topology.entries.iter().zip(&topology.ports) {
-            if !entry.bound || port.standing != Standing::InForce {
-                continue;
+        let mut stations: BTreeMap<Index, Vec<(IpAddr, MacAddr)>> = BTreeMap::new();
+        for (entry, port) in topology.plugged() {
+            for (subnet, ip) in port.addresses.iter() {
+                stations.entry(*subnet).or_default().extend(port.mac.map(|mac| (*ip, mac)));
             }
             let Some(name) = bound_to(entry) else { continue };
             if name == node.name {
@@ -56,7 +59,7 @@ impl<'t> Cut<'t> {
                 floating.entry(router).or_default().push(index);
             }
         }
-        Self { topology, node, here, elsewhere, floating }
+        Self { topology, node, here, elsewhere, stations, floating }
     }
 
     /// Whether the node is alone in its world.
@@ -130,22 +133,33 @@ impl<'t> Cut<'t> {
         found
     }
 
-    /// Of several attachments the first that fits the node holds.
+    /// Of several attachments the first that fits the node holds. Of two physical networks that lead to one interface the
+    /// clash rule chooses.
     pub fn physical(&self) -> BTreeMap<Key, PhysicalView> {
-        let in_force = self.topology.physical_networks.iter().filter(|p| p.standing == Standing::InForce);
+        let all = &self.topology.physical_networks;
+        let in_force = all.iter().enumerate().filter(|(_, p)| p.standing == Standing::InForce);
+        let rank = |(index, node): (Index, &PhysicalNode)| {
+            Rank::of(&node.object.metadata, node.object.status.as_ref().map(|s| &s.conditions), index)
+        };
+        let mut ranks: Vec<Rank> = in_force.map(rank).collect();
+        ranks.sort_unstable();
         let fits = |attachment: &&Attachment| {
             let (Some(labels), Some(selector)) = (self.node.labels, &attachment.node_selector) else { return true };
             selector.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))
         };
-        let view = in_force.filter_map(|node| {
-            let attachment = node.object.spec.attachments.iter().find(fits)?;
+        let mut holders: BTreeMap<&str, &Key> = BTreeMap::new();
+        let view = ranks.into_iter().filter_map(|rank| {
+            let PhysicalNode { key, object, .. } = &all[rank.index];
+            let attachment = object.spec.attachments.iter().find(fits)?;
+            let holder = *holders.entry(&attachment.interface).or_insert(key);
             let view = PhysicalView {
-                uid: uid(node.object.metadata.uid.as_ref()),
+                uid: uid(object.metadata.uid.as_ref()),
                 interface: attachment.interface.clone(),
                 mode: attachment.mode.unwrap_or(AttachmentMode::Dedicated),
-                mtu: node.object.spec.mtu.unwrap_or(1500),
+                mtu: object.spec.mtu.unwrap_or(1500),
+                taken_by: (holder != key).then(|| holder.clone()),
             };
-            Some((node.key.clone(), view))
+            Some((key.clone(), view))
         });
         view.collect()
     }

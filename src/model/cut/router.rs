@@ -29,7 +29,8 @@ impl Cut<'_> {
         let Topology { networks, subnets, routers, .. } = self.topology;
         let subnet = &subnets[leg.subnet];
         let network = &networks[subnet.network?];
-        let peers = subnet.ledger.iter().filter_map(|(number, holder)| {
+        let ports = self.stations.get(&leg.subnet).into_iter().flatten().copied();
+        let others = subnet.ledger.iter().filter_map(|(number, holder)| {
             let mac = self.station(router, leg.subnet, holder)?;
             Some((address(number), mac))
         });
@@ -42,22 +43,20 @@ impl Cut<'_> {
             mtu: network.mtu,
             provider: network.physical.is_some(),
             distant: network.physical.is_some() && !self.is_gateway(&routers[router]),
-            peers: peers.collect(),
+            peers: ports.chain(others).collect(),
         })
     }
 
-    /// The MAC address behind an address of a subnet, as a router sees it; none: nobody answers, or it is the router itself.
+    /// The MAC address behind an address of a subnet, as a router sees it; none: nobody answers, or it is the router itself,
+    /// or a port, of which [`Cut::stations`] tells.
     fn station(&self, router: Index, subnet: Index, holder: Holder) -> Option<MacAddr> {
-        let Topology { routers, ports, entries, floating_ips, .. } = self.topology;
+        let Topology { routers, floating_ips, .. } = self.topology;
         let outside = |r: Index, node: Option<&str>| {
             let leg = routers[r].external.as_ref()?;
             if self.alone() { Some(leg.mac) } else { Some(leg.uid.part(node?).mac()) }
         };
         match holder {
-            Holder::Port(p) => {
-                let port = &ports[p];
-                port.mac.filter(|_| entries[p].bound && port.standing == Standing::InForce)
-            }
+            Holder::Port(_) => None,
             Holder::Interface(r) | Holder::External(r) if r == router => None,
             Holder::Interface(r) => routers[r].legs.iter().find(|l| l.subnet == subnet).map(|l| l.mac),
             Holder::External(r) => outside(r, routers[r].gateway_node.as_deref()),

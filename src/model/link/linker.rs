@@ -1,5 +1,6 @@
 //! Links again and again, and reads of each port only once what does not change.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::World;
@@ -17,6 +18,8 @@ pub struct Linker {
     role: Role,
     entries: Arc<Vec<PortEntry>>,
     networks: Vec<Key>,
+    /// Whether a port's reference to a network leads nowhere.
+    dangling: bool,
     grants: Vec<Arc<ReferenceGrant>>,
 }
 
@@ -43,14 +46,15 @@ impl Linker {
     #[must_use]
     pub fn link(&mut self, snapshot: &Snapshot) -> (Topology, Problems) {
         let references = References::of(snapshot);
-        self.read(snapshot);
-        self.resolve(snapshot, &references);
+        let read = self.read(snapshot);
+        self.resolve(snapshot, &references, read);
         let topology = Topology { role: self.role, entries: self.entries.clone(), ..Topology::default() };
         super::run(World { snapshot, references, topology, problems: Problems::default() })
     }
 
-    /// Reads the ports that are not the ones read before. What is alike at both ends stays where it is.
-    fn read(&mut self, snapshot: &Snapshot) {
+    /// Reads the ports that are not the ones read before. What is alike at both ends stays where it is; returns what lies
+    /// between.
+    fn read(&mut self, snapshot: &Snapshot) -> Range<usize> {
         let same = |(entry, object): &(&PortEntry, &Arc<Port>)| Arc::ptr_eq(&entry.object, object);
         let ports = snapshot.ports.values();
         let front = self.entries.iter().zip(ports.clone()).take_while(same).count();
@@ -58,14 +62,14 @@ impl Linker {
         let back = self.entries.iter().rev().zip(ports.rev()).take(rest).take_while(same).count();
         let (old, new) = (self.entries.len() - front - back, snapshot.ports.len() - front - back);
         if old == 0 && new == 0 {
-            return;
+            return front..front;
         }
         let known = |namespace: &str, name: &str| {
             let key = Key::new(namespace, name);
             snapshot.subnets.get_key_value(&key).map(|(key, _)| key.clone())
         };
         let entries = Arc::make_mut(&mut self.entries);
-        let mut before = entries.splice(front..front + old, []).collect::<Vec<_>>().into_iter().peekable();
+        let mut before = entries[front..front + old].to_vec().into_iter().peekable();
         let read = snapshot.ports.iter().skip(front).take(new).map(|(key, object)| {
             // Comparing places in memory first: almost always that settles it, and no name is looked at.
             let same = |entry: &PortEntry| Arc::ptr_eq(&entry.object, object);
@@ -76,11 +80,12 @@ impl Linker {
             kept.unwrap_or_else(|| PortEntry::read(key, object, known))
         });
         let read: Vec<_> = read.collect();
-        entries.splice(front..front, read);
+        entries.splice(front..front + old, read);
+        front..front + new
     }
 
     /// Looks up the networks of ports, as far as the answer may be another than the last time.
-    fn resolve(&mut self, snapshot: &Snapshot, references: &References) {
+    fn resolve(&mut self, snapshot: &Snapshot, references: &References, read: Range<usize>) {
         let same_networks = self.networks.len() == snapshot.networks.len()
             && self.networks.iter().zip(snapshot.networks.keys()).all(|(a, b)| a.is(b));
         let grants = snapshot.reference_grants.values();
@@ -91,11 +96,16 @@ impl Linker {
             self.networks = snapshot.networks.keys().cloned().collect();
             self.grants = snapshot.reference_grants.values().cloned().collect();
         }
-        if !all && self.entries.iter().all(|entry| entry.network.is_some()) {
+        let open = if all || self.dangling { 0..self.entries.len() } else { read };
+        if open.is_empty() {
             return;
         }
-        for entry in Arc::make_mut(&mut self.entries).iter_mut().filter(|entry| all || entry.network.is_none()) {
-            entry.network = references.network(&entry.key, &entry.object.spec.network_ref).ok();
+        self.dangling = false;
+        for entry in &mut Arc::make_mut(&mut self.entries)[open] {
+            if all || entry.network.is_none() {
+                entry.network = references.network(&entry.key, &entry.object.spec.network_ref).ok();
+            }
+            self.dangling |= entry.network.is_none();
         }
     }
 }

@@ -10,6 +10,7 @@ mod gateway;
 mod linker;
 mod network;
 mod outcome;
+mod physical;
 mod port;
 mod rank;
 mod references;
@@ -37,7 +38,7 @@ pub fn link(snapshot: &Snapshot) -> (Topology, Problems) {
 }
 
 fn run(mut world: World) -> (Topology, Problems) {
-    network::link_physical(&mut world);
+    physical::link(&mut world);
     network::link(&mut world);
     subnet::link(&mut world);
     let mut claims = Vec::new();

@@ -7,7 +7,7 @@ use super::{World, ready, remark};
 use crate::api::{Agent, Network, Reason};
 use crate::model::id::{Key, Kind};
 use crate::model::report::Remark;
-use crate::model::topology::{Index, NetworkNode, PhysicalNode, Standing};
+use crate::model::topology::{Index, NetworkNode, Standing};
 use crate::model::valid::Valid as _;
 
 /// MTU of a wire that says nothing else, bytes (Ethernet).
@@ -18,20 +18,6 @@ const OVERLAY_HEADERS: u32 = 50;
 
 /// An IPv6 header is that much longer than an IPv4 header.
 const IPV6_MORE: u32 = 20;
-
-/// Physical networks are judged by themselves only.
-pub fn link_physical(world: &mut World) {
-    for (key, object) in &world.snapshot.physical_networks {
-        let standing = match object.valid() {
-            Ok(()) => Standing::InForce,
-            Err(remark) => {
-                world.refuse(Kind::PhysicalNetwork, key, remark);
-                Standing::Unjudged
-            }
-        };
-        world.topology.physical_networks.push(PhysicalNode { key: key.clone(), object: object.clone(), standing });
-    }
-}
 
 /// What every tunnel carries: the narrowest way between nodes less what VXLAN adds.
 fn overlay_mtu(world: &World) -> u32 {

@@ -19,6 +19,9 @@ pub fn claim(world: &mut World, claims: &mut Vec<Claim>) {
         if network.is_some() {
             ranks.push(entry.rank.at(index));
         }
+        if entry.bound {
+            world.topology.bound.push(index);
+        }
         world.topology.ports.push(PortNode { standing, network, ..PortNode::default() });
     }
     ranks.sort();

@@ -4,6 +4,7 @@ mod conditions;
 mod each;
 mod kinds;
 mod port;
+pub mod voice;
 
 use std::collections::BTreeMap;
 use std::iter::Peekable;
@@ -53,15 +54,19 @@ pub fn statuses(
     report: Option<&Report>,
     now: Timestamp,
 ) -> Statuses {
-    let judge = Judge { snapshot, topology, problems, report, now };
-    Statuses {
-        networks: judge.networks(),
-        subnets: judge.subnets(),
-        ports: judge.ports(),
-        routers: judge.routers(),
-        floating_ips: judge.floating_ips(),
-        physical_networks: judge.physical_networks(),
-    }
+    Judge { snapshot, topology, problems, report, only_told: false, now }.all()
+}
+
+/// As [`statuses`], where `snapshot` has already what they are without a report: what only a report can change.
+#[must_use]
+pub fn told(
+    snapshot: &Snapshot,
+    topology: &Topology,
+    problems: &Problems,
+    report: &Report,
+    now: Timestamp,
+) -> Statuses {
+    Judge { snapshot, topology, problems, report: Some(report), only_told: true, now }.all()
 }
 
 /// What all statuses are made of.
@@ -70,6 +75,8 @@ struct Judge<'a> {
     topology: &'a Topology,
     problems: &'a Problems,
     report: Option<&'a Report>,
+    /// Whether all that needs no report is recorded already.
+    only_told: bool,
     now: Timestamp,
 }
 
@@ -85,6 +92,17 @@ struct Sayings<'a> {
 }
 
 impl<'a> Judge<'a> {
+    fn all(&self) -> Statuses {
+        Statuses {
+            networks: self.networks(),
+            subnets: self.subnets(),
+            ports: self.ports(),
+            routers: self.routers(),
+            floating_ips: self.floating_ips(),
+            physical_networks: self.physical_networks(),
+        }
+    }
+
     fn sayings(&self, kind: Kind) -> Sayings<'a> {
         Sayings {
             refers: kind != Kind::PhysicalNetwork,

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use super::Judge;
 use super::conditions::{Known, Progress, Wanted};
-use super::each::{Node, beside};
+use super::each::Node;
 use super::kinds::{in_force, refer};
 use crate::api::{Condition, Port, PortStatus, StatusAddress};
 use crate::model::entry::PortEntry;
 use crate::model::id::{Key, Kind};
 use crate::model::link::Role;
-use crate::model::topology::{PortNode, Standing};
+use crate::model::topology::{Index, PortNode, Standing, Topology};
 
 /// Of which healthy ports the recorded conditions already speak.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,10 +60,17 @@ impl Node for Ported<'_> {
 impl Judge<'_> {
     pub(super) fn ports(&self) -> BTreeMap<Key, PortStatus> {
         let mut sayings = self.sayings(Kind::Port);
-        let ports = self.topology.entries.iter().zip(&self.topology.ports).map(|(entry, node)| Ported { entry, node });
-        let closer = beside(&self.snapshot.ports, ports).filter(|(port, object)| {
-            let as_read = Arc::ptr_eq(&port.entry.object, object);
-            !(as_read && self.is_settled(port) && sayings.silent(&port.entry.key))
+        let closer = self.which().filter_map(|index| {
+            let (entry, node) = (&self.topology.entries[index], &self.topology.ports[index]);
+            let port = Ported { entry, node };
+            let settled = self.is_settled(&port) && sayings.silent(&entry.key);
+            // Of what was settled when it was read, only a report writes anew, of plugged ports; without one that stays.
+            let may_be_newer = entry.bound && self.report.is_some();
+            if node.standing == Standing::Released || settled && !may_be_newer {
+                return None;
+            }
+            let object = self.snapshot.ports.get(&entry.key)?;
+            (!(settled && Arc::ptr_eq(&entry.object, object))).then_some((port, object))
         });
         self.each(Kind::Port, closer, |port, recorded, known| {
             // A port that is not in force keeps what is recorded, so that it gets the same addresses once it is.
@@ -92,6 +99,13 @@ impl Judge<'_> {
             };
             (!same_fields(&fields, recorded)).then_some(fields)
         })
+    }
+
+    /// Ports to look at: a report changes nothing about those that nobody has plugged.
+    fn which(&self) -> impl Iterator<Item = Index> {
+        let Topology { bound, ports, .. } = self.topology;
+        let (all, some) = if self.only_told { (0..0, bound.as_slice()) } else { (0..ports.len(), &[][..]) };
+        all.chain(some.iter().copied())
     }
 
     /// Whether a port is well and its status, as it was read, says just that.

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod floating;
+mod physical;
 mod properties;
 mod references;
 mod refusals;

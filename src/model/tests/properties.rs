@@ -5,9 +5,10 @@ use std::net::IpAddr;
 
 use proptest::prelude::*;
 
+use crate::api::Reason;
 use crate::model::fixtures::{NODE, add, at, delete, done, id, key, plug, record, world};
-use crate::model::status::{Statuses, statuses};
-use crate::model::{Linker, NodeView, Snapshot, link};
+use crate::model::status::{Statuses, statuses, told};
+use crate::model::{Linker, NodeView, Remark, Snapshot, link};
 
 const BASE: &str = "
     Network public {external: true}
@@ -196,6 +197,35 @@ proptest! {
             let statuses = says(&topology, &problems);
             prop_assert_eq!(&statuses, &says(&fresh, &fresh_problems));
             record(&mut snapshot, statuses);
+        }
+    }
+
+    #[test]
+    fn once_all_else_is_recorded_what_a_report_tells_is_all_there_is_to_say(
+        lines in prop::collection::vec(line(), 0..20), plugs in 0..8u8, faulty in prop::collection::vec(0..12u8, 1..4)
+    ) {
+        let mut snapshot = world(BASE);
+        lines.iter().enumerate().for_each(|(age, line)| add(&mut snapshot, 100 + age, line));
+        for name in (0..plugs).map(|n| format!("p{n}")).filter(|name| snapshot.ports.contains_key(&key(name))).collect::<Vec<_>>() {
+            plug(&mut snapshot, &name);
+        }
+        for relink in [true, false, false] {
+            let (topology, problems) = link(&snapshot);
+            let decided = statuses(&snapshot, &topology, &problems, None, at(500));
+            record(&mut snapshot, decided);
+            for name in faulty.iter().map(Some).chain([None]) {
+                let mut report = done();
+                let remark = Remark { reason: Reason::KernelError, message: "Do this.".into() };
+                report.faults.extend(name.map(|name| (id(&format!("Port p{name}")), remark)));
+                let said = told(&snapshot, &topology, &problems, &report, at(600));
+                prop_assert_eq!(&said, &statuses(&snapshot, &topology, &problems, Some(&report), at(600)));
+                let (fresh, fresh_problems) = link(&snapshot);
+                prop_assert_eq!(&said, &statuses(&snapshot, &fresh, &fresh_problems, Some(&report), at(600)));
+                record(&mut snapshot, said);
+                if relink {
+                    break;
+                }
+            }
         }
     }
 

@@ -32,6 +32,9 @@ enum Source {
 const NETWORK: u32 = 1;
 const TRANSPORT: u32 = 2;
 
+/// Where ARP says its sender's IPv4 address, octets from its beginning (RFC 826).
+const ARP_SENDER: u32 = 14;
+
 /// A field's source and length in octets.
 fn source(field: Field) -> (Source, usize) {
     match field {
@@ -42,9 +45,10 @@ fn source(field: Field) -> (Source, usize) {
         Field::IpDaddr => (Source::Header(NETWORK, 16), 4),
         Field::ThDport => (Source::Header(TRANSPORT, 2), 2),
         Field::IcmpType => (Source::Header(TRANSPORT, 0), 1),
-        // ARP: after htype, ptype, hlen, plen and operation stand the sender's MAC and IP address.
+        // ARP: after htype, ptype, hlen, plen and operation stand the sender's MAC and IP address, and the target's.
         Field::ArpSaddrEther => (Source::Header(NETWORK, 8), 6),
-        Field::ArpSaddrIp => (Source::Header(NETWORK, 14), 4),
+        Field::ArpSaddrIp => (Source::Header(NETWORK, ARP_SENDER), 4),
+        Field::ArpDaddrIp => (Source::Header(NETWORK, 24), 4),
     }
 }
 
@@ -125,6 +129,17 @@ pub fn encode(term: &Term, out: &mut Request) {
                 e.nest(2, |d| d.bytes(VALUE, &ip.octets()));
             });
             nat(0, false, out);
+        }
+        Term::ArpSpeakAs { by, map } => {
+            load_all(by, out);
+            lookup(map, true, false, out);
+            // ARP has no checksum to mend.
+            expression("payload", out, |e| {
+                e.be32(5, REGISTER);
+                e.be32(2, NETWORK);
+                e.be32(3, ARP_SENDER);
+                e.be32(4, 4);
+            });
         }
         Term::Reject => expression("reject", out, |e| {
             // NFT_REJECT_ICMP_UNREACH, ICMP_HOST_UNREACH

@@ -43,7 +43,9 @@ fn ip(last: u32) -> Value {
 
 /// A rule set with every term, every type and every shape.
 fn everything() -> Ruleset {
-    use Field::{ArpSaddrEther, ArpSaddrIp, IcmpType, IifName, IpDaddr, IpSaddr, L4Proto, OifName, ThDport};
+    use Field::{
+        ArpDaddrIp, ArpSaddrEther, ArpSaddrIp, IcmpType, IifName, IpDaddr, IpSaddr, L4Proto, OifName, ThDport,
+    };
     let name = || Value::Name("tlg0123456789ab".into());
     let port_key = || vec![L4Proto, IpDaddr, ThDport];
     let chain = |kind, hook, priority, policy, rules: Vec<Vec<Term>>| {
@@ -101,9 +103,14 @@ fn everything() -> Ruleset {
     let guard = vec![
         vec![Term::ArpForIpv4, Term::In(vec![ArpSaddrIp, ArpSaddrEther], "pairs".into()), Term::Accept],
         vec![Term::Is(ArpSaddrIp, ip(0)), Term::Accept],
+        vec![Term::ArpSpeakAs { by: vec![ArpDaddrIp, ArpSaddrEther], map: "hops".into() }, Term::Accept],
     ];
     let arp_table = Table {
-        sets: [("pairs".into(), Set::exact([Type::Ipv4Addr, Type::EtherAddr], [pair()]))].into(),
+        sets: [
+            ("pairs".into(), Set::exact([Type::Ipv4Addr, Type::EtherAddr], [pair()])),
+            ("hops".into(), Set::map([Type::Ipv4Addr, Type::EtherAddr], [Type::Ipv4Addr], [(pair(), [ip(2)])])),
+        ]
+        .into(),
         chains: [("guard".into(), chain(ChainKind::Filter, Hook::Input, 0, drop, guard))].into(),
     };
     Ruleset { tables: [(Family::Ip, ip_table), (Family::Arp, arp_table)].into() }

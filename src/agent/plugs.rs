@@ -1,15 +1,38 @@
 //! Clients that wait for a port to be plugged: until it exists, is accepted, and packets pass, or until they lose patience.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use super::converge::device;
 use super::node::Node;
 use super::protocol::{Address, Answer, Plugged};
 use super::server::ClientId;
-use super::world::World;
 use crate::api::ConditionType::{Accepted, Programmed, ResolvedRefs};
+use crate::api::Port;
 use crate::dataplane::attachment::Target;
-use crate::model::{Id, Key, Kind, Uid};
+use crate::model::{Id, Key, Kind, NodeView, Uid};
+
+/// What plugging has to know.
+pub trait Ports {
+    /// The node.
+    type Node: Node;
+    /// A port, if it exists.
+    fn port(&self, key: &Key) -> Option<Arc<Port>>;
+    /// What the node realises now.
+    fn view(&self) -> &NodeView;
+    /// The node.
+    fn node(&self) -> &Self::Node;
+    /// The node, to change what is plugged.
+    fn node_mut(&mut self) -> &mut Self::Node;
+    /// Where a port that does not exist is to be declared.
+    fn advice(&self) -> &'static str;
+    /// Why a port cannot be plugged here though it exists.
+    ///
+    /// # Errors
+    /// A sentence that says what to do.
+    fn may_plug(&mut self, key: &Key, port: &Port, force: bool) -> Result<(), String>;
+    /// Lets go of removals that were held back.
+    fn confirm(&mut self) -> Answer;
+}
 
 /// One client that waits.
 #[derive(Debug)]
@@ -41,24 +64,25 @@ impl Plug {
     ///
     /// # Errors
     /// Why the guest can never be plugged.
-    pub fn attach<N: Node>(&mut self, world: &mut World<N>) -> Result<bool, String> {
-        let Some(port) = world.store.snapshot().ports.get(&self.port) else { return Ok(false) };
+    pub fn attach(&mut self, world: &mut impl Ports) -> Result<bool, String> {
+        let Some(port) = world.port(&self.port) else { return Ok(false) };
         let (Some(uid), None) = (port.metadata.uid.as_deref().map(Uid::parse), &port.metadata.deletion_timestamp)
         else {
             return Ok(false);
         };
         let is_there =
-            world.node.attachments().get(&self.port).is_some_and(|a| a.port == uid && a.target == self.target);
+            world.node().attachments().get(&self.port).is_some_and(|a| a.port == uid && a.target == self.target);
         if is_there {
             return Ok(false);
         }
-        world.node.attach(&self.port, uid, self.target.clone(), self.force).map_err(|e| e.to_string())?;
+        world.may_plug(&self.port, &port, self.force)?;
+        world.node_mut().attach(&self.port, uid, self.target.clone(), self.force).map_err(|e| e.to_string())?;
         self.ours = true;
         Ok(true)
     }
 
     /// What there is to tell the client, after a convergence.
-    pub fn answer<N: Node>(&mut self, world: &World<N>, now: Instant) -> Option<Answer> {
+    pub fn answer(&mut self, world: &impl Ports, now: Instant) -> Option<Answer> {
         let why = match self.progress(world) {
             Ok(plugged) => return Some(Answer::Plugged(plugged)),
             Err(why) => why,
@@ -72,20 +96,21 @@ impl Plug {
         })
     }
 
-    fn progress<N: Node>(&self, world: &World<N>) -> Result<Plugged, String> {
+    fn progress(&self, world: &impl Ports) -> Result<Plugged, String> {
         let id = Id::new(Kind::Port, self.port.clone());
-        let Some(object) = world.store.get(&id) else {
-            return Err(format!("{id} does not exist; declare it in one of the folders"));
+        let Some(port) = world.port(&self.port) else {
+            return Err(format!("{id} does not exist; {}", world.advice()));
         };
-        let generation = object.meta().generation;
+        let generation = port.metadata.generation;
+        let conditions = port.status.iter().flat_map(|status| &status.conditions);
         for aspect in [Accepted, ResolvedRefs, Programmed] {
-            match object.condition(aspect) {
+            match conditions.clone().find(|c| c.type_ == aspect.to_string()) {
                 Some(c) if c.status == "True" && c.observed_generation == generation => {}
                 Some(c) => return Err(format!("{id} is not {aspect}: {}: {}", c.reason, c.message)),
                 None => return Err(format!("{id} is not {aspect} yet")),
             }
         }
-        let found = world.view.networks.values().find_map(|n| Some((n.mtu, n.ports.get(&self.port)?)));
+        let found = world.view().networks.values().find_map(|n| Some((n.mtu, n.ports.get(&self.port)?)));
         let Some((mtu, port)) = found else { return Err(format!("{id} is not on this node yet")) };
         let address = |(ip, subnet): &(_, std::sync::Arc<crate::model::view::SubnetView>)| Address {
             ip: *ip,
@@ -95,7 +120,7 @@ impl Plug {
         Ok(Plugged {
             namespace: self.port.namespace.to_string(),
             name: self.port.name.to_string(),
-            device: device(&self.target).to_owned(),
+            device: self.target.device().to_owned(),
             mac_address: port.mac,
             mtu,
             addresses: port.addresses.iter().map(address).collect(),
@@ -103,11 +128,11 @@ impl Plug {
     }
 
     /// Undoes what the request did, because it failed or its client is gone. Whether the node is to converge.
-    pub fn give_up<N: Node>(&self, world: &mut World<N>) -> bool {
-        if !self.ours || world.node.attachments().get(&self.port).is_none_or(|a| a.target != self.target) {
+    pub fn give_up(&self, world: &mut impl Ports) -> bool {
+        if !self.ours || world.node().attachments().get(&self.port).is_none_or(|a| a.target != self.target) {
             return false;
         }
-        if let Err(error) = world.node.detach(&self.port) {
+        if let Err(error) = world.node_mut().detach(&self.port) {
             tracing::warn!(object = %Id::new(Kind::Port, self.port.clone()), %error, "could not be unplugged");
         }
         true

@@ -2,7 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 
-use crate::agent::{Agent, Error, Outcome};
+use super::{Agent, Error, Outcome};
 use crate::dataplane::attachment::{Attachments, Target};
 use crate::model::{Key, NodeView, Uid};
 

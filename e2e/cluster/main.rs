@@ -1,0 +1,10 @@
+//! A cluster on one machine: real control plane, controller and agents as processes, real packets.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../control_plane.rs"]
+mod control_plane;
+mod nodes;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod first;

@@ -1,0 +1,239 @@
+//! A cluster of one's own: a real control plane, a controller and agents as processes, every node a network and a mount
+//! namespace on an underlay bridge. All of it is in namespaces of the calling thread.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::control_plane::ControlPlane;
+use crate::support::{Guest, Host, Said, ip, run, until, yaml};
+
+/// The control plane's address on the underlay; nodes follow from .11 on.
+pub const SERVER: &str = "192.0.2.1";
+
+/// A cluster.
+pub struct Cluster {
+    /// The control plane.
+    pub plane: ControlPlane,
+    /// Nodes: `node-1` is the first.
+    pub nodes: Vec<Node>,
+    controllers: Vec<Child>,
+    host: Host,
+}
+
+/// A node.
+pub struct Node {
+    /// Its name.
+    pub name: String,
+    /// Its address on the underlay.
+    pub address: String,
+    /// Keeps its namespaces.
+    holder: Child,
+    agent: Option<Child>,
+    folder: PathBuf,
+    kubeconfig: PathBuf,
+}
+
+fn spawn(command: &mut Command, log: &PathBuf) -> Child {
+    let log = File::options().create(true).append(true).open(log).unwrap();
+    command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
+}
+
+/// A command that ends with us.
+fn bound(program: &str) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", program]);
+    command
+}
+
+impl Cluster {
+    /// A control plane, a controller, and so many nodes with an agent each.
+    pub fn start(nodes: usize) -> Self {
+        let host = Host::new();
+        // What is mounted below /run later, guests' namespaces above all, is seen on every node.
+        run("mount --make-rshared /run").expect_ok();
+        host.bridge("underlay", &format!("{SERVER}/24"));
+        let mut plane = ControlPlane::start_at(SERVER);
+        plane.start_manager();
+        plane.expect(&["create", "-f", "-"], &tenet::api::crds_yaml().unwrap());
+        plane.expect(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"], "");
+        for namespace in [tenet::cluster::NAMESPACE, tenet::cluster::AGENTS] {
+            plane.expect(&["create", "namespace", namespace], "");
+        }
+        let mut cluster = Self { plane, nodes: Vec::new(), controllers: Vec::new(), host };
+        cluster.start_controller();
+        for number in 1..=nodes {
+            cluster.add_node(number);
+        }
+        cluster
+    }
+
+    /// One more controller; one of all leads.
+    pub fn start_controller(&mut self) {
+        let log = self.host.dir.join(format!("controller-{}.log", self.controllers.len()));
+        let kubeconfig = self.plane.kubeconfig();
+        let mut command = bound(env!("CARGO_BIN_EXE_tenet"));
+        command.args(["--log-level", "info,tenet=debug", "controller", "--kubeconfig"]).arg(kubeconfig);
+        self.controllers.push(spawn(&mut command, &log));
+    }
+
+    fn add_node(&mut self, number: usize) {
+        let (name, address) = (format!("node-{number}"), format!("192.0.2.{}", 10 + number));
+        ip(&format!(
+            "netns add {name}
+             link add u{number} type veth peer name eth0 netns {name}
+             link set u{number} master underlay up
+             -n {name} link set lo up
+             -n {name} addr add {address}/24 dev eth0
+             -n {name} link set eth0 up"
+        ));
+        let folder = self.host.dir.join(&name);
+        fs::create_dir_all(&folder).unwrap();
+        let mut command = bound("nsenter");
+        command.args([
+            &format!("--net=/run/netns/{name}"),
+            "unshare",
+            "--mount",
+            "--propagation",
+            "slave",
+            "sleep",
+            "infinity",
+        ]);
+        let holder = spawn(&mut command, &folder.join("holder.log"));
+        let kubeconfig = self.plane.kubeconfig();
+        let mut node = Node { name, address, holder, agent: None, folder, kubeconfig };
+        until("the node has a mount namespace of its own", || {
+            let own = fs::read_link(format!("/proc/{}/ns/mnt", node.holder.id()));
+            own.is_ok_and(|own| own != fs::read_link("/proc/self/ns/mnt").unwrap())
+                && fs::read_to_string(format!("/proc/{}/comm", node.holder.id())).is_ok_and(|c| c.trim() == "sleep")
+        });
+        node.start_agent();
+        self.nodes.push(node);
+    }
+
+    /// Applies objects, one to a line, as [`yaml()`] reads them.
+    pub fn apply(&self, objects: &str) {
+        self.plane.expect(&["apply", "-f", "-"], &yaml(objects));
+    }
+
+    /// Runs kubectl; its output.
+    pub fn kubectl(&self, line: &str) -> String {
+        self.plane.expect(&line.split_whitespace().collect::<Vec<_>>(), "")
+    }
+
+    /// An object as JSON.
+    pub fn get(&self, kind: &str, name: &str) -> Value {
+        serde_json::from_str(&self.kubectl(&format!("get {kind} {name} -o json"))).unwrap()
+    }
+
+    /// Waits as `kubectl wait` does.
+    #[track_caller]
+    pub fn wait(&self, what: &str, condition: &str) {
+        self.kubectl(&format!("wait {what} --for=condition={condition} --timeout=30s"));
+    }
+
+    /// A guest on a node, plugged into a port of namespace `default`, with the port's address set by hand.
+    #[track_caller]
+    pub fn guest(&self, node: usize, port: &str) -> Guest {
+        ip(&format!("netns add {port}\n-n {port} link set lo up"));
+        let guest = Guest::named(port);
+        let said = self.nodes[node - 1].tenet(&format!("plug {port} --netns {port} -o json")).expect_ok();
+        let said: Value = serde_json::from_str(&said).unwrap();
+        let address = &said["addresses"][0];
+        guest.ip(&format!("addr add {}/{} dev eth0", address["ip"].as_str().unwrap(), address["prefixLength"]));
+        if let Some(gateway) = address["gatewayIP"].as_str().or(address["gatewayIp"].as_str()) {
+            guest.ip(&format!("route add default via {gateway}"));
+        }
+        guest
+    }
+
+    /// What the processes said, for a test that fails.
+    fn logs(&self) -> String {
+        let mut text = String::new();
+        for entry in walk(&self.host.dir).into_iter().filter(|path| path.extension().is_some_and(|e| e == "log")) {
+            let all = fs::read_to_string(&entry).unwrap_or_default();
+            let lines: Vec<&str> = all.lines().rev().take(60).collect();
+            text += &format!("==> {}\n{}\n", entry.display(), lines.into_iter().rev().collect::<Vec<_>>().join("\n"));
+        }
+        text
+    }
+}
+
+fn walk(folder: &PathBuf) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        for child in self.controllers.iter_mut().chain(self.nodes.iter_mut().filter_map(|node| node.agent.as_mut())) {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        for node in &mut self.nodes {
+            let _ = node.holder.kill();
+            let _ = node.holder.wait();
+        }
+        if std::thread::panicking() {
+            eprintln!("{}", self.logs());
+        }
+    }
+}
+
+impl Node {
+    fn enter(&self, program: &str) -> Command {
+        let mut command = bound("nsenter");
+        command.args(["-t", &self.holder.id().to_string(), "--net", "--mount", program]);
+        command
+    }
+
+    /// Starts the agent.
+    pub fn start_agent(&mut self) {
+        let mut command = self.enter(env!("CARGO_BIN_EXE_tenet"));
+        command.args([
+            "--log-level",
+            "info,tenet=debug",
+            "agent",
+            "--node",
+            &self.name,
+            "--tunnel-address",
+            &self.address,
+        ]);
+        command.arg("--kubeconfig").arg(&self.kubeconfig);
+        command.arg("--state").arg(self.folder.join("state")).arg("--socket").arg(self.folder.join("run/tenet.sock"));
+        self.agent = Some(spawn(&mut command, &self.folder.join("agent.log")));
+    }
+
+    /// Kills the agent at once.
+    pub fn kill_agent(&mut self) {
+        if let Some(mut agent) = self.agent.take() {
+            let _ = agent.kill();
+            let _ = agent.wait();
+        }
+    }
+
+    /// Runs `tenet` on the node.
+    pub fn tenet(&self, line: &str) -> Said {
+        let mut command = self.enter(env!("CARGO_BIN_EXE_tenet"));
+        command.args(line.split_whitespace()).arg("--socket").arg(self.folder.join("run/tenet.sock"));
+        Said::of(&command.output().unwrap())
+    }
+
+    /// The node as a station.
+    pub fn station(&self) -> Guest {
+        Guest::named(&self.name)
+    }
+}
+
+/// How long something takes until it holds, asked every 2 ms.
+pub fn quickly(mut holds: impl FnMut() -> bool) -> Duration {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < Duration::from_secs(30));
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    start.elapsed()
+}

@@ -1,0 +1,253 @@
+//! What the API server holds, as far as it was told: a snapshot that follows watches and the answers to own writes.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use crate::api::Allocation;
+use crate::model::allocation::{self, Slot};
+use crate::model::object::Object;
+use crate::model::{Id, Key, Kind, Snapshot};
+
+/// A watch, by number.
+pub type Source = usize;
+
+/// Something that the API server holds.
+#[derive(Clone, Debug)]
+pub enum Thing {
+    /// An object that means something.
+    Object(Object),
+    /// A lock.
+    Allocation(Arc<Allocation>),
+}
+
+/// What a watch tells.
+#[derive(Clone, Debug)]
+pub enum News {
+    /// A list begins: what is not in it is gone.
+    Listing,
+    /// It is in the list.
+    Listed(Thing),
+    /// The list is whole.
+    Whole,
+    /// It is new, or different.
+    Put(Thing),
+    /// It is gone, or no longer what the watch asks for.
+    Gone(Thing),
+}
+
+/// How a thing is found again.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Name {
+    Object(Id),
+    Slot(Slot),
+}
+
+/// One watch's part of the mirror.
+#[derive(Debug, Default)]
+struct Part {
+    whole: bool,
+    here: HashSet<Name>,
+    listing: Option<HashSet<Name>>,
+}
+
+/// The snapshot and where each part of it comes from.
+#[derive(Debug, Default)]
+pub struct Mirror {
+    snapshot: Snapshot,
+    parts: BTreeMap<Source, Part>,
+    /// Lists that would take away more than half of what a watch had: they are believed when a second one says the same.
+    doubted: HashMap<Source, HashSet<Name>>,
+}
+
+/// What became of news.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Nothing is different.
+    Same,
+    /// Something is.
+    Different,
+    /// A list lacks so much that it has to be read again before it is believed.
+    Doubtful,
+}
+
+/// Fewer objects than this may vanish at once without a second look.
+const FEW: usize = 8;
+
+impl Mirror {
+    /// All objects.
+    #[must_use]
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// All objects, to mark what is assumed until the server says so.
+    pub fn snapshot_mut(&mut self) -> &mut Snapshot {
+        &mut self.snapshot
+    }
+
+    /// Expects news from a watch; until its first list is whole, nothing is.
+    pub fn expect(&mut self, source: Source) {
+        self.parts.entry(source).or_default();
+    }
+
+    /// Forgets a watch and what only it knew.
+    pub fn forget(&mut self, source: Source) {
+        let Some(part) = self.parts.remove(&source) else { return };
+        for name in part.here {
+            self.leave(&name);
+        }
+    }
+
+    /// Whether every watch has been whole once.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.parts.values().all(|part| part.whole)
+    }
+
+    /// Whether a watch has told of an object.
+    #[must_use]
+    pub fn has(&self, source: Source, id: &Id) -> bool {
+        self.parts.get(&source).is_some_and(|part| part.here.contains(&Name::Object(id.clone())))
+    }
+
+    /// Takes in what a watch tells.
+    pub fn hear(&mut self, source: Source, news: News) -> Heard {
+        let Some(part) = self.parts.get_mut(&source) else { return Heard::Same };
+        match news {
+            News::Listing => {
+                part.listing = Some(HashSet::new());
+                Heard::Same
+            }
+            News::Listed(thing) | News::Put(thing) => {
+                let Some(name) = name(&thing) else { return Heard::Same };
+                if let Some(listing) = &mut part.listing {
+                    listing.insert(name.clone());
+                }
+                part.here.insert(name);
+                self.put(thing, true)
+            }
+            News::Whole => self.whole(source),
+            News::Gone(thing) => {
+                let Some(name) = name(&thing) else { return Heard::Same };
+                part.here.remove(&name);
+                self.leave(&name)
+            }
+        }
+    }
+
+    fn whole(&mut self, source: Source) -> Heard {
+        let Some(part) = self.parts.get_mut(&source) else { return Heard::Same };
+        let first = !std::mem::replace(&mut part.whole, true);
+        let Some(listed) = part.listing.take() else { return Heard::Same };
+        let gone: HashSet<Name> = part.here.difference(&listed).cloned().collect();
+        if gone.len() > FEW && gone.len() * 2 > part.here.len() && self.doubted.get(&source) != Some(&gone) {
+            self.doubted.insert(source, gone);
+            return Heard::Doubtful;
+        }
+        self.doubted.remove(&source);
+        part.here = listed;
+        let left = gone.iter().filter(|name| self.leave(name) == Heard::Different).count();
+        if first || left > 0 { Heard::Different } else { Heard::Same }
+    }
+
+    /// Takes in the server's answer to an own write: never anything that is not there, lest something deleted comes back.
+    pub fn answer(&mut self, thing: Thing) -> Heard {
+        self.put(thing, false)
+    }
+
+    /// Takes in a lock that was just made, or was there before: the watch will tell of it too.
+    pub fn locked(&mut self, lock: Arc<Allocation>) {
+        self.snapshot.allocations.insert(lock);
+    }
+
+    fn put(&mut self, thing: Thing, new: bool) -> Heard {
+        match thing {
+            Thing::Object(object) => {
+                let known = Object::find(&self.snapshot, &object.id());
+                match &known {
+                    Some(known) if !is_newer(known.meta(), object.meta()) => return Heard::Same,
+                    None if !new => return Heard::Same,
+                    _ => {}
+                }
+                let same = known.is_some_and(|known| is_same(&known, &object));
+                object.put(&mut self.snapshot);
+                if same { Heard::Same } else { Heard::Different }
+            }
+            Thing::Allocation(lock) => {
+                if new {
+                    self.snapshot.allocations.insert(lock);
+                }
+                Heard::Different
+            }
+        }
+    }
+
+    /// Takes something away, unless another watch has it.
+    fn leave(&mut self, name: &Name) -> Heard {
+        if self.parts.values().any(|part| part.here.contains(name)) {
+            return Heard::Same;
+        }
+        match name {
+            Name::Object(id) => drop(Object::take(&mut self.snapshot, id)),
+            Name::Slot(slot) => self.snapshot.allocations.remove(slot),
+        }
+        Heard::Different
+    }
+}
+
+fn name(thing: &Thing) -> Option<Name> {
+    match thing {
+        Thing::Object(object) => Some(Name::Object(object.id())),
+        Thing::Allocation(lock) => lock.metadata.name.as_deref().and_then(Slot::parse).map(Name::Slot),
+    }
+}
+
+/// Whether two versions of one object differ in nothing but bookkeeping.
+fn is_same(known: &Object, new: &Object) -> bool {
+    let (a, b) = (known.meta(), new.meta());
+    a.uid == b.uid
+        && a.generation == b.generation
+        && a.deletion_timestamp == b.deletion_timestamp
+        && a.finalizers == b.finalizers
+        && a.labels == b.labels
+        && known.same_spec(new)
+        && known.same_status(new)
+}
+
+/// Whether `new` is not older than what is known. Versions count up (Kubernetes 1.35, KEP-5504, says so of what etcd always
+/// did); where they are no numbers, the last one told is believed.
+fn is_newer(known: &ObjectMeta, new: &ObjectMeta) -> bool {
+    let version = |meta: &ObjectMeta| meta.resource_version.as_deref().and_then(|v| v.parse::<u64>().ok());
+    known.uid != new.uid || version(known).zip(version(new)).is_none_or(|(known, new)| known <= new)
+}
+
+/// An Allocation's id in logs.
+#[must_use]
+pub fn lock_name(slot: &Slot) -> Key {
+    allocation::key(slot)
+}
+
+/// Makes a thing of what the server sends, without the server's own bookkeeping, which is longer than the object.
+pub fn thing<T>(mut object: T, wrap: fn(Arc<T>) -> Thing) -> Thing
+where
+    T: kube::Resource,
+{
+    let meta = object.meta_mut();
+    meta.managed_fields = None;
+    if let Some(notes) = &mut meta.annotations {
+        notes.remove("kubectl.kubernetes.io/last-applied-configuration");
+    }
+    wrap(Arc::new(object))
+}
+
+/// Whether objects of a kind are watched by the controller.
+#[must_use]
+pub fn kinds() -> [Kind; 8] {
+    Kind::ALL
+}
+
+#[cfg(test)]
+#[path = "mirror_tests.rs"]
+mod tests;

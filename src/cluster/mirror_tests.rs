@@ -1,0 +1,76 @@
+//! What is believed of what watches tell.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+
+use super::*;
+use crate::api::{Network, NetworkSpec};
+
+fn network(name: &str, version: u64) -> Thing {
+    let mut network = Network::new(name, NetworkSpec::default());
+    network.metadata.namespace = Some("default".into());
+    network.metadata.uid = Some(format!("uid-{name}"));
+    network.metadata.resource_version = Some(version.to_string());
+    network.metadata.generation = Some(1);
+    Thing::Object(Object::Network(Arc::new(network)))
+}
+
+fn listed(mirror: &mut Mirror, names: impl Iterator<Item = usize>) -> Heard {
+    mirror.hear(0, News::Listing);
+    for n in names {
+        mirror.hear(0, News::Listed(network(&format!("n{n}"), 1)));
+    }
+    mirror.hear(0, News::Whole)
+}
+
+#[test]
+fn nothing_is_whole_before_every_first_list_is() {
+    let mut mirror = Mirror::default();
+    mirror.expect(0);
+    mirror.expect(1);
+    assert_eq!(listed(&mut mirror, 0..2), Heard::Different);
+    assert!(!mirror.is_whole());
+    mirror.hear(1, News::Listing);
+    mirror.hear(1, News::Whole);
+    assert!(mirror.is_whole());
+}
+
+#[test]
+fn what_a_new_list_lacks_is_gone_but_half_of_everything_is_asked_for_twice() {
+    let mut mirror = Mirror::default();
+    mirror.expect(0);
+    listed(&mut mirror, 0..100);
+    assert_eq!(listed(&mut mirror, 0..90), Heard::Different);
+    assert_eq!(mirror.snapshot().networks.len(), 90);
+    assert_eq!(listed(&mut mirror, 0..10), Heard::Doubtful);
+    assert_eq!(mirror.snapshot().networks.len(), 90);
+    assert_eq!(listed(&mut mirror, 0..10), Heard::Different);
+    assert_eq!(mirror.snapshot().networks.len(), 10);
+}
+
+#[test]
+fn an_older_version_and_an_answer_about_something_gone_change_nothing() {
+    let mut mirror = Mirror::default();
+    mirror.expect(0);
+    listed(&mut mirror, 0..1);
+    assert_eq!(mirror.answer(network("n0", 9)), Heard::Same, "only the version differs");
+    mirror.hear(0, News::Put(network("n0", 5)));
+    let key = Key::new("default", "n0");
+    assert_eq!(mirror.snapshot().networks[&key].metadata.resource_version.as_deref(), Some("9"));
+    mirror.hear(0, News::Gone(network("n0", 10)));
+    assert_eq!(mirror.answer(network("n0", 11)), Heard::Same);
+    assert!(mirror.snapshot().networks.is_empty());
+}
+
+#[test]
+fn an_object_stays_while_another_watch_has_it() {
+    let mut mirror = Mirror::default();
+    mirror.expect(0);
+    mirror.expect(1);
+    mirror.hear(0, News::Put(network("a", 1)));
+    mirror.hear(1, News::Put(network("a", 1)));
+    assert_eq!(mirror.hear(0, News::Gone(network("a", 1))), Heard::Same);
+    assert_eq!(mirror.snapshot().networks.len(), 1);
+    mirror.forget(1);
+    assert!(mirror.snapshot().networks.is_empty());
+}

@@ -1,0 +1,77 @@
+//! Who says what of an object: two writers never share a field.
+//!
+//! The controller says what was decided. Whether packets pass is said by the node that does it: for a port its own, for a
+//! router or a floating IP the one that translates. Until that node has spoken, the controller says that it has not.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::write::Status;
+use crate::api::{Condition, ConditionType};
+use crate::model::object::Object;
+use crate::model::status::Statuses;
+use crate::model::{Id, Kind, Snapshot};
+
+/// What the controller writes of these statuses: its part, and only where that is different.
+#[must_use]
+pub fn of_controller(snapshot: &Snapshot, statuses: &Statuses) -> Vec<Status> {
+    let mut writes = Vec::new();
+    macro_rules! each {
+        ($($kind:ident $field:ident $spoken:expr;)+) => { $(
+            for (key, status) in &statuses.$field {
+                let Some(object) = snapshot.$field.get(key) else { continue };
+                let before = object.status.as_ref();
+                let spoken: bool = before.is_some_and(|before| ($spoken)(before, status));
+                let wanted = part(status, spoken);
+                if before.map(|before| part(before, spoken)).as_ref() == Some(&wanted) {
+                    continue;
+                }
+                let id = Id::new(Kind::$kind, key.clone());
+                writes.push(Status { id, uid: object.metadata.uid.clone(), version: None, status: wanted });
+            }
+        )+ };
+    }
+    each! {
+        PhysicalNetwork physical_networks |_: &_, _: &_| false;
+        Network networks |_: &_, _: &_| false;
+        Subnet subnets |_: &_, _: &_| false;
+        Router routers |before: &crate::api::RouterStatus, now: &crate::api::RouterStatus| {
+            now.gateway_node.is_some() && before.gateway_node == now.gateway_node && has_spoken(&before.conditions)
+        };
+        FloatingIP floating_ips |before: &crate::api::FloatingIPStatus, now: &crate::api::FloatingIPStatus| {
+            now.node_name.is_some() && before.node_name == now.node_name && has_spoken(&before.conditions)
+        };
+        Port ports |before: &crate::api::PortStatus, _: &_| before.binding.is_some();
+    }
+    writes
+}
+
+/// The conditions that are decided, not done.
+fn is_decided(type_: &str) -> bool {
+    [ConditionType::Accepted, ConditionType::ResolvedRefs].iter().any(|t| t.to_string() == type_)
+}
+
+/// Whether a node has said how far it is.
+fn has_spoken(conditions: &[Condition]) -> bool {
+    conditions.iter().any(|c| c.type_ == "Programmed" && c.status != "Unknown")
+}
+
+/// The controller's part of a status. `spoken`: a node speaks of what is done.
+fn part<S: Serialize>(status: &S, spoken: bool) -> Value {
+    let mut value = serde_json::to_value(status).unwrap_or_default();
+    if let Some(fields) = value.as_object_mut() {
+        fields.remove("binding");
+        if let Some(Value::Array(conditions)) = fields.get_mut("conditions")
+            && spoken
+        {
+            conditions.retain(|c| c["type"].as_str().is_some_and(is_decided));
+        }
+    }
+    value
+}
+
+/// The object that a status is about, as it is known.
+#[must_use]
+pub fn subject(snapshot: &Snapshot, status: &Status) -> Option<Object> {
+    Object::find(snapshot, &status.id)
+}

@@ -1,0 +1,238 @@
+//! Writes: what is decided, sent to the API server.
+
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::core::NamespaceResourceScope;
+use kube::{Api, Client, Resource};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use super::mirror::{Thing, thing};
+use crate::api::{
+    API_VERSION, Agent, AgentSpec, Allocation, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router,
+    Subnet,
+};
+use crate::model::allocation::Slot;
+use crate::model::locks::Lock;
+use crate::model::object::Object;
+use crate::model::{Id, Key, Kind};
+
+/// One write.
+#[derive(Clone, Debug)]
+pub enum Write {
+    /// Locks a value for its owner.
+    Lock(Box<Lock>),
+    /// Lets go of a value that nobody was seen to hold, once the server says so too.
+    Unlock(Slot, Arc<Allocation>),
+    /// Says something in an object's status.
+    Status(Status),
+    /// Adds or removes our finalizer: all finalizers that are to stay, and the version that they were read from.
+    Finalizers(Id, Vec<String>, Option<String>),
+}
+
+/// What one writer says of an object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Status {
+    /// The object.
+    pub id: Id,
+    /// Its UID: another object of the same name is not meant.
+    pub uid: Option<String>,
+    /// The version that must still hold; none: whatever it is.
+    pub version: Option<String>,
+    /// The writer's part of the status.
+    pub status: Value,
+}
+
+/// What a write is about: no two at once.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// A value.
+    Slot(Slot),
+    /// An object.
+    Object(Id),
+}
+
+impl Write {
+    /// What it is about.
+    #[must_use]
+    pub fn target(&self) -> Target {
+        match self {
+            Self::Lock(lock) => Target::Slot(lock.slot),
+            Self::Unlock(slot, _) => Target::Slot(*slot),
+            Self::Status(status) => Target::Object(status.id.clone()),
+            Self::Finalizers(id, ..) => Target::Object(id.clone()),
+        }
+    }
+}
+
+/// What came of a write.
+#[derive(Debug)]
+pub enum Done {
+    /// The object as it is now.
+    Now(Thing),
+    /// The lock as it is now: ours, or somebody's who was first.
+    Locked(Arc<Allocation>),
+    /// The lock is gone, or was not ours to open.
+    Unlocked(Slot),
+    /// The lock stays: its owner still has the value.
+    Kept,
+    /// There is no such object any more.
+    Vanished,
+}
+
+/// Sends one write as `manager`.
+///
+/// # Errors
+/// The API server's.
+pub async fn send(client: &Client, manager: &str, write: Write) -> Result<Done, kube::Error> {
+    match write {
+        Write::Lock(lock) => make_lock(client, manager, *lock).await,
+        Write::Unlock(slot, lock) => unlock(client, slot, &lock).await,
+        Write::Status(status) => gone_is_fine(say(client, manager, status).await),
+        Write::Finalizers(id, finalizers, version) => {
+            let patch = json!({ "metadata": { "finalizers": finalizers, "resourceVersion": version } });
+            gone_is_fine(patch_object(client, &id, &PatchParams::default(), &Patch::Merge(patch), false).await)
+        }
+    }
+}
+
+fn gone_is_fine(answer: Result<Thing, kube::Error>) -> Result<Done, kube::Error> {
+    match answer {
+        Ok(thing) => Ok(Done::Now(thing)),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(Done::Vanished),
+        Err(error) => Err(error),
+    }
+}
+
+async fn say(client: &Client, manager: &str, status: Status) -> Result<Thing, kube::Error> {
+    let Status { id, uid, version, status } = status;
+    let mut metadata = json!({ "name": &*id.key.name });
+    if id.kind.namespaced() {
+        metadata["namespace"] = (&*id.key.namespace).into();
+    }
+    if let Some(uid) = uid {
+        metadata["uid"] = uid.into();
+    }
+    if let Some(version) = version {
+        metadata["resourceVersion"] = version.into();
+    }
+    let body =
+        json!({ "apiVersion": API_VERSION, "kind": id.kind.to_string(), "metadata": metadata, "status": status });
+    patch_object(client, &id, &PatchParams::apply(manager).force(), &Patch::Apply(body), true).await
+}
+
+async fn patch_object(
+    client: &Client,
+    id: &Id,
+    params: &PatchParams,
+    patch: &Patch<Value>,
+    status: bool,
+) -> Result<Thing, kube::Error> {
+    macro_rules! of {
+        (namespaced $($kind:ident)+; cluster $($other:ident)+) => {
+            match id.kind {
+                $(Kind::$kind => one(&namespaced::<$kind>(client, &id.key), id, params, patch, status).await
+                    .map(|object| thing(object, |o| Thing::Object(Object::$kind(o)))),)+
+                $(Kind::$other => one(&Api::<$other>::all(client.clone()), id, params, patch, status).await
+                    .map(|object| thing(object, |o| Thing::Object(Object::$other(o)))),)+
+            }
+        };
+    }
+    of!(namespaced Network Subnet Port Router FloatingIP ReferenceGrant; cluster PhysicalNetwork Agent)
+}
+
+/// Reads an object from the server itself.
+async fn get(client: &Client, id: &Id) -> Result<Option<Object>, kube::Error> {
+    macro_rules! of {
+        (namespaced $($kind:ident)+; cluster $($other:ident)+) => {
+            match id.kind {
+                $(Kind::$kind => Ok(namespaced::<$kind>(client, &id.key).get_opt(&id.key.name).await?
+                    .map(|object| Object::$kind(Arc::new(object)))),)+
+                $(Kind::$other => Ok(Api::<$other>::all(client.clone()).get_opt(&id.key.name).await?
+                    .map(|object| Object::$other(Arc::new(object)))),)+
+            }
+        };
+    }
+    of!(namespaced Network Subnet Port Router FloatingIP ReferenceGrant; cluster PhysicalNetwork Agent)
+}
+
+fn namespaced<K>(client: &Client, key: &Key) -> Api<K>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+{
+    Api::namespaced(client.clone(), &key.namespace)
+}
+
+async fn one<K>(
+    api: &Api<K>,
+    id: &Id,
+    params: &PatchParams,
+    patch: &Patch<Value>,
+    status: bool,
+) -> Result<K, kube::Error>
+where
+    K: Clone + DeserializeOwned + Debug + Serialize,
+{
+    if status {
+        api.patch_status(&id.key.name, params, patch).await
+    } else {
+        api.patch(&id.key.name, params, patch).await
+    }
+}
+
+/// Creating the object is the allocation: whoever is second learns who was first.
+async fn make_lock(client: &Client, manager: &str, lock: Lock) -> Result<Done, kube::Error> {
+    let api: Api<Allocation> = Api::all(client.clone());
+    let name = lock.slot.name();
+    let params = PostParams { field_manager: Some(manager.to_owned()), ..PostParams::default() };
+    match api.create(&params, &Allocation::new(&name, lock.spec)).await {
+        Ok(made) => Ok(Done::Locked(Arc::new(made))),
+        Err(kube::Error::Api(status)) if status.code == 409 => match api.get_opt(&name).await? {
+            Some(there) => Ok(Done::Locked(Arc::new(there))),
+            None => Ok(Done::Unlocked(lock.slot)),
+        },
+        Err(error) => Err(error),
+    }
+}
+
+/// The object that a lock is for.
+#[must_use]
+pub fn owner(lock: &Allocation) -> Option<Id> {
+    let owner = &lock.spec.owner;
+    let kind = Kind::ALL.into_iter().find(|kind| kind.to_string() == owner.kind)?;
+    Some(Id::new(kind, Key::new(owner.namespace.as_deref().unwrap_or_default(), &owner.name)))
+}
+
+/// What was seen may be old: the owner is asked for once more.
+async fn unlock(client: &Client, slot: Slot, lock: &Allocation) -> Result<Done, kube::Error> {
+    let live = match owner(lock) {
+        Some(id) => get(client, &id).await?,
+        None => None,
+    };
+    if live.is_some_and(|object| object.meta().uid == lock.spec.owner.uid && object.has(&lock.spec.value)) {
+        return Ok(Done::Kept);
+    }
+    let api: Api<Allocation> = Api::all(client.clone());
+    let only = Preconditions { uid: lock.metadata.uid.clone(), resource_version: None };
+    let params = DeleteParams { preconditions: Some(only), ..DeleteParams::default() };
+    match api.delete(&slot.name(), &params).await {
+        Ok(_) => Ok(Done::Unlocked(slot)),
+        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(Done::Unlocked(slot)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes the Agent of a node if there is none: its spec is the operator's, so nothing is said of it.
+///
+/// # Errors
+/// The API server's.
+pub async fn introduce(client: &Client, manager: &str, node: &str) -> Result<(), kube::Error> {
+    let api: Api<Agent> = Api::all(client.clone());
+    let params = PostParams { field_manager: Some(manager.to_owned()), ..PostParams::default() };
+    match api.create(&params, &Agent::new(node, AgentSpec::default())).await {
+        Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+        other => other.map(drop),
+    }
+}

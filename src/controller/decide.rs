@@ -1,0 +1,108 @@
+//! From what the API server holds to what is to be written there. Pure: no client, no clock of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::jiff::Timestamp;
+
+use crate::api::{AgentFailure, Reason};
+use crate::cluster::FINALIZER;
+use crate::cluster::share;
+use crate::cluster::write::{self, Write};
+use crate::model::object::Object;
+use crate::model::status::statuses;
+use crate::model::{Id, Key, Kind, Linker, Remark, Report, Role, Snapshot, Topology};
+
+/// What decides; it only remembers what saves time.
+#[derive(Debug)]
+pub struct Controller {
+    linker: Linker,
+    topology: Topology,
+}
+
+impl Default for Controller {
+    fn default() -> Self {
+        Self { linker: Linker::new(Role::Controller), topology: Topology::default() }
+    }
+}
+
+impl Controller {
+    /// All that is to be written, the most urgent first. What is written already is not written again.
+    pub fn decide(&mut self, snapshot: &Snapshot, now: Timestamp) -> Vec<Write> {
+        // The linker need not copy what the old topology shares with it.
+        self.topology = Topology::default();
+        let (topology, problems) = self.linker.link(snapshot);
+        let report = heard(snapshot);
+        let decided = statuses(snapshot, &topology, &problems, Some(&report), now);
+        let locks = topology.locks(&snapshot.allocations);
+        let open = locks.open();
+        let said = share::of_controller(snapshot, &decided);
+        let said = said.into_iter().filter(|status| !open.contains(&status.id)).map(Write::Status);
+        let finalizers = finalizers(snapshot, &topology);
+        let orphans = locks.orphans.iter().filter_map(|slot| {
+            let lock = snapshot.allocations.get(slot)?;
+            // What an object no longer has but still records, it shall have again.
+            let owner = write::owner(lock).and_then(|id| Object::find(snapshot, &id));
+            let records = owner.is_some_and(|o| o.meta().uid == lock.spec.owner.uid && o.has(&lock.spec.value));
+            (!records).then(|| Write::Unlock(*slot, lock.clone()))
+        });
+        let writes: Vec<Write> = said.chain(finalizers).chain(orphans).collect();
+        // A value is locked before anybody hears of it.
+        let writes = locks.missing.iter().cloned().map(|lock| Write::Lock(Box::new(lock))).chain(writes).collect();
+        drop(open);
+        self.topology = topology;
+        writes
+    }
+
+    /// What it all means, as last decided.
+    #[must_use]
+    pub fn topology(&self) -> &Topology {
+        &self.topology
+    }
+}
+
+/// What agents say they cannot do.
+fn heard(snapshot: &Snapshot) -> Report {
+    let mut report = Report::default();
+    for (agent, object) in &snapshot.agents {
+        let failures = object.status.iter().flat_map(|s| &s.failures);
+        for (id, failure) in failures.filter_map(|failure| Some((subject(failure)?, failure))) {
+            let message = format!("Node {}: {}", agent.name, failure.message);
+            let only_to_know = matches!(failure.reason, Reason::BridgeFiltered | Reason::SharedInterface);
+            let list = if only_to_know { &mut report.remarks } else { &mut report.faults };
+            list.entry(id).or_insert(Remark { reason: failure.reason, message });
+        }
+    }
+    report
+}
+
+fn subject(failure: &AgentFailure) -> Option<Id> {
+    let kind = Kind::ALL.into_iter().find(|kind| kind.to_string() == failure.kind)?;
+    Some(Id::new(kind, Key::new(failure.namespace.as_deref().unwrap_or_default(), &failure.name)))
+}
+
+/// What others depend on gets our finalizer; what nobody depends on any more, and somebody deletes, loses it.
+fn finalizers(snapshot: &Snapshot, topology: &Topology) -> Vec<Write> {
+    let used = topology.used();
+    let wanted = used.iter().filter(|id| !topology.released.contains(id));
+    let mut changes: BTreeMap<Id, Write> = BTreeMap::new();
+    for id in wanted {
+        let Some(object) = Object::find(snapshot, id) else { continue };
+        let meta = object.meta();
+        let has: BTreeSet<&str> = meta.finalizers.iter().flatten().map(String::as_str).collect();
+        // The server lets nobody add one to what is being deleted.
+        if meta.deletion_timestamp.is_none() && !has.contains(FINALIZER) {
+            let all = has.into_iter().chain([FINALIZER]).map(str::to_owned).collect();
+            changes.insert(id.clone(), Write::Finalizers(id.clone(), all, meta.resource_version.clone()));
+        }
+    }
+    for id in &topology.released {
+        let Some(object) = Object::find(snapshot, id) else { continue };
+        let meta = object.meta();
+        let all = meta.finalizers.clone().unwrap_or_default();
+        if all.iter().any(|f| f == FINALIZER) {
+            let rest = all.into_iter().filter(|f| f != FINALIZER).collect();
+            changes.insert(id.clone(), Write::Finalizers(id.clone(), rest, meta.resource_version.clone()));
+        }
+    }
+    changes.into_values().collect()
+}

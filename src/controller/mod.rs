@@ -1,0 +1,14 @@
+//! A cluster's controller: it gives addresses, segments and gateway nodes, and says what becomes of every object. It never
+//! touches a node.
+//!
+//! ```text
+//! watches ─► Mirror ─► decide ─► Queue ─► API server
+//!              ▲                            │ what it answers
+//!              └────────────────────────────┘
+//! ```
+
+pub mod decide;
+pub mod queue;
+mod run;
+
+pub use run::{Options, run};

@@ -1,0 +1,217 @@
+//! The loop: it waits for news, for the end of writes, and for the lease.
+
+use std::time::{Duration, Instant};
+
+use futures::StreamExt as _;
+use futures::future::{BoxFuture, FutureExt as _};
+use futures::stream::FuturesUnordered;
+use k8s_openapi::jiff::Timestamp;
+use kube::Client;
+use tokio::sync::{mpsc, watch as channel};
+use tokio::task::JoinHandle;
+use tracing::{info, warn};
+
+use super::decide::Controller;
+use super::queue::Queue;
+use crate::cluster::client::{self, Access};
+use crate::cluster::lease::{Elector, Standing};
+use crate::cluster::mirror::{Heard, Mirror, News, Source};
+use crate::cluster::write::{self, Done, Target};
+use crate::cluster::{CONTROLLER, NAMESPACE, watch};
+use crate::model::Kind;
+
+/// How the controller runs.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The way to the API server.
+    pub access: Access,
+    /// Name of this instance: nobody else's.
+    pub identity: String,
+    /// Namespace of the Lease.
+    pub namespace: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { access: Access::default(), identity: String::new(), namespace: NAMESPACE.into() }
+    }
+}
+
+/// How long the lead lasts without being renewed, and how often it is.
+const TERM: (Duration, Duration) = (Duration::from_secs(6), Duration::from_secs(2));
+/// The lead is given up before anybody else can have it.
+const MARGIN: Duration = Duration::from_secs(1);
+/// News that come together are taken in together: waiting a moment saves deciding twice.
+const MOMENT: Duration = Duration::from_millis(2);
+
+/// Runs until SIGTERM or SIGINT.
+///
+/// # Errors
+/// What keeps it from beginning, with what to do.
+pub fn run(options: &Options) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| format!("the kernel gives no event queue: {error}"))?.block_on(serve(options))
+}
+
+async fn serve(options: &Options) -> Result<(), String> {
+    let client = client::connect(&options.access).await?;
+    let (lead, leads) = channel::channel(None);
+    let elector = Elector::new(&client, &options.namespace, CONTROLLER, &options.identity, TERM.0);
+    let election = tokio::spawn(elect(elector, lead));
+    let (ear, news) = mpsc::channel(watch::BACKLOG);
+    let mut mirror = Mirror::default();
+    let watches: Vec<JoinHandle<()>> = Kind::ALL
+        .into_iter()
+        .enumerate()
+        .map(|(source, kind)| {
+            mirror.expect(source);
+            watch::kind(&client, kind, None, source, &ear)
+        })
+        .chain(std::iter::once_with(|| watch::allocations(&client, Kind::ALL.len(), &ear)))
+        .collect();
+    mirror.expect(Kind::ALL.len());
+    let instance = Instance {
+        client,
+        mirror,
+        news,
+        leads,
+        controller: Controller::default(),
+        queue: Queue::default(),
+        flights: FuturesUnordered::new(),
+        dirty: true,
+    };
+    info!(identity = options.identity, "controller started");
+    let ended = instance.run().await;
+    election.abort();
+    watches.iter().for_each(JoinHandle::abort);
+    ended
+}
+
+/// Keeps trying to lead; tells until when we do.
+async fn elect(mut elector: Elector, lead: channel::Sender<Option<Instant>>) {
+    loop {
+        match elector.attempt().await {
+            Ok(Standing::Held(until)) => drop(lead.send_replace(Some(until - MARGIN))),
+            Ok(Standing::Others) => drop(lead.send_replace(None)),
+            Err(error) => warn!(%error, "the lease cannot be read or written"),
+        }
+        tokio::time::sleep(TERM.1).await;
+    }
+}
+
+type Flight = BoxFuture<'static, (Target, Result<Done, kube::Error>)>;
+
+struct Instance {
+    client: Client,
+    mirror: Mirror,
+    news: mpsc::Receiver<(Source, News)>,
+    leads: channel::Receiver<Option<Instant>>,
+    controller: Controller,
+    queue: Queue,
+    flights: FuturesUnordered<Flight>,
+    dirty: bool,
+}
+
+impl Instance {
+    async fn run(mut self) -> Result<(), String> {
+        let mut stop = std::pin::pin!(stopped());
+        loop {
+            let now = Instant::now();
+            let leads = self.leads.borrow().is_some_and(|until| until > now);
+            if leads && self.mirror.is_whole() {
+                if self.dirty && self.queue.is_low() {
+                    self.decide(now);
+                }
+                while let Some(write) = self.queue.take(now) {
+                    let (target, client) = (write.target(), self.client.clone());
+                    let sent = async move { (target, write::send(&client, CONTROLLER, write).await) };
+                    self.flights.push(sent.boxed());
+                }
+            }
+            let wake = self.queue.deadline(now).map_or(Duration::from_secs(1), |at| at.saturating_duration_since(now));
+            tokio::select! {
+                biased;
+                () = &mut stop => return Ok(()),
+                Some((target, ended)) = self.flights.next() => self.ended(&target, ended),
+                told = self.news.recv() => match told {
+                    Some((source, news)) => self.hear(source, news).await,
+                    None => return Err("all watches have ended".into()),
+                },
+                changed = self.leads.changed() => {
+                    if changed.is_err() {
+                        return Err("the election has ended".into());
+                    }
+                    self.dirty = true;
+                }
+                () = tokio::time::sleep(wake) => self.dirty = true,
+            }
+        }
+    }
+
+    fn decide(&mut self, start: Instant) {
+        self.dirty = false;
+        let writes = self.controller.decide(self.mirror.snapshot(), Timestamp::now());
+        if !writes.is_empty() {
+            tracing::debug!(writes = writes.len(), took = ?start.elapsed(), "decided");
+        }
+        self.queue.refill(writes);
+    }
+
+    /// Takes in news, and what else has arrived by now.
+    async fn hear(&mut self, source: Source, news: News) {
+        let before = self.dirty;
+        self.take_in(source, news);
+        if self.dirty && !before && self.flights.is_empty() {
+            tokio::time::sleep(MOMENT).await;
+        }
+        while let Ok((source, news)) = self.news.try_recv() {
+            self.take_in(source, news);
+        }
+    }
+
+    fn take_in(&mut self, source: Source, news: News) {
+        match self.mirror.hear(source, news) {
+            Heard::Same => {}
+            Heard::Different => self.dirty = true,
+            Heard::Doubtful => {
+                warn!("a list lacks more than half of what was there: it is not believed before it is read again")
+            }
+        }
+    }
+
+    fn ended(&mut self, target: &Target, ended: Result<Done, kube::Error>) {
+        let mut well = true;
+        match ended {
+            Ok(Done::Now(thing)) => {
+                self.dirty |= self.mirror.answer(thing) == Heard::Different;
+            }
+            Ok(Done::Locked(lock)) => {
+                self.mirror.locked(lock);
+                self.dirty = true;
+            }
+            Ok(Done::Unlocked(_) | Done::Vanished) => {}
+            Ok(Done::Kept) => well = false,
+            Err(error) => {
+                // A conflict says that news are on their way.
+                let conflict = matches!(&error, kube::Error::Api(status) if status.code == 409);
+                if !conflict {
+                    warn!(?target, %error, "a write failed: it is tried again");
+                }
+                well = false;
+            }
+        }
+        self.queue.ended(target, well, Instant::now());
+    }
+}
+
+/// Waits for the signal to stop.
+async fn stopped() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+}

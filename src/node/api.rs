@@ -1,0 +1,208 @@
+//! The thread that talks to the API server for the loop.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::sync::mpsc as std_channel;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use tracing::warn;
+
+use crate::cluster::client::{self, Access};
+use crate::cluster::lease::Elector;
+use crate::cluster::mirror::{News, Source};
+use crate::cluster::write::{self, Done, Target, Write};
+use crate::cluster::{AGENT, AGENTS, watch};
+use crate::model::Kind;
+
+/// What the loop wants of the API server.
+#[derive(Clone, Debug)]
+pub enum Order {
+    /// Watch objects of a kind; with a field selector, only those.
+    Watch(Source, Kind, Option<String>),
+    /// End a watch.
+    Unwatch(Source),
+    /// Send a write.
+    Write(Write),
+    /// Make the Agent of this node if there is none, then send the write.
+    Introduce(Write),
+    /// Show from now on that this node is alive, so often.
+    Beat(Duration),
+}
+
+/// What the API server said.
+#[derive(Debug)]
+pub enum Told {
+    /// A watch has news.
+    News(Source, News),
+    /// A write has ended.
+    Ended(Target, Result<Done, Failure>),
+}
+
+/// Why a write failed.
+#[derive(Clone, Debug)]
+pub enum Failure {
+    /// Somebody else has changed the object: look again.
+    Conflict,
+    /// The server refuses; its words.
+    Refused(String),
+    /// The server could not be asked.
+    Unreachable(String),
+}
+
+/// The thread, seen from the loop.
+#[derive(Debug)]
+pub struct Api {
+    orders: mpsc::UnboundedSender<Order>,
+    told: std_channel::Receiver<Told>,
+    bell: Arc<EventFd>,
+    _thread: JoinHandle<()>,
+}
+
+impl Api {
+    /// Starts the thread for the agent of `node`.
+    ///
+    /// # Errors
+    /// The kernel has no thread or no event descriptor for us; the kubeconfig is wrong.
+    pub fn start(access: &Access, node: &str) -> io::Result<Self> {
+        let bell = Arc::new(EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?);
+        let (orders, inbox) = mpsc::unbounded_channel();
+        let (tell, told) = std_channel::channel();
+        let (ready, started) = std_channel::channel();
+        let (access, node, ring) = (access.clone(), node.to_owned(), bell.clone());
+        let thread = std::thread::Builder::new().name("api".into()).spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let mouth = Mouth { tell, bell: ring };
+            match runtime {
+                Ok(runtime) => runtime.block_on(serve(&access, &node, inbox, mouth, &ready)),
+                Err(error) => drop(ready.send(Err(error.to_string()))),
+            }
+        })?;
+        match started.recv() {
+            Ok(Ok(())) => Ok(Self { orders, told, bell, _thread: thread }),
+            Ok(Err(why)) => Err(io::Error::other(why)),
+            Err(_) => Err(io::Error::other("the API thread ended before it began")),
+        }
+    }
+
+    /// Gives an order.
+    pub fn order(&self, order: Order) {
+        if self.orders.send(order).is_err() {
+            warn!("the API thread is gone");
+        }
+    }
+
+    /// Becomes readable when something was told.
+    #[must_use]
+    pub fn bell(&self) -> BorrowedFd<'_> {
+        self.bell.as_fd()
+    }
+
+    /// What was told since.
+    pub fn told(&self) -> Vec<Told> {
+        // Emptied first: what is told from here on rings again.
+        let _ = self.bell.read();
+        self.told.try_iter().collect()
+    }
+}
+
+/// Tells the loop something and wakes it.
+#[derive(Clone)]
+struct Mouth {
+    tell: std_channel::Sender<Told>,
+    bell: Arc<EventFd>,
+}
+
+impl Mouth {
+    fn tell(&self, told: Told) {
+        if self.tell.send(told).is_ok() {
+            let _ = self.bell.write(1);
+        }
+    }
+}
+
+async fn serve(
+    access: &Access,
+    node: &str,
+    mut inbox: mpsc::UnboundedReceiver<Order>,
+    mouth: Mouth,
+    ready: &std_channel::Sender<Result<(), String>>,
+) {
+    let client = match client::connect(access).await {
+        Ok(client) => client,
+        Err(why) => return drop(ready.send(Err(why))),
+    };
+    drop(ready.send(Ok(())));
+    let manager = format!("{AGENT}/{node}");
+    let (ear, mut news) = mpsc::channel(watch::BACKLOG);
+    let mut watches: HashMap<Source, AbortHandle> = HashMap::new();
+    let mut heart: Option<AbortHandle> = None;
+    loop {
+        tokio::select! {
+            told = news.recv() => {
+                let Some((source, news)) = told else { return };
+                mouth.tell(Told::News(source, news));
+            }
+            order = inbox.recv() => match order {
+                None => return,
+                Some(Order::Watch(source, kind, fields)) => {
+                    let task = watch::kind(&client, kind, fields.as_deref(), source, &ear);
+                    watches.insert(source, task.abort_handle());
+                }
+                Some(Order::Unwatch(source)) => {
+                    if let Some(task) = watches.remove(&source) {
+                        task.abort();
+                    }
+                }
+                Some(order @ (Order::Write(_) | Order::Introduce(_))) => {
+                    let (client, manager, mouth, node) = (client.clone(), manager.clone(), mouth.clone(), node.to_owned());
+                    tokio::spawn(async move {
+                        let (write, first) = match order {
+                            Order::Introduce(write) => (write, true),
+                            Order::Write(write) => (write, false),
+                            _ => return,
+                        };
+                        let target = write.target();
+                        let made = if first { write::introduce(&client, &manager, &node).await } else { Ok(()) };
+                        let ended = match made {
+                            Ok(()) => write::send(&client, &manager, write).await,
+                            Err(error) => Err(error),
+                        };
+                        mouth.tell(Told::Ended(target, ended.map_err(|error| failure(&error))));
+                    });
+                }
+                Some(Order::Beat(period)) => {
+                    if let Some(old) = heart.take() {
+                        old.abort();
+                    }
+                    let elector = Elector::new(&client, AGENTS, node, node, period * 3);
+                    heart = Some(tokio::spawn(beat(elector, period)).abort_handle());
+                }
+            }
+        }
+    }
+}
+
+async fn beat(mut elector: Elector, period: Duration) {
+    let mut ticks = tokio::time::interval(period);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = elector.attempt().await {
+            warn!(%error, "the heartbeat is not heard");
+        }
+    }
+}
+
+fn failure(error: &kube::Error) -> Failure {
+    match error {
+        kube::Error::Api(status) if status.code == 409 => Failure::Conflict,
+        kube::Error::Api(status) if status.code < 500 && status.code != 429 => Failure::Refused(status.message.clone()),
+        error => Failure::Unreachable(error.to_string()),
+    }
+}

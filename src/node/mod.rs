@@ -1,0 +1,18 @@
+//! A cluster's node: an [`Agent`](crate::agent::Agent) that takes its objects from an API server and reports there.
+//!
+//! ```text
+//! API thread: watches ─┐                 ┌─► writes, leases
+//!                 Told │                 │ Order
+//! loop:                └─► Mirror ─link─► view ─► Agent ─report─┘      clients ─► plugs
+//! ```
+//! The loop is one thread that sleeps until the API thread, a client, the kernel, a signal or a deadline wakes it; it never
+//! waits for the API server. What the kernel forwards goes on without both.
+
+pub mod api;
+mod claims;
+pub mod myself;
+mod run;
+pub mod watches;
+mod world;
+
+pub use run::{Options, run};

@@ -1,0 +1,157 @@
+//! The loop of an agent: one thread that sleeps until the API thread, a client, the kernel, a signal or a deadline wakes it.
+
+use std::fs::DirBuilder;
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use k8s_openapi::jiff::Timestamp;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use tracing::info;
+
+use super::api::Api;
+use super::myself::Myself;
+use super::world::World;
+use crate::agent::desk::Desk;
+use crate::agent::pace::Pace;
+use crate::agent::{self, Agent};
+use crate::cluster::client::Access;
+use crate::local::lock::Lock;
+
+/// How an agent runs.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The way to the API server.
+    pub access: Access,
+    /// Name of the node.
+    pub node: String,
+    /// Address at which other nodes reach this one's tunnels.
+    pub tunnel: IpAddr,
+    /// State directory.
+    pub state: PathBuf,
+    /// Control socket; namespaces are pinned beside it.
+    pub socket: PathBuf,
+}
+
+/// Runs an agent until SIGTERM or SIGINT. What the kernel forwards, it goes on forwarding.
+///
+/// # Errors
+/// What keeps it from running, before anything was changed, with what to do.
+pub fn run(options: &Options) -> io::Result<()> {
+    let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
+    // Before the API thread starts, so that it inherits the mask.
+    signals.thread_block()?;
+    let signals = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+    let run_dir = options.socket.parent().unwrap_or(Path::new("/")).to_owned();
+    for (dir, mode) in [(&run_dir, 0o755), (&options.state, 0o700)] {
+        DirBuilder::new().recursive(true).mode(mode).create(dir).map_err(|error| {
+            io::Error::other(format!("directory {}: {error}; run as root, or name another", dir.display()))
+        })?;
+    }
+    let _lock = Lock::take(&options.state)?;
+    let agent_options = agent::Options { run_dir, state_dir: options.state.clone(), node: options.node.clone() };
+    let mut agent = Agent::open(&agent_options).map_err(io::Error::other)?;
+    let mtu = agent.mtu(options.tunnel).map_err(io::Error::other)?;
+    let myself = Myself { node: options.node.clone(), tunnel: options.tunnel, mtu, kernel: agent.kernel() };
+    let api = Api::start(&options.access, &options.node)?;
+    let desk = Desk::open(&options.socket)
+        .map_err(|error| io::Error::other(format!("cannot listen at {}: {error}", options.socket.display())))?;
+    info!(node = options.node, tunnel = %options.tunnel, mtu, "agent started");
+    let world = World::new(agent, myself);
+    Instance { world, api, desk, signals, pace: Pace::default(), dirty: true }.run()
+}
+
+struct Instance {
+    world: World<Agent>,
+    api: Api,
+    desk: Desk,
+    signals: SignalFd,
+    pace: Pace,
+    dirty: bool,
+}
+
+impl Instance {
+    fn run(&mut self) -> io::Result<()> {
+        loop {
+            self.settle();
+            let Some(awake) = self.sleep()? else {
+                info!("stopping; forwarding goes on without this process");
+                return Ok(());
+            };
+            self.wake(awake);
+        }
+    }
+
+    /// What woke it: the API thread, clients, the kernel. None: a signal to stop.
+    fn sleep(&self) -> io::Result<Option<[bool; 3]>> {
+        let deadline = [self.desk.deadline(), self.pace.deadline(), self.world.deadline()].into_iter().flatten().min();
+        let timeout = deadline.map_or(PollTimeout::NONE, |at| {
+            let left = at.saturating_duration_since(Instant::now()) + Duration::from_micros(999);
+            PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+        });
+        let node = self.world.node.watched();
+        let all =
+            [self.signals.as_fd(), self.api.bell()].into_iter().chain(node.iter().copied()).chain(self.desk.watched());
+        let mut polled: Vec<_> = all.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
+        match poll(&mut polled, timeout) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let ready: Vec<bool> = polled.iter().map(|p| p.any().unwrap_or(false)).collect();
+        let (first, rest) = ready.split_at(2);
+        let (of_node, of_clients) = rest.split_at(node.len());
+        if first.first() == Some(&true) {
+            return Ok(None);
+        }
+        Ok(Some([first.get(1) == Some(&true), of_clients.contains(&true), of_node.contains(&true)]))
+    }
+
+    fn wake(&mut self, [api, clients, node]: [bool; 3]) {
+        let now = Instant::now();
+        if api {
+            for told in self.api.told() {
+                self.dirty |= self.world.hear(told);
+            }
+        }
+        if clients {
+            self.dirty |= self.desk.hear(&mut self.world, now) || self.desk.is_busy();
+        }
+        if node && self.world.node.disturbed() {
+            self.pace.disturbed();
+        }
+        self.dirty |= self.pace.retries(now) || self.world.deadline().is_some_and(|at| at <= now);
+        if self.pace.repairs(now) {
+            let done = self.world.repair(Timestamp::now());
+            self.pace.ended(&done);
+        }
+    }
+
+    /// Plugs what can be plugged, converges when anything changed, and answers whoever waits for that.
+    fn settle(&mut self) {
+        let now = Instant::now();
+        self.dirty |= self.desk.attach(&mut self.world);
+        if std::mem::take(&mut self.dirty) {
+            self.converge();
+        }
+        if self.desk.answer(&mut self.world, now) {
+            self.converge();
+        }
+        for order in std::mem::take(&mut self.world.orders) {
+            self.api.order(order);
+        }
+    }
+
+    fn converge(&mut self) {
+        let done = self.world.converge(self.desk.awaited().cloned().collect(), Timestamp::now());
+        self.pace.ended(&done);
+        for (port, why) in std::mem::take(&mut self.world.lost) {
+            self.desk.refuse(&port, &why);
+        }
+    }
+}
