@@ -16,6 +16,7 @@ const TOKEN: &str = "test";
 /// The API server was seen to be ready in 3 s on two idle cores; a busy machine takes longer.
 const PATIENCE: Duration = Duration::from_mins(2);
 
+#[allow(dead_code, reason = "no test target uses all of it")]
 pub struct ControlPlane {
     /// Where everything of it is.
     pub folder: PathBuf,
@@ -24,6 +25,7 @@ pub struct ControlPlane {
     children: Vec<Child>,
 }
 
+#[allow(dead_code, reason = "no test target uses all of it")]
 impl ControlPlane {
     /// Starts both and waits until the API server is ready. The calling thread stays in the new namespace: what it
     /// starts afterwards reaches the server.

@@ -183,6 +183,7 @@ impl Drop for Cluster {
     }
 }
 
+#[allow(dead_code, reason = "tests grow into it")]
 impl Node {
     fn enter(&self, program: &str) -> Command {
         let mut command = bound("nsenter");
@@ -229,6 +230,7 @@ impl Node {
 }
 
 /// How long something takes until it holds, asked every 2 ms.
+#[allow(dead_code, reason = "tests grow into it")]
 pub fn quickly(mut holds: impl FnMut() -> bool) -> Duration {
     let start = Instant::now();
     while !holds() {

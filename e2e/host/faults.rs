@@ -90,6 +90,7 @@ Port m{n} {{networkRef: {{name: n{n}}}}}\n"
     host.stop(Signal::SIGKILL);
     host.tenet("clean --yes").expect_ok();
     assert!(run("ip -br link").out.lines().all(|line| !line.starts_with('t')));
+    assert!(!host.socket().exists(), "the socket of who was killed is Tenet's, too");
 }
 
 #[test]

@@ -110,6 +110,8 @@ PhysicalNetwork near {attachments: [{nodeSelector: {matchLabels: {rack: a}}, int
     until("the removals were held back and let go", || host.tenet("confirm").ok());
     host.wait_ready("physicalnetwork", "another");
     reach(&guest, &peer);
+    let gone = host.log().lines().any(|line| line.contains("in order again") && line.ends_with("PhysicalNetwork near"));
+    assert!(!gone, "nobody says that what is gone is in order");
 }
 
 #[test]

@@ -160,6 +160,10 @@ reasons! {
     BridgeFiltered,
     /// The host cannot reach addresses on a shared interface.
     SharedInterface,
+    /// Nothing was heard of the node for longer than its heartbeat promises.
+    Silent,
+    /// The node's tunnel address does not answer.
+    Unreachable,
     /// The kernel refused a change; the message has its words.
     KernelError,
     /// The change is being made.

@@ -3,6 +3,7 @@
 //! A Lease's own times are never believed: clocks differ. It has expired when *we* have not seen it change for as long as it
 //! promises to (client-go's rule). Every write names the version it was read from, so of two who try at once one fails.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
@@ -10,6 +11,30 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::PostParams;
 use kube::{Api, Client};
+
+/// One heartbeat of a node, as its Lease shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beat {
+    /// The node.
+    pub node: Arc<str>,
+    /// Version of the Lease.
+    pub version: String,
+    /// For how long it promises that the next one follows.
+    pub term: Duration,
+}
+
+impl Beat {
+    /// Reads a Lease, which is named after its node.
+    #[must_use]
+    pub fn of(lease: &Lease) -> Option<Self> {
+        let seconds = lease.spec.as_ref().and_then(|s| s.lease_duration_seconds).and_then(|s| u64::try_from(s).ok());
+        Some(Self {
+            node: lease.metadata.name.as_deref()?.into(),
+            version: lease.metadata.resource_version.clone().unwrap_or_default(),
+            term: Duration::from_secs(seconds.unwrap_or_default()),
+        })
+    }
+}
 
 /// Follows one Lease and takes it when it is free.
 #[derive(Debug)]
@@ -91,15 +116,12 @@ impl Elector {
             ..LeaseSpec::default()
         };
         let params = PostParams::default();
-        let answer = match before {
-            Some(lease) => {
-                let lease = Lease { spec: Some(spec), ..lease };
-                self.api.replace(&self.name, &params, &lease).await
-            }
-            None => {
-                let metadata = ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() };
-                self.api.create(&params, &Lease { metadata, spec: Some(spec) }).await
-            }
+        let answer = if let Some(lease) = before {
+            let lease = Lease { spec: Some(spec), ..lease };
+            self.api.replace(&self.name, &params, &lease).await
+        } else {
+            let metadata = ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() };
+            self.api.create(&params, &Lease { metadata, spec: Some(spec) }).await
         };
         match answer {
             Ok(lease) => {

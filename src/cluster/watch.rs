@@ -4,6 +4,8 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use futures::StreamExt as _;
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::Node;
 use kube::core::DeserializeGuard;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Event, watcher};
@@ -13,6 +15,8 @@ use tokio::sync::mpsc::Sender;
 use tokio::task::JoinHandle;
 use tracing::{debug, warn};
 
+use super::AGENTS;
+use super::lease::Beat;
 use super::mirror::{News, Source, Thing, thing};
 use crate::api::{Agent, Allocation, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet};
 use crate::model::Kind;
@@ -42,6 +46,76 @@ pub fn kind(client: &Client, kind: Kind, fields: Option<&str>, source: Source, e
 pub fn allocations(client: &Client, source: Source, ear: &Ear) -> JoinHandle<()> {
     start::<Allocation>(client, Thing::Allocation, None, source, ear)
 }
+
+/// What the watch of heartbeats tells.
+#[derive(Clone, Debug)]
+pub enum Pulse {
+    /// A Lease is new, or has changed.
+    Beat(Beat),
+    /// The Lease of a node is gone.
+    Gone(Arc<str>),
+    /// The server was not heard for a while: so were they.
+    Blind,
+}
+
+/// Watches the heartbeats of all agents.
+#[must_use]
+pub fn beats(client: &Client, tell: Sender<Pulse>) -> JoinHandle<()> {
+    let api: Api<Lease> = Api::namespaced(client.clone(), AGENTS);
+    tokio::spawn(async move {
+        let mut stream = std::pin::pin!(watcher(api, watcher::Config::default()).default_backoff());
+        while let Some(event) = stream.next().await {
+            let pulse = match event {
+                Ok(Event::Apply(lease) | Event::InitApply(lease)) => Beat::of(&lease).map(Pulse::Beat),
+                Ok(Event::Delete(lease)) => lease.metadata.name.map(|name| Pulse::Gone(name.into())),
+                Ok(Event::Init) | Err(_) => Some(Pulse::Blind),
+                Ok(Event::InitDone) => None,
+            };
+            if let Some(pulse) = pulse
+                && tell.send(pulse).await.is_err()
+            {
+                return;
+            }
+        }
+    })
+}
+
+/// A node as Kubernetes knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Machine {
+    /// Whether somebody declared it out of service (`node.kubernetes.io/out-of-service`): nothing runs there any more.
+    pub out_of_service: bool,
+}
+
+/// Name of a node, and what became of it; none: it is gone.
+pub type MachineNews = (Arc<str>, Option<Machine>);
+
+/// Watches Kubernetes' nodes.
+#[must_use]
+pub fn machines(client: &Client, tell: Sender<MachineNews>) -> JoinHandle<()> {
+    let api: Api<Node> = Api::all(client.clone());
+    tokio::spawn(async move {
+        let mut stream = std::pin::pin!(watcher(api, watcher::Config::default()).default_backoff());
+        while let Some(event) = stream.next().await {
+            let news = match event {
+                Ok(Event::Apply(node) | Event::InitApply(node)) => (node.name_any().into(), Some(machine(&node))),
+                Ok(Event::Delete(node)) => (node.name_any().into(), None),
+                Ok(Event::Init | Event::InitDone) | Err(_) => continue,
+            };
+            if tell.send(news).await.is_err() {
+                return;
+            }
+        }
+    })
+}
+
+fn machine(node: &Node) -> Machine {
+    let taints = node.spec.iter().flat_map(|spec| spec.taints.iter().flatten());
+    Machine { out_of_service: taints.into_iter().any(|taint| taint.key == OUT_OF_SERVICE) }
+}
+
+/// The taint by which a person says that a node is down for good.
+const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
 
 fn start<K>(
     client: &Client,

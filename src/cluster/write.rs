@@ -28,6 +28,8 @@ pub enum Write {
     Unlock(Slot, Arc<Allocation>),
     /// Says something in an object's status.
     Status(Status),
+    /// Says that a port is plugged nowhere any more: its node is gone. The version that this was read from must hold.
+    Release(Id, Option<String>),
     /// Adds or removes our finalizer: all finalizers that are to stay, and the version that they were read from.
     Finalizers(Id, Vec<String>, Option<String>),
 }
@@ -62,7 +64,7 @@ impl Write {
             Self::Lock(lock) => Target::Slot(lock.slot),
             Self::Unlock(slot, _) => Target::Slot(*slot),
             Self::Status(status) => Target::Object(status.id.clone()),
-            Self::Finalizers(id, ..) => Target::Object(id.clone()),
+            Self::Finalizers(id, ..) | Self::Release(id, _) => Target::Object(id.clone()),
         }
     }
 }
@@ -91,6 +93,10 @@ pub async fn send(client: &Client, manager: &str, write: Write) -> Result<Done, 
         Write::Lock(lock) => make_lock(client, manager, *lock).await,
         Write::Unlock(slot, lock) => unlock(client, slot, &lock).await,
         Write::Status(status) => gone_is_fine(say(client, manager, status).await),
+        Write::Release(id, version) => {
+            let patch = json!({ "metadata": { "resourceVersion": version }, "status": { "binding": null } });
+            gone_is_fine(patch_object(client, &id, &PatchParams::default(), &Patch::Merge(patch), true).await)
+        }
         Write::Finalizers(id, finalizers, version) => {
             let patch = json!({ "metadata": { "finalizers": finalizers, "resourceVersion": version } });
             gone_is_fine(patch_object(client, &id, &PatchParams::default(), &Patch::Merge(patch), false).await)

@@ -1,13 +1,16 @@
 //! From what the API server holds to what is to be written there. Pure: no client, no clock of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
+use serde_json::json;
 
-use crate::api::{AgentFailure, Reason};
+use crate::api::{AgentFailure, Condition, ConditionType, Port, Reason};
 use crate::cluster::FINALIZER;
 use crate::cluster::share;
-use crate::cluster::write::{self, Write};
+use crate::cluster::write::{self, Status, Write};
 use crate::model::object::Object;
 use crate::model::status::statuses;
 use crate::model::{Id, Key, Kind, Linker, Remark, Report, Role, Snapshot, Topology};
@@ -27,7 +30,7 @@ impl Default for Controller {
 
 impl Controller {
     /// All that is to be written, the most urgent first. What is written already is not written again.
-    pub fn decide(&mut self, snapshot: &Snapshot, now: Timestamp) -> Vec<Write> {
+    pub fn decide(&mut self, snapshot: &Snapshot, lost: &Lost, now: Timestamp) -> Vec<Write> {
         // The linker need not copy what the old topology shares with it.
         self.topology = Topology::default();
         let (topology, problems) = self.linker.link(snapshot);
@@ -45,6 +48,7 @@ impl Controller {
             let records = owner.is_some_and(|o| o.meta().uid == lock.spec.owner.uid && o.has(&lock.spec.value));
             (!records).then(|| Write::Unlock(*slot, lock.clone()))
         });
+        let said = silent(snapshot, lost, now).chain(released(snapshot, lost)).chain(said);
         let writes: Vec<Write> = said.chain(finalizers).chain(orphans).collect();
         // A value is locked before anybody hears of it.
         let writes = locks.missing.iter().cloned().map(|lock| Write::Lock(Box::new(lock))).chain(writes).collect();
@@ -58,6 +62,49 @@ impl Controller {
     pub fn topology(&self) -> &Topology {
         &self.topology
     }
+}
+
+/// What is known of nodes that do not speak for themselves.
+#[derive(Clone, Debug, Default)]
+pub struct Lost {
+    /// Nodes whose heartbeat is overdue.
+    pub silent: BTreeSet<Arc<str>>,
+    /// Nodes of which Kubernetes knows nothing, or that somebody declared out of service, and that are silent.
+    pub gone: BTreeSet<Arc<str>>,
+}
+
+/// Says of silent nodes that they are; they say themselves when they are back.
+fn silent(snapshot: &Snapshot, lost: &Lost, now: Timestamp) -> impl Iterator<Item = Write> {
+    lost.silent.iter().filter_map(move |node| {
+        let key = Key { namespace: "".into(), name: node.clone() };
+        let agent = snapshot.agents.get(&key)?;
+        let ready = ConditionType::Ready.to_string();
+        let known = agent.status.iter().flat_map(|s| &s.conditions).any(|c| c.type_ == ready && c.status == "Unknown");
+        let condition = Condition {
+            type_: ready,
+            status: "Unknown".into(),
+            reason: Reason::Silent.to_string(),
+            message: "Nothing was heard of the node for longer than its heartbeat promises.".into(),
+            observed_generation: agent.metadata.generation,
+            last_transition_time: Time(now),
+        };
+        let status = json!({ "conditions": [condition] });
+        let id = Id::new(Kind::Agent, key);
+        (!known).then(|| Write::Status(Status { id, uid: agent.metadata.uid.clone(), version: None, status }))
+    })
+}
+
+/// Takes ports back from nodes that will not come back.
+fn released(snapshot: &Snapshot, lost: &Lost) -> Vec<Write> {
+    if lost.gone.is_empty() {
+        return Vec::new();
+    }
+    let on = |port: &Port| Some(port.status.as_ref()?.binding.as_ref()?.node_name.clone());
+    let bound = snapshot.ports.iter().filter(|(_, port)| on(port).is_some_and(|node| lost.gone.contains(&*node)));
+    let release = |(key, port): (&Key, &Arc<Port>)| {
+        Write::Release(Id::new(Kind::Port, key.clone()), port.metadata.resource_version.clone())
+    };
+    bound.map(release).collect()
 }
 
 /// What agents say they cannot do.

@@ -1,5 +1,7 @@
 //! The loop: it waits for news, for the end of writes, and for the lease.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
@@ -11,7 +13,8 @@ use tokio::sync::{mpsc, watch as channel};
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
-use super::decide::Controller;
+use super::decide::{Controller, Lost};
+use super::pulse::Pulse;
 use super::queue::Queue;
 use crate::cluster::client::{self, Access};
 use crate::cluster::lease::{Elector, Standing};
@@ -43,6 +46,8 @@ const TERM: (Duration, Duration) = (Duration::from_secs(6), Duration::from_secs(
 const MARGIN: Duration = Duration::from_secs(1);
 /// News that come together are taken in together: waiting a moment saves deciding twice.
 const MOMENT: Duration = Duration::from_millis(2);
+/// The longest sleep.
+const IDLE: Duration = Duration::from_secs(60);
 
 /// Runs until SIGTERM or SIGINT.
 ///
@@ -70,11 +75,18 @@ async fn serve(options: &Options) -> Result<(), String> {
         .chain(std::iter::once_with(|| watch::allocations(&client, Kind::ALL.len(), &ear)))
         .collect();
     mirror.expect(Kind::ALL.len());
+    let (tell_pulse, pulses) = mpsc::channel(watch::BACKLOG);
+    let (tell_machine, machine_news) = mpsc::channel(watch::BACKLOG);
+    let others = [watch::beats(&client, tell_pulse), watch::machines(&client, tell_machine)];
     let instance = Instance {
         client,
         mirror,
         news,
         leads,
+        pulses,
+        pulse: Pulse::default(),
+        machine_news,
+        machines: BTreeMap::new(),
         controller: Controller::default(),
         queue: Queue::default(),
         flights: FuturesUnordered::new(),
@@ -83,7 +95,7 @@ async fn serve(options: &Options) -> Result<(), String> {
     info!(identity = options.identity, "controller started");
     let ended = instance.run().await;
     election.abort();
-    watches.iter().for_each(JoinHandle::abort);
+    watches.iter().chain(&others).for_each(JoinHandle::abort);
     ended
 }
 
@@ -91,7 +103,7 @@ async fn serve(options: &Options) -> Result<(), String> {
 async fn elect(mut elector: Elector, lead: channel::Sender<Option<Instant>>) {
     loop {
         match elector.attempt().await {
-            Ok(Standing::Held(until)) => drop(lead.send_replace(Some(until - MARGIN))),
+            Ok(Standing::Held(until)) => drop(lead.send_replace(until.checked_sub(MARGIN))),
             Ok(Standing::Others) => drop(lead.send_replace(None)),
             Err(error) => warn!(%error, "the lease cannot be read or written"),
         }
@@ -106,6 +118,10 @@ struct Instance {
     mirror: Mirror,
     news: mpsc::Receiver<(Source, News)>,
     leads: channel::Receiver<Option<Instant>>,
+    pulses: mpsc::Receiver<watch::Pulse>,
+    pulse: Pulse,
+    machine_news: mpsc::Receiver<watch::MachineNews>,
+    machines: BTreeMap<Arc<str>, watch::Machine>,
     controller: Controller,
     queue: Queue,
     flights: FuturesUnordered<Flight>,
@@ -128,7 +144,9 @@ impl Instance {
                     self.flights.push(sent.boxed());
                 }
             }
-            let wake = self.queue.deadline(now).map_or(Duration::from_secs(1), |at| at.saturating_duration_since(now));
+            let due = self.queue.deadline(now).into_iter().chain(self.pulse.deadline(now)).min();
+            // A moment later, so that what is due is over.
+            let wake = due.map_or(IDLE, |at| at.saturating_duration_since(now) + MOMENT).min(IDLE);
             tokio::select! {
                 biased;
                 () = &mut stop => return Ok(()),
@@ -137,6 +155,14 @@ impl Instance {
                     Some((source, news)) => self.hear(source, news).await,
                     None => return Err("all watches have ended".into()),
                 },
+                Some(pulse) = self.pulses.recv() => self.feel(pulse),
+                Some((name, machine)) = self.machine_news.recv() => {
+                    match machine {
+                        Some(machine) => drop(self.machines.insert(name, machine)),
+                        None => drop(self.machines.remove(&name)),
+                    }
+                    self.dirty = true;
+                }
                 changed = self.leads.changed() => {
                     if changed.is_err() {
                         return Err("the election has ended".into());
@@ -150,11 +176,34 @@ impl Instance {
 
     fn decide(&mut self, start: Instant) {
         self.dirty = false;
-        let writes = self.controller.decide(self.mirror.snapshot(), Timestamp::now());
+        let lost = self.lost(start);
+        let writes = self.controller.decide(self.mirror.snapshot(), &lost, Timestamp::now());
         if !writes.is_empty() {
             tracing::debug!(writes = writes.len(), took = ?start.elapsed(), "decided");
         }
         self.queue.refill(writes);
+    }
+
+    fn feel(&mut self, pulse: watch::Pulse) {
+        let now = Instant::now();
+        match pulse {
+            watch::Pulse::Beat(beat) => self.pulse.hear(beat, now),
+            watch::Pulse::Gone(node) => self.pulse.forget(&node),
+            watch::Pulse::Blind => self.blinded(now),
+        }
+    }
+
+    /// We heard nothing for a while: what was decided from silence is not to be believed.
+    fn blinded(&mut self, now: Instant) {
+        self.pulse.blinded(now);
+        self.queue.refill(Vec::new());
+        self.dirty = true;
+    }
+
+    fn lost(&self, now: Instant) -> Lost {
+        let silent: BTreeSet<Arc<str>> = self.pulse.silent(now).cloned().collect();
+        let gone = |node: &&Arc<str>| self.machines.get(*node).is_none_or(|machine| machine.out_of_service);
+        Lost { gone: silent.iter().filter(gone).cloned().collect(), silent }
     }
 
     /// Takes in news, and what else has arrived by now.
@@ -174,7 +223,7 @@ impl Instance {
             Heard::Same => {}
             Heard::Different => self.dirty = true,
             Heard::Doubtful => {
-                warn!("a list lacks more than half of what was there: it is not believed before it is read again")
+                warn!("a list lacks more than half of what was there: it is not believed before it is read again");
             }
         }
     }
@@ -198,6 +247,9 @@ impl Instance {
                     warn!(?target, %error, "a write failed: it is tried again");
                 }
                 well = false;
+                if !matches!(&error, kube::Error::Api(_)) {
+                    self.blinded(Instant::now());
+                }
             }
         }
         self.queue.ended(target, well, Instant::now());

@@ -141,7 +141,8 @@ impl<N: Node> World<N> {
     fn say(&mut self) {
         let judged = self.problems.iter().filter_map(|(id, all)| Some((id, &all.first()?.remark)));
         let all = self.report.faults.iter().chain(&self.report.remarks).chain(judged);
-        self.said.objects(all.map(|(id, why)| (id.clone(), format!("{}: {}", why.reason, why.message))).collect());
+        let wrong = all.map(|(id, why)| (id.clone(), format!("{}: {}", why.reason, why.message))).collect();
+        self.said.objects(wrong, self.store.snapshot());
     }
 }
 

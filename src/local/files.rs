@@ -29,7 +29,7 @@ pub struct Files {
 #[derive(Debug, Default)]
 struct Declarations {
     /// Modification time (s, ns), size and inode when it was read.
-    stamp: (i64, i64, u64, u64),
+    stamp: Stamp,
     documents: Vec<Document>,
     objects: BTreeMap<Id, Object>,
 }
@@ -166,16 +166,16 @@ impl Files {
         self.foreign.remove(path);
         let mut after = Declarations::default();
         let mut faults = Vec::new();
-        let exists = match std::fs::metadata(path).and_then(|m| Ok((stamp(&m), m.is_file(), std::fs::read(path)?))) {
-            Ok((stamp, true, bytes)) => {
+        let exists = match content(path) {
+            Ok((stamp, bytes)) => {
                 after.stamp = stamp;
-                match String::from_utf8(bytes) {
-                    Ok(text) => after.documents = yaml::read(&text, &before.documents),
-                    Err(error) => faults.push(format!("is not UTF-8: {error}; what it held is kept")),
+                match bytes.map(String::from_utf8) {
+                    Some(Ok(text)) => after.documents = yaml::read(&text, &before.documents),
+                    Some(Err(error)) => faults.push(format!("is not UTF-8: {error}; what it held is kept")),
+                    None => faults.push("is no file, so it is not read; what it held is kept".to_owned()),
                 }
                 true
             }
-            Ok(_) => false,
             Err(error) if error.kind() == io::ErrorKind::NotFound => false,
             Err(error) => {
                 faults.push(format!("cannot be read: {error}; what it held is kept"));
@@ -237,7 +237,17 @@ impl Files {
     }
 }
 
-fn stamp(meta: &Metadata) -> (i64, i64, u64, u64) {
+/// Tells whether a file is another or has changed: modification time, size, inode.
+type Stamp = (i64, i64, u64, u64);
+
+/// What a path holds; none if it is no file: a pipe would never end, nor a device.
+fn content(path: &Path) -> io::Result<(Stamp, Option<Vec<u8>>)> {
+    let meta = std::fs::metadata(path)?;
+    let bytes = meta.is_file().then(|| std::fs::read(path)).transpose()?;
+    Ok((stamp(&meta), bytes))
+}
+
+fn stamp(meta: &Metadata) -> Stamp {
     (meta.mtime(), meta.mtime_nsec(), meta.size(), meta.ino())
 }
 

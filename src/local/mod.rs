@@ -31,7 +31,7 @@ use std::time::Instant;
 
 use k8s_openapi::jiff::Timestamp;
 
-use crate::agent::server::Server;
+use crate::agent::server::{self, Server};
 use crate::agent::{self, Agent, durable};
 use crate::dataplane::plan::Plan;
 use files::Files;
@@ -91,6 +91,7 @@ pub fn clean(options: &Options) -> io::Result<Plan> {
     for file in [journal::FILE, held::FILE, lock::FILE] {
         durable::remove(&options.state.join(file))?;
     }
+    server::forget(&options.socket)?;
     drop(lock);
     Ok(gone)
 }

@@ -7,7 +7,7 @@ use tracing::{info, warn};
 use super::store::Store;
 use crate::api::ConditionType::{Accepted, Programmed, Ready, ResolvedRefs};
 use crate::model::object::Object;
-use crate::model::{Id, Kind};
+use crate::model::{Id, Kind, Snapshot};
 
 /// What was said last.
 #[derive(Debug, Default)]
@@ -39,12 +39,13 @@ impl Said {
         self.skipped = now;
     }
 
-    /// What is wrong with objects now, and why.
-    pub fn objects(&mut self, now: BTreeMap<Id, String>) {
+    /// What is wrong with objects now, and why. Of those that are not there any more nothing is said.
+    pub fn objects(&mut self, now: BTreeMap<Id, String>, snapshot: &Snapshot) {
         for (object, why) in now.iter().filter(|(object, why)| self.objects.get(*object) != Some(*why)) {
             warn!(%object, "{why}");
         }
-        for object in self.objects.keys().filter(|object| !now.contains_key(*object)) {
+        let there = |object: &&Id| !now.contains_key(*object) && Object::find(snapshot, object).is_some();
+        for object in self.objects.keys().filter(there) {
             info!(%object, "in order again");
         }
         self.objects = now;

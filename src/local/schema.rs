@@ -20,7 +20,10 @@ pub fn check(value: &Value, schema: &JSONSchemaProps, path: &str) -> Result<(), 
     }
     let wanted = schema.type_.as_deref().unwrap_or("object");
     if !fits(value, wanted) {
-        return Err(format!("{path} must be {} {wanted}, not {}", article(wanted), word(value)));
+        // YAML reads 5, true and also yes, no, y and n as something else than text.
+        let quote =
+            if wanted == "string" && !value.is_array() && !value.is_object() { ": put it in quotes" } else { "" };
+        return Err(format!("{path} must be {} {wanted}, not {}{quote}", article(wanted), word(value)));
     }
     if let Some(allowed) = &schema.enum_
         && !allowed.iter().any(|a| a.0 == *value)

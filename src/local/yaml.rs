@@ -93,7 +93,7 @@ fn read_value(mut value: Value, at: &str, into: &mut Document) {
     let text = |name| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (version, kind) = (text("apiVersion"), text("kind"));
     if !value.is_object() || version.is_empty() || kind.is_empty() {
-        into.errors.push(format!("{at} is no Kubernetes object: apiVersion or kind is missing"));
+        into.errors.push(format!("{at} is no Kubernetes object: apiVersion or kind is missing, or no string"));
         return;
     }
     if kind == "List" && version == "v1" {
@@ -133,7 +133,8 @@ fn object(version: &str, kind: &str, mut value: Value) -> Result<Object, String>
     }
     let known = Kind::ALL.into_iter().find(|k| k.to_string() == kind);
     let (Some(kind), Some(schema)) = (known, SCHEMAS.get(kind)) else {
-        return Err(format!("there is no such kind; the kinds are {}", Kind::ALL.map(|k| k.to_string()).join(", ")));
+        let kinds: Vec<_> = Kind::ALL.into_iter().filter(|k| k.declared()).map(|k| k.to_string()).collect();
+        return Err(format!("there is no such kind; the kinds are {}", kinds.join(", ")));
     };
     if !kind.declared() {
         return Err(format!("a cluster's {kind} is written by Tenet itself: remove it from the folder"));
@@ -164,7 +165,11 @@ fn metadata(value: Value, kind: Kind) -> Result<ObjectMeta, String> {
         "selfLink",
         "ownerReferences",
     ];
-    let Value::Object(map) = value else { return Err("metadata is missing".into()) };
+    let map = match value {
+        Value::Object(map) => map,
+        Value::Null => return Err("metadata is missing".into()),
+        _ => return Err("metadata must be an object: write name: below it".into()),
+    };
     let users = ["name", "namespace", "labels", "annotations", "finalizers"];
     if let Some(name) = map.keys().find(|k| !users.contains(&k.as_str()) && !SERVERS.contains(&k.as_str())) {
         return Err(format!("metadata.{name} is an unknown field; known here: {}", users.join(", ")));

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::mpsc as std_channel;
@@ -13,12 +14,13 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tracing::warn;
 
+use super::probe;
 use crate::cluster::client::{self, Access};
 use crate::cluster::lease::Elector;
 use crate::cluster::mirror::{News, Source};
 use crate::cluster::write::{self, Done, Target, Write};
 use crate::cluster::{AGENT, AGENTS, watch};
-use crate::model::Kind;
+use crate::model::{Key, Kind};
 
 /// What the loop wants of the API server.
 #[derive(Clone, Debug)]
@@ -31,6 +33,8 @@ pub enum Order {
     Write(Write),
     /// Make the Agent of this node if there is none, then send the write.
     Introduce(Write),
+    /// Find out whether a node's tunnel address answers.
+    Probe(Key, IpAddr),
     /// Show from now on that this node is alive, so often.
     Beat(Duration),
 }
@@ -40,6 +44,8 @@ pub enum Order {
 pub enum Told {
     /// A watch has news.
     News(Source, News),
+    /// Whether a node's tunnel address answers.
+    Probed(Key, bool),
     /// A write has ended.
     Ended(Target, Result<Done, Failure>),
 }
@@ -104,6 +110,7 @@ impl Api {
     }
 
     /// What was told since.
+    #[must_use]
     pub fn told(&self) -> Vec<Told> {
         // Emptied first: what is told from here on rings again.
         let _ = self.bell.read();
@@ -176,16 +183,28 @@ async fn serve(
                         mouth.tell(Told::Ended(target, ended.map_err(|error| failure(&error))));
                     });
                 }
+                Some(Order::Probe(node, address)) => {
+                    let mouth = mouth.clone();
+                    tokio::task::spawn_blocking(move || match probe::answers(address) {
+                        Ok(answers) => mouth.tell(Told::Probed(node, answers)),
+                        Err(error) => warn!(node = &*node.name, %error, "a silent node cannot be asked whether it lives"),
+                    });
+                }
                 Some(Order::Beat(period)) => {
                     if let Some(old) = heart.take() {
                         old.abort();
                     }
-                    let elector = Elector::new(&client, AGENTS, node, node, period * 3);
+                    let elector = Elector::new(&client, AGENTS, node, node, term(period));
                     heart = Some(tokio::spawn(beat(elector, period)).abort_handle());
                 }
             }
         }
     }
+}
+
+/// How long a heartbeat promises that the next one follows: one may be late, or lost.
+fn term(period: Duration) -> Duration {
+    period * 2
 }
 
 async fn beat(mut elector: Elector, period: Duration) {

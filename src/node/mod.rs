@@ -11,6 +11,7 @@
 pub mod api;
 mod claims;
 pub mod myself;
+mod probe;
 mod run;
 pub mod watches;
 mod world;

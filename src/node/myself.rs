@@ -35,6 +35,7 @@ impl Myself {
         recorded: Option<&Agent>,
         view: &NodeView,
         report: &Report,
+        unreachable: impl Iterator<Item = AgentFailure>,
         ports: usize,
         now: Timestamp,
     ) -> Option<AgentStatus> {
@@ -49,7 +50,11 @@ impl Myself {
             kernel: Some(self.kernel.clone()),
             version: Some(env!("CARGO_PKG_VERSION").into()),
             ports: i64::try_from(ports).ok(),
-            failures: failures(&report.faults).chain(failures(&report.remarks)).take(FAILURES).collect(),
+            failures: unreachable
+                .chain(failures(&report.faults))
+                .chain(failures(&report.remarks))
+                .take(FAILURES)
+                .collect(),
             conditions: Vec::new(),
         };
         let ready = ConditionType::Ready.to_string();

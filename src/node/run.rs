@@ -128,7 +128,7 @@ impl Instance {
         self.dirty |= self.pace.retries(now) || self.world.deadline().is_some_and(|at| at <= now);
         if self.pace.repairs(now) {
             let done = self.world.repair(Timestamp::now());
-            self.pace.ended(&done);
+            self.pace.ended(&Ok(done));
         }
     }
 
@@ -149,7 +149,7 @@ impl Instance {
 
     fn converge(&mut self) {
         let done = self.world.converge(self.desk.awaited().cloned().collect(), Timestamp::now());
-        self.pace.ended(&done);
+        self.pace.ended(&Ok(done));
         for (port, why) in std::mem::take(&mut self.world.lost) {
             self.desk.refuse(&port, &why);
         }

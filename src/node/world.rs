@@ -1,7 +1,6 @@
 //! Everything that one node of a cluster knows, and one walk from there to the kernel and to what is said of it.
 
-use std::collections::{BTreeSet, HashMap};
-use std::io;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::jiff::Timestamp;
@@ -16,7 +15,7 @@ use super::watches::Watches;
 use crate::agent::node::Node;
 use crate::agent::plugs::Ports;
 use crate::agent::protocol::Answer;
-use crate::api::{Condition, Port};
+use crate::api::{Agent, AgentFailure, Condition, Port, Reason};
 use crate::cluster::mirror::{Heard, Mirror};
 use crate::cluster::write::{Done, Status, Target, Write};
 use crate::model::object::Object;
@@ -48,6 +47,8 @@ pub struct World<N> {
     /// Writes on their way, and those that were refused, with when they may be tried again.
     sent: HashMap<Target, Option<Instant>>,
     beat: Option<Duration>,
+    /// Silent nodes that were asked whether they live; and those that did not answer.
+    probed: BTreeMap<Key, (Instant, Option<bool>)>,
     introduced: bool,
 }
 
@@ -71,6 +72,7 @@ impl<N: Node> World<N> {
             report: Report::default(),
             sent: HashMap::new(),
             beat: None,
+            probed: BTreeMap::new(),
             introduced: false,
         }
     }
@@ -88,13 +90,17 @@ impl<N: Node> World<N> {
                     false
                 }
             },
+            Told::Probed(node, answers) => {
+                let asked = self.probed.get_mut(&node);
+                // That it lives is no news.
+                asked.is_some_and(|(_, answer)| answer.replace(answers) != Some(answers) && !answers)
+            }
             Told::Ended(target, ended) => {
                 self.sent.remove(&target);
                 match ended {
                     Ok(Done::Now(thing)) => drop(self.mirror.answer(thing)),
-                    Ok(_) => {}
                     // What is different comes with the watch.
-                    Err(Failure::Conflict) => {}
+                    Ok(_) | Err(Failure::Conflict) => {}
                     Err(Failure::Refused(why)) => {
                         warn!(?target, "the API server refuses what this node says: {why}");
                         self.sent.insert(target, Some(Instant::now() + REFUSED));
@@ -111,22 +117,20 @@ impl<N: Node> World<N> {
 
     /// When something that was refused may be said again.
     pub fn deadline(&self) -> Option<Instant> {
-        self.sent.values().flatten().min().copied()
+        let asked = self.probed.values().filter(|(_, answer)| *answer == Some(true)).map(|(at, _)| *at + BEAT.0);
+        self.sent.values().flatten().copied().chain(asked).min()
     }
 
     /// Makes the node like what the API server holds, and says what came of it. Whether all that could be done is done.
     /// `awaited`: ports that somebody waits to plug.
-    ///
-    /// # Errors
-    /// None today.
-    pub fn converge(&mut self, mut awaited: BTreeSet<Key>, now: Timestamp) -> io::Result<bool> {
+    pub fn converge(&mut self, mut awaited: BTreeSet<Key>, now: Timestamp) -> bool {
         let start = Instant::now();
         // The watch that a plug began with ends only once the watch of own ports has the port.
         self.fresh.retain(|key| self.node.attachments().contains_key(key) && !self.watches.owns(key, &self.mirror));
         awaited.extend(self.fresh.iter().cloned());
         self.watches.follow(&self.view, &awaited, &mut self.mirror, &mut self.orders);
         if !self.mirror.is_whole() {
-            return Ok(true);
+            return true;
         }
         let released = self.claim();
         self.topology = Topology::default();
@@ -135,7 +139,7 @@ impl<N: Node> World<N> {
         // A network that was not used before: its ports on other nodes are to be known before it is wired.
         self.watches.follow(&self.view, &awaited, &mut self.mirror, &mut self.orders);
         if !self.mirror.is_whole() {
-            return Ok(true);
+            return true;
         }
         let outcome = self.node.converge(&self.view);
         for port in &outcome.vanished {
@@ -149,14 +153,11 @@ impl<N: Node> World<N> {
             info!(changes = outcome.changes, networks, ports, routers, ms, "converged");
         }
         self.speak(&released, now);
-        Ok(outcome.vanished.is_empty() && self.report.faults.is_empty())
+        outcome.vanished.is_empty() && self.report.faults.is_empty()
     }
 
     /// Makes the node like the view again, after the kernel changed under us.
-    ///
-    /// # Errors
-    /// None today.
-    pub fn repair(&mut self, now: Timestamp) -> io::Result<bool> {
+    pub fn repair(&mut self, now: Timestamp) -> bool {
         let outcome = self.node.converge(&self.view);
         if outcome.changes > 0 {
             info!(changes = outcome.changes, "repaired");
@@ -166,7 +167,7 @@ impl<N: Node> World<N> {
             self.report = outcome.report;
             self.speak(&[], now);
         }
-        Ok(!vanished && self.report.faults.is_empty())
+        !vanished && self.report.faults.is_empty()
     }
 
     /// Unplugs what is not for this node any more; returns ports that are bound here and have no guest.
@@ -177,7 +178,7 @@ impl<N: Node> World<N> {
             match self.node.detach(&key) {
                 Ok(()) => info!(object = %Id::new(Kind::Port, key.clone()), "{why}: unplugged"),
                 Err(error) => {
-                    warn!(object = %Id::new(Kind::Port, key.clone()), %error, "{why}, and could not be unplugged")
+                    warn!(object = %Id::new(Kind::Port, key.clone()), %error, "{why}, and could not be unplugged");
                 }
             }
             self.lost.push((key, why));
@@ -185,8 +186,40 @@ impl<N: Node> World<N> {
         verdict.released
     }
 
+    /// Asks silent nodes whether they live: only who sees that one does not may take its routers over.
+    fn probe(&mut self) {
+        let agents = &self.mirror.snapshot().agents;
+        let silent = |agent: &Agent| {
+            agent.status.iter().flat_map(|s| &s.conditions).any(|c| c.type_ == "Ready" && c.status == "Unknown")
+        };
+        self.probed.retain(|key, _| agents.get(key).is_some_and(|agent| silent(agent)));
+        for (key, agent) in agents.iter().filter(|(key, agent)| *key.name != *self.myself.node && silent(agent)) {
+            let address = agent.status.as_ref().and_then(|s| s.tunnel_address);
+            // One that answered is asked again: it may fall later.
+            let due = |(at, answer): &(Instant, _)| *answer == Some(true) && at.elapsed() >= BEAT.0;
+            let again = self.probed.get(key).is_none_or(due);
+            if let Some(address) = address.filter(|_| again) {
+                self.probed.insert(key.clone(), (Instant::now(), None));
+                self.orders.push(Order::Probe(key.clone(), address));
+            }
+        }
+    }
+
+    /// Nodes that are silent and do not answer either.
+    fn unreachable(&self) -> impl Iterator<Item = AgentFailure> {
+        let dead = self.probed.iter().filter(|(_, answers)| answers.1 == Some(false));
+        dead.map(|(key, _)| AgentFailure {
+            kind: Kind::Agent.to_string(),
+            namespace: None,
+            name: key.name.to_string(),
+            reason: Reason::Unreachable,
+            message: "Its heartbeat is overdue, and its tunnel address does not answer.".into(),
+        })
+    }
+
     /// Says what is not said yet.
     fn speak(&mut self, released: &[Key], now: Timestamp) {
+        self.probe();
         let realised = self.realised();
         let (snapshot, node) = (self.mirror.snapshot(), self.myself.node.clone());
         let gateway = snapshot
@@ -214,7 +247,7 @@ impl<N: Node> World<N> {
         }
         let ports = self.node.attachments().len();
         let recorded = snapshot.agents.get(&Key::new("", &node)).cloned();
-        let status = self.myself.status(recorded.as_deref(), &self.view, &self.report, ports, now);
+        let status = self.myself.status(recorded.as_deref(), &self.view, &self.report, self.unreachable(), ports, now);
         let own = status.map(|status| Status {
             id: Id::new(Kind::Agent, Key::new("", &node)),
             uid: None,

@@ -34,13 +34,13 @@ pub fn place<'a>(
     fields: &mut Fields,
 ) -> Vec<(u8, &'a [u8])> {
     let room = room_for_options(room);
-    let fill = |rooms| fill(options, urgent.iter().chain(order), rooms);
-    let mut places = fill([room, 0, 0]);
+    let packed = |rooms| fill(options, urgent.iter().chain(order), rooms);
+    let mut places = packed([room, 0, 0]);
     let count = |places: &Places| places.iter().map(BTreeSet::len).sum::<usize>();
     if order.iter().any(|code| !places[0].contains(code)) {
         // An option is led by its code and its length, and the field ends with a code that says so.
         let file = if fields.file.is_empty() { FILE - 1 } else { 0 };
-        let more = fill([room.saturating_sub(OVERLOAD_SIZE), file, SNAME - 1]);
+        let more = packed([room.saturating_sub(OVERLOAD_SIZE), file, SNAME - 1]);
         if count(&more) > count(&places) {
             places = more;
         }

@@ -34,6 +34,21 @@ fn folders_are_read_with_all_below_and_nothing_else() {
 }
 
 #[test]
+fn what_is_no_file_is_named_and_not_read() {
+    let dir = Scratch::new();
+    dir.write("a.yaml", &network("a"));
+    std::os::unix::fs::symlink("/dev/null", dir.path().join("device.yaml")).unwrap();
+    nix::unistd::mkfifo(&dir.path().join("pipe.yaml"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let files = open(&dir);
+    assert!(files.declared(&id("a")).is_some());
+    let problems: Vec<_> = files.problems().collect();
+    for (problem, name) in problems.iter().zip(["device.yaml", "pipe.yaml"]) {
+        assert!(problem.contains(&format!("{name}: is no file, so it is not read")), "{problem}");
+    }
+    assert_eq!(problems.len(), 2);
+}
+
+#[test]
 fn only_changed_files_touch_objects() {
     let dir = Scratch::new();
     let path = dir.write("a.yaml", &(network("a") + &network("b")));

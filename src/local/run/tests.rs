@@ -264,9 +264,9 @@ fn a_port_is_bound_when_plugged_and_free_when_unplugged_or_its_guest_vanishes() 
 fn a_client_that_leaves_is_forgotten_with_what_it_asked() {
     let mut bench = begin(Scratch::new(), Scratch::new());
     let client = bench.client(&plug("web", 60_000));
-    bench.until(|b| b.instance.plugs.len() == 1);
+    bench.until(|b| b.instance.desk.awaited().count() == 1);
     drop(client);
-    bench.until(|b| b.instance.plugs.is_empty());
+    bench.until(|b| !b.instance.desk.is_busy());
 }
 
 #[test]

@@ -25,6 +25,7 @@ fn nonsense_is_named_and_said_how_to_mend() {
         ("apiVersion: tenet.network/v2\nkind: Network\nmetadata: {name: a}\nspec: {}", "write tenet.network/v1alpha1"),
         ("@kind: Netwrok\nmetadata: {name: a}\nspec: {}", "there is no such kind; the kinds are Network, Subnet"),
         ("@kind: Network\nspec: {}", "metadata is missing"),
+        ("@kind: Network\nmetadata: [a]\nspec: {}", "metadata must be an object"),
         ("@kind: Network\nmetadata: {}\nspec: {}", "metadata.name ``"),
         ("@kind: Network\nmetadata: {name: Blue}\nspec: {}", "metadata.name `Blue`"),
         ("@kind: Network\nmetadata: {name: a b}\nspec: {}", "metadata.name `a b`"),
@@ -87,7 +88,7 @@ fn nonsense_is_named_and_said_how_to_mend() {
         ("@kind: Port\nmetadata: {name: a}\nspec: {}", "spec.networkRef is missing"),
         (
             "@kind: Port\nmetadata: {name: a}\nspec: {networkRef: {name: b}, macAddress: 1}",
-            "spec.macAddress must be a str",
+            "spec.macAddress must be a string, not 1: put it in quotes",
         ),
         (
             "@kind: Port\nmetadata: {name: a}\nspec: {networkRef: {name: b}, addresses: [{subnetRef: {name: s}}, {ip: 10.0.0.300}]}",

@@ -56,12 +56,11 @@ impl Cut<'_> {
             if self.alone() { Some(leg.mac) } else { Some(leg.uid.part(node?).mac()) }
         };
         match holder {
-            Holder::Port(_) => None,
             Holder::Interface(r) | Holder::External(r) if r == router => None,
             Holder::Interface(r) => routers[r].legs.iter().find(|l| l.subnet == subnet).map(|l| l.mac),
             Holder::External(r) => outside(r, routers[r].gateway_node.as_deref()),
             Holder::FloatingIP(f) => floating_ips[f].router.and_then(|r| outside(r, floating_ips[f].node.as_deref())),
-            Holder::Leaving => None,
+            Holder::Port(_) | Holder::Leaving => None,
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Role, World, remark};
-use crate::api::{Agent, Reason};
+use crate::api::{Agent, AgentFailure, Reason};
 use crate::model::id::{Id, Key, Kind};
 use crate::model::topology::{Index, Standing, Topology};
 
@@ -60,13 +60,18 @@ fn choose(world: &mut World) {
         }
     }
     for index in homeless {
-        let fit = |c: &&Candidate| reaches(world, index, c.agent);
+        let before = world.topology.routers[index].object.status.as_ref().and_then(|s| s.gateway_node.as_deref());
+        let fit = |c: &&Candidate| reaches(world, index, c.agent) && may_follow(world, before, c.agent);
         let count = |c: &&Candidate| (load.get(&c.name).copied().unwrap_or(0), c.name.clone());
         // A node that drains goes on until there is another.
         let open = candidates.iter().filter(|c| c.open).filter(fit).min_by_key(count);
-        let before = world.topology.routers[index].object.status.as_ref().and_then(|s| s.gateway_node.as_deref());
         let chosen = open.or_else(|| candidates.iter().filter(fit).find(|c| before == Some(&*c.name)));
         let Some(chosen) = chosen.map(|c| c.name.clone()) else {
+            // A living kernel forwards on when its agent is dead: as long as nobody knows better, it is the gateway.
+            if let Some(before) = before.filter(|node| world.snapshot.agents.contains_key(&Key::new("", node))) {
+                world.topology.routers[index].gateway_node = Some(before.into());
+                continue;
+            }
             let key = world.topology.routers[index].key.clone();
             let message = "No live node that may be a gateway is attached to the external network's physical network: attach one (PhysicalNetwork attachments), or let one be a gateway (Agent spec.gateway).";
             world.topology.waiting.insert(Id::new(Kind::Router, key), remark(Reason::NoAttachment, message));
@@ -93,6 +98,16 @@ fn floating(world: &mut World) {
         });
         world.topology.floating_ips[index].node = home.or(gateway);
     }
+}
+
+/// Whether a node may take a router over: from a living one, which lets go; from a silent one only once the node itself has
+/// seen that its tunnel address answers no more.
+fn may_follow(world: &World, before: Option<&str>, agent: &Agent) -> bool {
+    let Some(before) = before.and_then(|node| world.snapshot.agents.get_key_value(&Key::new("", node))) else {
+        return true;
+    };
+    let says = |f: &AgentFailure| f.kind == "Agent" && f.name == *before.0.name && f.reason == Reason::Unreachable;
+    is_alive(before.1) || agent.status.iter().flat_map(|s| &s.failures).any(says)
 }
 
 /// Whether a node touches the wire that a router leaves to.

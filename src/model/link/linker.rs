@@ -69,7 +69,7 @@ impl Linker {
             snapshot.subnets.get_key_value(&key).map(|(key, _)| key.clone())
         };
         let entries = Arc::make_mut(&mut self.entries);
-        let mut before = entries[front..front + old].to_vec().into_iter().peekable();
+        let mut before = entries[front..front + old].iter().cloned().peekable();
         let read = snapshot.ports.iter().skip(front).take(new).map(|(key, object)| {
             // Comparing places in memory first: almost always that settles it, and no name is looked at.
             let same = |entry: &PortEntry| Arc::ptr_eq(&entry.object, object);

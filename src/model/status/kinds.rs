@@ -63,7 +63,7 @@ impl Judge<'_> {
         self.each(Kind::Network, beside(&self.snapshot.networks, &self.topology.networks), |node, recorded, _| {
             let mtu = in_force(node.standing).then_some(node.mtu);
             let vni = node.vni.filter(|_| mtu.is_some());
-            (recorded.mtu != mtu || recorded.vni != vni).then(|| NetworkStatus { mtu, vni, ..Default::default() })
+            (recorded.mtu != mtu || recorded.vni != vni).then(|| NetworkStatus { vni, mtu, ..Default::default() })
         })
     }
 

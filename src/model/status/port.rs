@@ -114,8 +114,7 @@ impl Judge<'_> {
         let speaks = match (entry.bound, self.report) {
             (false, _) => entry.settled.unbound,
             (true, Some(_)) if self.topology.role != Role::Controller => entry.settled.done,
-            (true, Some(_)) => entry.settled.unheard,
-            (true, None) => entry.settled.unheard,
+            (true, _) => entry.settled.unheard,
         };
         let Some(network) = node.network.filter(|_| speaks && in_force(node.standing)) else { return false };
         let (recorded, network) = (&entry.recorded, &self.topology.networks[network]);

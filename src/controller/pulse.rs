@@ -1,0 +1,97 @@
+//! Who is alive: each agent's Lease is watched, and one that has not changed for as long as it promises means a silent node.
+//!
+//! Times in a Lease are never believed, only when we saw it change. After we were blind ourselves (the API server was away)
+//! nobody counts as dead before a full period was seen again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::cluster::lease::Beat;
+
+/// Heartbeats of all agents.
+#[derive(Debug, Default)]
+pub struct Pulse {
+    beats: BTreeMap<Arc<str>, (Beat, Instant)>,
+}
+
+/// What a Lease promises at least, whatever it says: a busy API server is late by that much.
+const LEAST: Duration = Duration::from_secs(2);
+
+impl Pulse {
+    /// A heartbeat was heard, at `now`.
+    pub fn hear(&mut self, beat: Beat, now: Instant) {
+        let same = self.beats.get(&beat.node).is_some_and(|(known, _)| known.version == beat.version);
+        if !same {
+            self.beats.insert(beat.node.clone(), (beat, now));
+        }
+    }
+
+    /// A Lease is gone: its node will not be heard again.
+    pub fn forget(&mut self, node: &str) {
+        self.beats.remove(node);
+    }
+
+    /// We were blind until `now`: every period begins anew.
+    pub fn blinded(&mut self, now: Instant) {
+        for (_, since) in self.beats.values_mut() {
+            *since = now;
+        }
+    }
+
+    /// Nodes that are silent at `now`.
+    pub fn silent(&self, now: Instant) -> impl Iterator<Item = &Arc<str>> {
+        let late = move |(_, (beat, since)): &(&Arc<str>, &(Beat, Instant))| now.duration_since(*since) > term(beat);
+        self.beats.iter().filter(late).map(|(node, _)| node)
+    }
+
+    /// Whether a node was heard of lately; of one that never had a Lease nobody knows.
+    #[must_use]
+    pub fn is_silent(&self, node: &str, now: Instant) -> bool {
+        self.beats.get(node).is_some_and(|(beat, since)| now.duration_since(*since) > term(beat))
+    }
+
+    /// When the next node falls silent, if it is not heard.
+    #[must_use]
+    pub fn deadline(&self, now: Instant) -> Option<Instant> {
+        self.beats.values().map(|(beat, since)| *since + term(beat)).filter(|at| *at > now).min()
+    }
+}
+
+fn term(beat: &Beat) -> Duration {
+    beat.term.max(LEAST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn beat(version: u64, seconds: u64) -> Beat {
+        Beat { node: "n".into(), version: version.to_string(), term: Duration::from_secs(seconds) }
+    }
+
+    #[test]
+    fn a_node_is_silent_when_its_lease_has_not_changed_for_its_term() {
+        let (mut pulse, start) = (Pulse::default(), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        pulse.hear(beat(1, 3), start);
+        assert!(!pulse.is_silent("n", at(3)));
+        assert!(pulse.is_silent("n", at(4)));
+        pulse.hear(beat(1, 3), at(4));
+        assert!(pulse.is_silent("n", at(5)), "the same version said again is no heartbeat");
+        pulse.hear(beat(2, 3), at(5));
+        assert!(!pulse.is_silent("n", at(8)));
+        assert_eq!(pulse.deadline(at(6)), Some(at(8)));
+    }
+
+    #[test]
+    fn after_being_blind_nobody_is_dead_before_a_full_term() {
+        let (mut pulse, start) = (Pulse::default(), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        pulse.hear(beat(1, 3), start);
+        pulse.blinded(at(60));
+        assert!(!pulse.is_silent("n", at(62)));
+        assert!(pulse.is_silent("n", at(64)));
+        assert!(!pulse.is_silent("unheard of", at(64)));
+    }
+}
