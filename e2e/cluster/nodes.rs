@@ -223,6 +223,15 @@ impl Node {
         }
     }
 
+    /// The node falls: its agent dies and all its wires are dead.
+    pub fn fall(&mut self) {
+        self.kill_agent();
+        let links = self.station().run("ip -br link").out;
+        for link in links.lines().filter_map(|line| line.split(['@', ' ']).next()).filter(|name| *name != "lo") {
+            self.station().run(&format!("ip link set {link} down"));
+        }
+    }
+
     /// Runs `tenet` on the node.
     pub fn tenet(&self, line: &str) -> Said {
         let mut command = self.enter(env!("CARGO_BIN_EXE_tenet"));
