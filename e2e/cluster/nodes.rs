@@ -256,11 +256,6 @@ impl Node {
         self.agent.as_ref().unwrap().id()
     }
 
-    /// The program that it runs.
-    pub fn binary(&self) -> PathBuf {
-        crate::support::binary()
-    }
-
     /// The control socket.
     pub fn socket(&self) -> PathBuf {
         self.folder.join("run/tenet.sock")
