@@ -147,6 +147,11 @@ impl ControlPlane {
         path
     }
 
+    /// Where kubectl is.
+    pub fn kubectl_path(&self) -> PathBuf {
+        self.bin.join("kubectl")
+    }
+
     /// Runs kubectl as administrator with `input` on its standard input.
     pub fn kubectl(&self, arguments: &[&str], input: &str) -> Output {
         let authority = self.path("certificates/apiserver.crt");

@@ -7,4 +7,6 @@ mod nodes;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod apart;
 mod first;
+mod life;

@@ -42,6 +42,11 @@ fn spawn(command: &mut Command, log: &PathBuf) -> Child {
     command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
 }
 
+/// The program.
+fn program() -> String {
+    crate::support::binary().display().to_string()
+}
+
 /// A command that ends with us.
 fn bound(program: &str) -> Command {
     let mut command = Command::new("setpriv");
@@ -49,6 +54,7 @@ fn bound(program: &str) -> Command {
     command
 }
 
+#[allow(dead_code, reason = "no target uses all of it")]
 impl Cluster {
     /// A control plane, a controller, and so many nodes with an agent each.
     pub fn start(nodes: usize) -> Self {
@@ -75,9 +81,15 @@ impl Cluster {
     pub fn start_controller(&mut self) {
         let log = self.host.dir.join(format!("controller-{}.log", self.controllers.len()));
         let kubeconfig = self.plane.kubeconfig();
-        let mut command = bound(env!("CARGO_BIN_EXE_tenet"));
+        let mut command = bound(&program());
         command.args(["--log-level", "info,tenet=debug", "controller", "--kubeconfig"]).arg(kubeconfig);
         self.controllers.push(spawn(&mut command, &log));
+    }
+
+    /// Kills a controller at once.
+    pub fn kill_controller(&mut self, number: usize) {
+        let _ = self.controllers[number].kill();
+        let _ = self.controllers[number].wait();
     }
 
     fn add_node(&mut self, number: usize) {
@@ -112,6 +124,36 @@ impl Cluster {
         });
         node.start_agent();
         self.nodes.push(node);
+    }
+
+    /// Joins the nodes of these numbers to one wire by a bridge `br-ext` each. The outside host there has 203.0.113.1.
+    pub fn wire(&self, nodes: &[usize]) -> Guest {
+        ip(
+            "link add wire type bridge\nlink set wire up\nnetns add outside\nlink add o0 type veth peer name eth0 netns outside\nlink set o0 master wire up\n-n outside link set lo up\n-n outside link set eth0 up\n-n outside addr add 203.0.113.1/24 dev eth0",
+        );
+        for node in nodes {
+            let name = &self.nodes[node - 1].name;
+            ip(&format!(
+                "link add w{node} type veth peer name ext0 netns {name}
+                 link set w{node} master wire up
+                 -n {name} link add br-ext type bridge
+                 -n {name} link set ext0 master br-ext up
+                 -n {name} link set br-ext up"
+            ));
+            self.nodes[node - 1].station().run("sysctl -qw net.bridge.bridge-nf-call-iptables=0");
+        }
+        Guest::named("outside")
+    }
+
+    /// Process ids of all controllers and agents.
+    pub fn pids(&self) -> Vec<u32> {
+        let agents = self.nodes.iter().filter_map(|node| node.agent.as_ref());
+        self.controllers.iter().chain(agents).map(Child::id).collect()
+    }
+
+    /// Process id of a controller.
+    pub fn controller_pid(&self, number: usize) -> u32 {
+        self.controllers[number].id()
     }
 
     /// Applies objects, one to a line, as [`yaml()`] reads them.
@@ -156,7 +198,8 @@ impl Cluster {
         for entry in walk(&self.host.dir).into_iter().filter(|path| path.extension().is_some_and(|e| e == "log")) {
             let all = fs::read_to_string(&entry).unwrap_or_default();
             let lines: Vec<&str> = all.lines().rev().take(60).collect();
-            text += &format!("==> {}\n{}\n", entry.display(), lines.into_iter().rev().collect::<Vec<_>>().join("\n"));
+            let lines: Vec<&str> = lines.into_iter().rev().collect();
+            text.extend([format!("==> {}\n{}\n", entry.display(), lines.join("\n"))]);
         }
         text
     }
@@ -193,7 +236,7 @@ impl Node {
 
     /// Starts the agent.
     pub fn start_agent(&mut self) {
-        let mut command = self.enter(env!("CARGO_BIN_EXE_tenet"));
+        let mut command = self.enter(&program());
         command.args([
             "--log-level",
             "info,tenet=debug",
@@ -208,6 +251,21 @@ impl Node {
         self.agent = Some(spawn(&mut command, &self.folder.join("agent.log")));
     }
 
+    /// Process id of the agent.
+    pub fn pid(&self) -> u32 {
+        self.agent.as_ref().unwrap().id()
+    }
+
+    /// The program that it runs.
+    pub fn binary(&self) -> PathBuf {
+        crate::support::binary()
+    }
+
+    /// The control socket.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.join("run/tenet.sock")
+    }
+
     /// Kills the agent at once.
     pub fn kill_agent(&mut self) {
         if let Some(mut agent) = self.agent.take() {
@@ -216,9 +274,18 @@ impl Node {
         }
     }
 
+    /// The node falls: its agent dies and all its wires are dead.
+    pub fn fall(&mut self) {
+        self.kill_agent();
+        let links = self.station().run("ip -br link").out;
+        for link in links.lines().filter_map(|line| line.split(['@', ' ']).next()).filter(|name| *name != "lo") {
+            self.station().run(&format!("ip link set {link} down"));
+        }
+    }
+
     /// Runs `tenet` on the node.
     pub fn tenet(&self, line: &str) -> Said {
-        let mut command = self.enter(env!("CARGO_BIN_EXE_tenet"));
+        let mut command = self.enter(&program());
         command.args(line.split_whitespace()).arg("--socket").arg(self.folder.join("run/tenet.sock"));
         Said::of(&command.output().unwrap())
     }

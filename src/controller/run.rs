@@ -47,7 +47,7 @@ const MARGIN: Duration = Duration::from_secs(1);
 /// News that come together are taken in together: waiting a moment saves deciding twice.
 const MOMENT: Duration = Duration::from_millis(2);
 /// The longest sleep.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 
 /// Runs until SIGTERM or SIGINT.
 ///
@@ -77,7 +77,7 @@ async fn serve(options: &Options) -> Result<(), String> {
     mirror.expect(Kind::ALL.len());
     let (tell_pulse, pulses) = mpsc::channel(watch::BACKLOG);
     let (tell_machine, machine_news) = mpsc::channel(watch::BACKLOG);
-    let others = [watch::beats(&client, tell_pulse), watch::machines(&client, tell_machine)];
+    let others = [watch::beats(&client, tell_pulse), watch::machines(&client, None, tell_machine)];
     let instance = Instance {
         client,
         mirror,
