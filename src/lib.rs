@@ -16,6 +16,9 @@
 //! # Layers
 //! Arrows point down only; `e2e/layers` reads the `use` lines.
 //! - [`cli`]: arguments and printing; [`config`]: the only reader of the environment.
+//! - [`node`]: an agent that takes its objects from an API server and reports there.
+//! - [`controller`]: a cluster's: it allocates and judges; it never touches a node.
+//! - [`cluster`]: what these two share: the way to the API server.
 //! - [`local`]: files instead of an API server.
 //! - [`agent`]: converges one node and reports.
 //! - [`dataplane`]: what one node holds, pure but for `kernel`, the only code that touches a node.
@@ -26,7 +29,7 @@
 //! 1. `link` never fails: one bad object becomes one problem, which becomes one condition; the rest of the world goes on.
 //! 2. What is not ours is never in a `State`, so `diff` cannot delete it. `dataplane::names` alone makes and recognises our
 //!    names, and says for each kind how a restarted agent, with no memory, knows its own.
-//! 3. The agent never allocates; nobody writes a user's `spec`.
+//! 3. The agent never allocates; the controller never touches a node; nobody writes a user's `spec`.
 //! 4. No kernel change before all files were read; no removal because a folder is suddenly empty or halved, until confirmed.
 //! 5. The end state depends on what is wanted last and on what is recorded, never on the order of events. Of two objects
 //!    that clash, the one already accepted stays, else the older, else the smaller namespace and name. Apply continues past

@@ -170,7 +170,8 @@ impl Cluster {
         for entry in walk(&self.host.dir).into_iter().filter(|path| path.extension().is_some_and(|e| e == "log")) {
             let all = fs::read_to_string(&entry).unwrap_or_default();
             let lines: Vec<&str> = all.lines().rev().take(60).collect();
-            text += &format!("==> {}\n{}\n", entry.display(), lines.into_iter().rev().collect::<Vec<_>>().join("\n"));
+            let lines: Vec<&str> = lines.into_iter().rev().collect();
+            text.extend([format!("==> {}\n{}\n", entry.display(), lines.join("\n"))]);
         }
         text
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// the controller alone.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[kube(group = "tenet.network", version = "v1alpha1", kind = "Allocation", derive = "PartialEq", shortname = "talloc")]
-#[x_kube(validation = Rule::new("self == oldSelf").message("an Allocation is immutable"))]
+#[x_kube(validation = Rule::new("self == oldSelf").message("spec is immutable: delete the Allocation and create it anew"))]
 #[serde(rename_all = "camelCase")]
 pub struct AllocationSpec {
     /// What the value is taken from.

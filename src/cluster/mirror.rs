@@ -249,5 +249,4 @@ pub fn kinds() -> [Kind; 8] {
 }
 
 #[cfg(test)]
-#[path = "mirror_tests.rs"]
 mod tests;

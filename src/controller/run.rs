@@ -47,7 +47,7 @@ const MARGIN: Duration = Duration::from_secs(1);
 /// News that come together are taken in together: waiting a moment saves deciding twice.
 const MOMENT: Duration = Duration::from_millis(2);
 /// The longest sleep.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 
 /// Runs until SIGTERM or SIGINT.
 ///
