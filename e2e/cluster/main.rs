@@ -8,3 +8,4 @@ mod nodes;
 mod support;
 
 mod first;
+mod rights;

@@ -39,8 +39,6 @@ pub struct Node {
     folder: PathBuf,
     /// The agent's, with a token that is bound to the node.
     kubeconfig: PathBuf,
-    /// The agent's token.
-    pub token: String,
 }
 
 /// Everything that is installed in a cluster.
@@ -109,9 +107,8 @@ impl Cluster {
             "infinity",
         ]);
         let holder = spawn(&mut command, &folder.join("holder.log"));
-        let token = self.agent_token(&name);
-        let kubeconfig = self.plane.kubeconfig_for(&name, &token);
-        let mut node = Node { name, address, holder, agent: None, folder, kubeconfig, token };
+        let kubeconfig = self.plane.kubeconfig_for(&name, &self.agent_token(&name));
+        let mut node = Node { name, address, holder, agent: None, folder, kubeconfig };
         until("the node has a mount namespace of its own", || {
             let own = fs::read_link(format!("/proc/{}/ns/mnt", node.holder.id()));
             own.is_ok_and(|own| own != fs::read_link("/proc/self/ns/mnt").unwrap())
