@@ -53,6 +53,8 @@ pub struct World<N> {
     /// Silent nodes that were asked whether they live; and those that did not answer.
     probed: BTreeMap<Key, (Instant, Option<bool>)>,
     introduced: bool,
+    /// Whether the view says what this node is to hold: before the first walk it says nothing.
+    walked: bool,
 }
 
 impl<N: Hands> World<N> {
@@ -60,6 +62,8 @@ impl<N: Hands> World<N> {
     pub fn new(node: N, myself: Myself) -> Self {
         let (mut mirror, mut orders) = (Mirror::default(), Vec::new());
         let watches = Watches::begin(&myself.node, &mut mirror, &mut orders);
+        // It lives, whatever it knows: until it knows whether it translates, it beats as if it did.
+        orders.push(Order::Beat(BEAT.0));
         Self {
             node,
             mirror,
@@ -74,10 +78,11 @@ impl<N: Hands> World<N> {
             view: NodeView::default(),
             report: Report::default(),
             sent: HashMap::new(),
-            beat: None,
+            beat: Some(BEAT.0),
             labels: BTreeMap::new(),
             probed: BTreeMap::new(),
             introduced: false,
+            walked: false,
         }
     }
 
@@ -91,6 +96,7 @@ impl<N: Hands> World<N> {
                     warn!(
                         "a list lacks more than half of what was there: nothing is taken away before it is read again"
                     );
+                    self.watches.again(source, &mut self.orders);
                     false
                 }
             },
@@ -150,6 +156,7 @@ impl<N: Hands> World<N> {
         if !self.mirror.is_whole() {
             return true;
         }
+        self.walked = true;
         let outcome = self.node.converge(&self.view);
         for port in &outcome.vanished {
             info!(object = %Id::new(Kind::Port, port.clone()), "its guest is gone: unplugged");
@@ -167,6 +174,9 @@ impl<N: Hands> World<N> {
 
     /// Makes the node like the view again, after the kernel changed under us.
     pub fn repair(&mut self, now: Timestamp) -> bool {
+        if !self.walked {
+            return true;
+        }
         let outcome = self.node.converge(&self.view);
         if outcome.changes > 0 {
             info!(changes = outcome.changes, "repaired");
