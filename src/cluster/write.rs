@@ -168,7 +168,7 @@ async fn tell(client: &Client, manager: &str, object: &Object, note: &Note) -> R
     // The server completes the name; the longest that it takes is 253 characters.
     let prefix: String = id.key.name.chars().take(200).collect();
     let event = Event {
-        metadata: ObjectMeta { generate_name: Some(format!("{prefix}.")), ..ObjectMeta::default() },
+        metadata: ObjectMeta { generate_name: Some(format!("{prefix}-")), ..ObjectMeta::default() },
         action: Some("Reconcile".into()),
         event_time: Some(MicroTime(Timestamp::now())),
         note: Some(note.message.chars().take(1024).collect()),
