@@ -223,7 +223,13 @@ impl Cluster {
         guest
     }
 
-    /// What the processes said, for a test that fails.
+    /// All that the processes said.
+    pub fn said(&self) -> String {
+        let logs = walk(&self.host.dir).into_iter().filter(|path| path.extension().is_some_and(|e| e == "log"));
+        logs.map(|path| fs::read_to_string(path).unwrap_or_default()).collect()
+    }
+
+    /// What the processes said at last, for a test that fails.
     pub fn logs(&self) -> String {
         let mut text = String::new();
         for entry in walk(&self.host.dir).into_iter().filter(|path| path.extension().is_some_and(|e| e == "log")) {
@@ -320,6 +326,11 @@ impl Node {
         for link in links.lines().filter_map(|line| line.split(['@', ' ']).next()).filter(|name| *name != "lo") {
             self.station().run(&format!("ip link set {link} down"));
         }
+    }
+
+    /// Whether the agent listens.
+    pub fn listens(&self) -> bool {
+        std::os::unix::net::UnixStream::connect(self.socket()).is_ok()
     }
 
     /// Where the node's namespaces are pinned, as seen on the node.

@@ -10,7 +10,8 @@ use crate::support::until;
 /// An address and whose it is: owner's kind, namespace, name, UID, and the value.
 type Held = (String, String, String, String, String);
 
-fn items(cluster: &Cluster, what: &str) -> Vec<Value> {
+/// All objects of some kinds.
+pub fn items(cluster: &Cluster, what: &str) -> Vec<Value> {
     let list: Value = serde_json::from_str(&cluster.kubectl(&format!("get {what} -A -o json"))).unwrap();
     list["items"].as_array().unwrap().clone()
 }

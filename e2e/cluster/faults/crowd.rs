@@ -4,7 +4,7 @@ use std::future::Future;
 use std::path::Path;
 
 use futures::StreamExt as _;
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind, PostParams};
+use kube::api::{ApiResource, DeleteParams, DynamicObject, GroupVersionKind, PostParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 use tenet::api::Port;
@@ -40,6 +40,13 @@ impl Crowd {
             self.api(&object).create(&PostParams::default(), &object).await.unwrap();
         };
         futures::stream::iter(objects).map(create).buffer_unordered(16).collect::<Vec<()>>().await;
+    }
+
+    /// Deletes ports, sixteen at a time.
+    pub async fn delete(&self, names: impl Iterator<Item = String>) {
+        let delete =
+            |name: String| async move { drop(self.ports().delete(&name, &DeleteParams::default()).await.unwrap()) };
+        futures::stream::iter(names).map(delete).buffer_unordered(16).collect::<Vec<()>>().await;
     }
 
     fn api(&self, object: &DynamicObject) -> Api<DynamicObject> {

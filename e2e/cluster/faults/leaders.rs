@@ -5,8 +5,8 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::audit;
 use super::crowd::{Crowd, port};
+use super::{audit, sized};
 use crate::nodes::Cluster;
 use crate::support::until;
 
@@ -45,7 +45,7 @@ fn settles(cluster: &Cluster, ports: usize) {
     until("every port has an address", || versions().lines().filter(|line| line.contains("10.0.")).count() == ports);
     audit::balances(cluster);
     let before = versions();
-    std::thread::sleep(Duration::from_secs(3));
+    std::thread::sleep(Duration::from_millis(1500));
     assert!(before == versions(), "one of them goes on writing");
 }
 
@@ -62,6 +62,9 @@ fn a_leader_that_was_stopped_beyond_its_lease_does_no_harm_when_it_goes_on() {
     settles(&cluster, 60);
     burst(&crowd, "b", 60, || signal(first, Signal::SIGCONT));
     settles(&cluster, 120);
+    if sized(true, false) {
+        return;
+    }
     burst(&crowd, "c", 60, || signal(second, Signal::SIGSTOP));
     settles(&cluster, 180);
     burst(&crowd, "d", 60, || signal(second, Signal::SIGCONT));
@@ -79,11 +82,7 @@ fn two_controllers_that_lead_at_once_give_no_address_twice_and_do_not_quarrel() 
     let crowd = Crowd::new(&cluster.plane.kubeconfig());
     burst(&crowd, "a", 200, || {});
     settles(&cluster, 200);
-    crowd.run(async {
-        for n in 0..50 {
-            crowd.ports().delete(&format!("a{n}"), &kube::api::DeleteParams::default()).await.unwrap();
-        }
-    });
+    crowd.run(crowd.delete((0..50).map(|n| format!("a{n}"))));
     burst(&crowd, "b", 50, || {});
     settles(&cluster, 200);
 }

@@ -2,7 +2,12 @@
 //! nowhere. Bigger sizes and longer times with `TENET_SOAK=1`.
 
 mod audit;
+mod churn;
+mod compaction;
+mod conflicts;
 mod crowd;
+mod junk;
+mod kernel;
 mod leaders;
 mod outage;
 mod proxy;
