@@ -30,12 +30,13 @@ pub fn make(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
     for (position, change) in steps {
         note(failures, *position, make_one(kernel, change));
     }
-    settle(kernel, steps, failures);
+    // Before our end has what it is known to be whole by: of a guest's end nothing is observed.
     for (position, change) in steps {
         if !failures.contains_key(position) {
             note(failures, *position, set_guest_end(change));
         }
     }
+    settle(kernel, steps, failures);
 }
 
 /// Gives a guest's end its MTU and sets it up, when the link is new or the network's MTU another one.
