@@ -19,6 +19,10 @@ pub trait Ports {
     fn port(&self, key: &Key) -> Option<Arc<Port>>;
     /// What the node realises now.
     fn view(&self) -> &NodeView;
+    /// Whether what is plugged into a port was wired since it was plugged: what is said of it may be older.
+    fn is_wired(&self, _key: &Key) -> bool {
+        true
+    }
     /// The node.
     fn node(&self) -> &Self::Node;
     /// The node, to change what is plugged.
@@ -111,7 +115,9 @@ impl Plug {
             }
         }
         let found = world.view().networks.values().find_map(|n| Some((n.mtu, n.ports.get(&self.port)?)));
-        let Some((mtu, port)) = found else { return Err(format!("{id} is not on this node yet")) };
+        let Some((mtu, port)) = found.filter(|_| world.is_wired(&self.port)) else {
+            return Err(format!("{id} is not on this node yet"));
+        };
         let address = |(ip, subnet): &(_, std::sync::Arc<crate::model::view::SubnetView>)| Address {
             ip: *ip,
             prefix_length: subnet.cidr.prefix_len(),

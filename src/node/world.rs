@@ -41,6 +41,8 @@ pub struct World<N> {
     claims: Claims,
     /// Plugged by this process, and not yet told by the watch of own ports.
     fresh: BTreeSet<Key>,
+    /// Plugged, and not wired yet: what is recorded of such a port may be of the last time it was plugged.
+    unwired: BTreeSet<Key>,
     linker: Linker,
     topology: Topology,
     view: NodeView,
@@ -73,6 +75,7 @@ impl<N: Hands> World<N> {
             watches,
             claims: Claims::default(),
             fresh: BTreeSet::new(),
+            unwired: BTreeSet::new(),
             linker: Linker::new(Role::Node),
             topology: Topology::default(),
             view: NodeView::default(),
@@ -147,6 +150,16 @@ impl<N: Hands> World<N> {
         if !self.mirror.is_whole() {
             return true;
         }
+        if !self.walked {
+            // What was plugged by a process that was killed before it claimed the port: no watch tells of it yet.
+            let unclaimed = |key: &&Key| !self.watches.owns(key, &self.mirror);
+            self.fresh.extend(self.node.attachments().keys().filter(unclaimed).cloned());
+            awaited.extend(self.fresh.iter().cloned());
+            self.watches.follow(&self.view, &awaited, &mut self.mirror, &mut self.orders);
+            if !self.mirror.is_whole() {
+                return true;
+            }
+        }
         let released = self.claim();
         self.topology = Topology::default();
         (self.topology, _) = self.linker.link(self.mirror.snapshot());
@@ -162,6 +175,11 @@ impl<N: Hands> World<N> {
             info!(object = %Id::new(Kind::Port, port.clone()), "its guest is gone: unplugged");
         }
         self.report = outcome.report;
+        let (view, faults, plugged) = (&self.view, &self.report.faults, self.node.attachments());
+        self.unwired.retain(|key| {
+            let seen = view.networks.values().any(|network| network.ports.contains_key(key));
+            plugged.contains_key(key) && (!seen || faults.contains_key(&Id::new(Kind::Port, key.clone())))
+        });
         if outcome.changes > 0 {
             let ports: usize = self.view.networks.values().map(|n| n.ports.len()).sum();
             let (networks, routers) = (self.view.networks.len(), self.view.routers.len());
@@ -329,6 +347,10 @@ impl<N: Hands> Ports for World<N> {
         &self.view
     }
 
+    fn is_wired(&self, key: &Key) -> bool {
+        !self.unwired.contains(key)
+    }
+
     fn node(&self) -> &N {
         &self.node
     }
@@ -343,6 +365,7 @@ impl<N: Hands> Ports for World<N> {
 
     fn may_plug(&mut self, key: &Key, port: &Port, force: bool) -> Result<(), String> {
         self.fresh.insert(key.clone());
+        self.unwired.insert(key.clone());
         let node = &self.myself.node;
         if let Some(only) = port.spec.node_name.as_deref().filter(|only| only != node) {
             return Err(format!("Port {key} is for node {only} only (spec.nodeName): plug it there"));
