@@ -69,6 +69,8 @@ fn an_agent_that_is_killed_between_any_two_messages_to_the_kernel_leaves_nothing
         ));
         let plugged = cluster.nodes[0].tenet("plug k --netns k");
         assert!(plugged.ok(), "{nth}: {plugged:?}");
+        let eth0 = crate::support::run("ip -n k -br link show eth0").out;
+        assert!(eth0.contains(",UP"), "{nth}: {plugged:?} {eth0}");
         ip("-n k addr add 10.0.1.11/24 dev eth0\n-n k route add default via 10.0.1.1");
         a.wait_pings("10.0.1.11");
         cluster.nodes[0].tenet("unplug k").expect_ok();
