@@ -97,21 +97,24 @@ fn view(gateway: Gateway, dhcp_options: Vec<DhcpOption>) -> NodeView {
         cidr: subnet.cidr,
         mtu: 1400,
         provider: false,
+        distant: false,
         peers: BTreeMap::new(),
     };
     let interfaces = if gateway == Gateway::Router { vec![interface] } else { Vec::new() };
-    let router = RouterView { uid: ROUTER, interfaces, external: None, routes: BTreeMap::new() };
+    let router = RouterView { uid: ROUTER, interfaces, external: None, routes: BTreeMap::new(), transit: None };
     let network = NetworkView {
         uid: NETWORK,
         mtu: 1400,
         provider: None,
         subnets: [(Key::new("default", "web"), subnet)].into(),
         ports: [(Key::new("default", "web-0"), port)].into(),
+        overlay: None,
     };
     NodeView {
         networks: [(blue, network)].into(),
         routers: [(Key::new("default", "main"), router)].into(),
         physical_networks: BTreeMap::new(),
+        tunnel: None,
     }
 }
 

@@ -7,5 +7,7 @@ mod nodes;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod apart;
 mod first;
+mod life;
 mod rights;

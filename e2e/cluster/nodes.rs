@@ -84,6 +84,12 @@ impl Cluster {
         self.controllers.push(spawn(&mut command, &log));
     }
 
+    /// Kills a controller at once.
+    pub fn kill_controller(&mut self, number: usize) {
+        let _ = self.controllers[number].kill();
+        let _ = self.controllers[number].wait();
+    }
+
     fn add_node(&mut self, number: usize) {
         let (name, address) = (format!("node-{number}"), format!("192.0.2.{}", 10 + number));
         ip(&format!(
@@ -225,6 +231,15 @@ impl Node {
         if let Some(mut agent) = self.agent.take() {
             let _ = agent.kill();
             let _ = agent.wait();
+        }
+    }
+
+    /// The node falls: its agent dies and all its wires are dead.
+    pub fn fall(&mut self) {
+        self.kill_agent();
+        let links = self.station().run("ip -br link").out;
+        for link in links.lines().filter_map(|line| line.split(['@', ' ']).next()).filter(|name| *name != "lo") {
+            self.station().run(&format!("ip link set {link} down"));
         }
     }
 

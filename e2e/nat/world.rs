@@ -58,6 +58,7 @@ pub fn view() -> RouterView {
         cidr: format!("{net}.0/24").parse().unwrap(),
         mtu: 1500,
         provider: false,
+        distant: false,
         peers: GUESTS.iter().filter(|g| g.1.starts_with(&format!("{net}."))).map(|g| (ip(g.1), mac(g.2))).collect(),
     };
     let floating = [("203.0.113.101", "10.0.0.11"), ("203.0.113.102", "10.0.1.12"), ("203.0.113.103", "10.0.0.13")];
@@ -72,6 +73,8 @@ pub fn view() -> RouterView {
             mac: mac(0xe1),
             network: Key::new("infra", "public"),
             mtu: 1500,
+            gateway_node: true,
+            shared: ip("203.0.113.2"),
             addresses: vec!["203.0.113.2/24".parse().unwrap()],
             cidrs: vec!["203.0.113.0/24".parse().unwrap()],
             gateway: Some(ip("203.0.113.1")),
@@ -80,12 +83,14 @@ pub fn view() -> RouterView {
             forwarding: [(ip("203.0.113.110"), forwarding)].into(),
         }),
         routes: BTreeMap::new(),
+        transit: None,
     }
 }
 
 pub fn rules(view: &RouterView) -> Ruleset {
     let [a, b, external] = LEGS.map(Arc::from);
-    router_rules::ruleset(view, &Legs { interfaces: vec![a, b], external: view.external.as_ref().map(|_| external) })
+    let external = view.external.as_ref().map(|_| external);
+    router_rules::ruleset(view, &Legs { interfaces: vec![a, b], external, transit: None })
 }
 
 /// All namespaces of one test.

@@ -105,11 +105,14 @@ fn describe(spec: &Spec) -> String {
             format!("{}, mtu {}{bridge}", link.kind.word(), link.mtu)
         }
         Spec::Neighbour(mac) => format!("at {mac}"),
-        Spec::Route(hops) => {
+        Spec::Remote(node) => format!("through {node}"),
+        Spec::Rule(rule) => format!("{:?} packets: table {:?}", rule.packets, rule.table).to_lowercase(),
+        Spec::Route(route) => {
             let hop = |h: &crate::dataplane::state::Hop| {
                 h.via.map_or_else(|| format!("on {}", h.device), |via| format!("via {via} on {}", h.device))
             };
-            hops.iter().map(hop).collect::<Vec<_>>().join(", ")
+            let mtu = route.mtu.map_or(String::new(), |mtu| format!(", mtu {mtu}"));
+            route.hops.iter().map(hop).collect::<Vec<_>>().join(", ") + &mtu
         }
         Spec::Sysctls(all) => format!("{} settings", all.len()),
         Spec::Namespace | Spec::Ruleset(_) | Spec::Fdb | Spec::Address => String::new(),

@@ -1,5 +1,6 @@
 //! Watches: one task each, from the API server into a channel.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -83,6 +84,8 @@ pub fn beats(client: &Client, tell: Sender<Pulse>) -> JoinHandle<()> {
 /// A node as Kubernetes knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Machine {
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
     /// Whether somebody declared it out of service (`node.kubernetes.io/out-of-service`): nothing runs there any more.
     pub out_of_service: bool,
 }
@@ -90,12 +93,16 @@ pub struct Machine {
 /// Name of a node, and what became of it; none: it is gone.
 pub type MachineNews = (Arc<str>, Option<Machine>);
 
-/// Watches Kubernetes' nodes.
+/// Watches Kubernetes' nodes; `only`: the one of this name.
 #[must_use]
-pub fn machines(client: &Client, tell: Sender<MachineNews>) -> JoinHandle<()> {
+pub fn machines(client: &Client, only: Option<&str>, tell: Sender<MachineNews>) -> JoinHandle<()> {
     let api: Api<Node> = Api::all(client.clone());
+    let mut config = watcher::Config::default();
+    if let Some(name) = only {
+        config = config.fields(&format!("metadata.name={name}"));
+    }
     tokio::spawn(async move {
-        let mut stream = std::pin::pin!(watcher(api, watcher::Config::default()).default_backoff());
+        let mut stream = std::pin::pin!(watcher(api, config).default_backoff());
         while let Some(event) = stream.next().await {
             let news = match event {
                 Ok(Event::Apply(node) | Event::InitApply(node)) => (node.name_any().into(), Some(machine(&node))),
@@ -111,7 +118,8 @@ pub fn machines(client: &Client, tell: Sender<MachineNews>) -> JoinHandle<()> {
 
 fn machine(node: &Node) -> Machine {
     let taints = node.spec.iter().flat_map(|spec| spec.taints.iter().flatten());
-    Machine { out_of_service: taints.into_iter().any(|taint| taint.key == OUT_OF_SERVICE) }
+    let labels = node.metadata.labels.clone().unwrap_or_default();
+    Machine { labels, out_of_service: taints.into_iter().any(|taint| taint.key == OUT_OF_SERVICE) }
 }
 
 /// The taint by which a person says that a node is down for good.

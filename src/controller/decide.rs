@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::json;
 
-use crate::api::{AgentFailure, Condition, ConditionType, Port, Reason};
+use crate::api::{AgentFailure, AllocationParty, Condition, ConditionType, Port, Reason};
 use crate::cluster::FINALIZER;
 use crate::cluster::share;
 use crate::cluster::write::{self, Status, Write};
@@ -41,6 +41,18 @@ impl Controller {
         let said = share::of_controller(snapshot, &decided);
         let said = said.into_iter().filter(|status| !open.contains(&status.id)).map(Write::Status);
         let finalizers = finalizers(snapshot, &topology);
+        // A subnet gives nothing before it is sure to outlive what it gave.
+        let bare: BTreeSet<&Id> = finalizers.keys().collect();
+        let is_bare = |pool: &AllocationParty| {
+            let key = Key::new(pool.namespace.as_deref().unwrap_or_default(), &pool.name);
+            pool.kind == Kind::Subnet.to_string() && bare.contains(&Id::new(Kind::Subnet, key))
+        };
+        let locked: Vec<Write> = locks
+            .missing
+            .iter()
+            .filter(|lock| !is_bare(&lock.spec.pool))
+            .map(|lock| Write::Lock(Box::new(lock.clone())))
+            .collect();
         let orphans = locks.orphans.iter().filter_map(|slot| {
             let lock = snapshot.allocations.get(slot)?;
             // What an object no longer has but still records, it shall have again.
@@ -49,9 +61,8 @@ impl Controller {
             (!records).then(|| Write::Unlock(*slot, lock.clone()))
         });
         let said = silent(snapshot, lost, now).chain(released(snapshot, lost)).chain(said);
-        let writes: Vec<Write> = said.chain(finalizers).chain(orphans).collect();
         // A value is locked before anybody hears of it.
-        let writes = locks.missing.iter().cloned().map(|lock| Write::Lock(Box::new(lock))).chain(writes).collect();
+        let writes = locked.into_iter().chain(finalizers.into_values()).chain(said).chain(orphans).collect();
         drop(open);
         self.topology = topology;
         writes
@@ -128,7 +139,7 @@ fn subject(failure: &AgentFailure) -> Option<Id> {
 }
 
 /// What others depend on gets our finalizer; what nobody depends on any more, and somebody deletes, loses it.
-fn finalizers(snapshot: &Snapshot, topology: &Topology) -> Vec<Write> {
+fn finalizers(snapshot: &Snapshot, topology: &Topology) -> BTreeMap<Id, Write> {
     let used = topology.used();
     let wanted = used.iter().filter(|id| !topology.released.contains(id));
     let mut changes: BTreeMap<Id, Write> = BTreeMap::new();
@@ -151,5 +162,5 @@ fn finalizers(snapshot: &Snapshot, topology: &Topology) -> Vec<Write> {
             changes.insert(id.clone(), Write::Finalizers(id.clone(), rest, meta.resource_version.clone()));
         }
     }
-    changes.into_values().collect()
+    changes
 }

@@ -77,7 +77,7 @@ async fn serve(options: &Options) -> Result<(), String> {
     mirror.expect(Kind::ALL.len());
     let (tell_pulse, pulses) = mpsc::channel(watch::BACKLOG);
     let (tell_machine, machine_news) = mpsc::channel(watch::BACKLOG);
-    let others = [watch::beats(&client, tell_pulse), watch::machines(&client, tell_machine)];
+    let others = [watch::beats(&client, tell_pulse), watch::machines(&client, None, tell_machine)];
     let instance = Instance {
         client,
         mirror,

@@ -7,11 +7,12 @@ use crate::api::{MacAddr, Reason};
 use crate::dataplane::attachment::{Attachments, Target};
 use crate::dataplane::facts::Facts;
 use crate::dataplane::names::{self, Detail, Prefix};
+use crate::dataplane::overlay;
 use crate::dataplane::render::Rendered;
 use crate::dataplane::state::{BridgePort, IfName, Item, Link, LinkKind, Make, Netns, Role, Spec};
 use crate::dataplane::wire::{self, Wire};
 use crate::model::view::{NetworkView, NodeView, PhysicalView, PortView};
-use crate::model::{Id, Key, Kind, Remark, Uid};
+use crate::model::{Id, Key, Kind, Remark};
 
 /// Where a router's leg into a network goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,14 +60,7 @@ fn wire_of<'a>(
 /// The MAC address of a network's bridge: where the agent answers DHCP from.
 #[must_use]
 pub fn mac(network: &NetworkView) -> MacAddr {
-    mac_of(network.uid.part("bridge"))
-}
-
-/// A locally administered unicast address (IEEE 802) made of a UID.
-fn mac_of(uid: Uid) -> MacAddr {
-    let mut mac = [0x02; 6];
-    mac[1..].copy_from_slice(&uid.0.to_be_bytes()[..5]);
-    MacAddr(mac)
+    network.uid.part("bridge").mac()
 }
 
 /// Renders one network: its bridge if anything here is in it, its wire, and the ports plugged here.
@@ -102,6 +96,8 @@ pub fn render(key: &Key, view: &NodeView, attachments: &Attachments, facts: &Fac
     if let Some((physical, wire)) = &wire {
         render_wire(network, physical, wire, &id, &bridge, out);
     }
+    overlay::render(network, view, &bridge, &id, &mut out.state);
+    let mtus = (overlay::link_mtu(network, view), network.mtu);
     for (key, port, attachment) in plugged() {
         let id = Id::new(Kind::Port, key.clone());
         if matches!(wire, Some((_, Wire::Shared(_)))) {
@@ -109,7 +105,7 @@ pub fn render(key: &Key, view: &NodeView, attachments: &Attachments, facts: &Fac
                            attach a bridge of the host, or an interface with mode: Dedicated";
             out.fault(id.clone(), Remark { reason: Reason::Unsupported, message: message.into() });
         }
-        render_port(port, &attachment.target, &id, &bridge, network.mtu, out);
+        render_port(port, &attachment.target, &id, &bridge, mtus, out);
     }
 }
 
@@ -151,13 +147,23 @@ fn render_wire(
     out.state.want(item, Spec::Link(spec), id, Some(Make::Parent(parent)));
 }
 
-fn render_port(port: &PortView, target: &Target, id: &Id, bridge: &IfName, mtu: u32, out: &mut Rendered) {
+/// `mtus`: of the link, and of the guest's end of it.
+fn render_port(
+    port: &PortView,
+    target: &Target,
+    id: &Id,
+    bridge: &IfName,
+    (mtu, told): (u32, u32),
+    out: &mut Rendered,
+) {
     let name = Prefix::Port.name(port.uid);
     let (kind, alias, make) = match target {
         Target::Netns { path, inode, device } => {
             let device: IfName = device.as_str().into();
-            let alias = names::alias(id, Some(&Detail::Guest { inode: *inode, device: device.clone(), mac: port.mac }));
-            let make = Make::Guest { path: path.clone(), inode: *inode, device, mac: port.mac };
+            let (inode, mac) = (*inode, port.mac);
+            let differs = (mtu != told).then_some(told);
+            let alias = names::alias(id, Some(&Detail::Guest { inode, device: device.clone(), mac, mtu: differs }));
+            let make = Make::Guest { path: path.clone(), inode, device, mac, mtu: told };
             (LinkKind::Veth, alias, Some(make))
         }
         Target::Tap { name } => {

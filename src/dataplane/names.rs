@@ -5,8 +5,9 @@
 //! - a **link** by its group *and* its name: group [`GROUP`], set by the very request that makes the link, and a prefix of ours
 //!   with 12 hex digits. Either alone is somebody else's;
 //! - an **address**, a **route**, a **neighbour** by its protocol number [`PROTOCOL`], on a link of ours or in a router of ours;
-//! - an **FDB entry** by being static and sticky on a bridge port of ours;
-//! - **nft tables** by their name [`TABLE`], in a router of ours;
+//! - a **rule** of policy routing by its protocol number, in a router of ours;
+//! - an **FDB entry** by being static and sticky on a bridge port of ours, or permanent on a tunnel of ours;
+//! - **nft tables** by their name [`TABLE`], in a namespace of ours and in the host;
 //! - **sysctls** by being in a namespace of ours.
 //!
 //! Not recognising ours would leak; taking somebody else's for ours would destroy.
@@ -45,10 +46,14 @@ pub enum Prefix {
     Physical,
     /// The VLAN of a network on its uplink.
     Vlan,
+    /// The tunnels of a network.
+    Tunnel,
+    /// The tunnels between a router's nodes, in the router.
+    Transit,
 }
 
 impl Prefix {
-    const ALL: [(Self, &'static str); 8] = [
+    const ALL: [(Self, &'static str); 10] = [
         (Self::Bridge, "tbr"),
         (Self::Port, "tpt"),
         (Self::Leg, "tlg"),
@@ -57,6 +62,8 @@ impl Prefix {
         (Self::UplinkPeer, "tuh"),
         (Self::Physical, "tph"),
         (Self::Vlan, "tvl"),
+        (Self::Tunnel, "tvx"),
+        (Self::Transit, "ttr"),
     ];
 
     /// The name of the link that belongs to `uid`.
@@ -109,6 +116,10 @@ fn is_digits(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
+/// What stands before the MTU of a guest's end in an alias, and before the guest.
+const TOLD: &str = " mtu ";
+const GUEST: &str = " -> ";
+
 /// The longest alias that the kernel takes, bytes (`IFALIASZ` less its zero).
 const ALIAS_MAX: usize = 255;
 
@@ -117,7 +128,10 @@ const ALIAS_MAX: usize = 255;
 pub fn alias(owner: &Id, detail: Option<&Detail>) -> String {
     let end = match detail {
         None => String::new(),
-        Some(Detail::Guest { inode, device, mac }) => format!(" -> {inode} {device} {mac}"),
+        Some(Detail::Guest { inode, device, mac, mtu }) => {
+            let told = mtu.map_or(String::new(), |mtu| format!("{TOLD}{mtu}"));
+            format!("{told}{GUEST}{inode} {device} {mac}")
+        }
         Some(Detail::MovedIn { host_name }) => format!(" <- {host_name}"),
     };
     let mut text = owner.to_string();
@@ -140,6 +154,8 @@ pub enum Detail {
         device: IfName,
         /// The MAC address that it was made with.
         mac: MacAddr,
+        /// MTU of the guest's end, bytes, where the other end has another.
+        mtu: Option<u32>,
     },
     /// What a link was called before it was moved in.
     MovedIn {
@@ -161,7 +177,13 @@ pub fn owner(alias: &str) -> Option<Id> {
 /// What an alias says of the guest's end; links of different guests are different links.
 #[must_use]
 pub fn guest(alias: &str) -> Option<&str> {
-    alias.rsplit_once(" -> ").map(|(_, guest)| guest)
+    alias.rsplit_once(GUEST).map(|(_, guest)| guest)
+}
+
+/// MTU of a guest's end, bytes, as far as the alias says.
+#[must_use]
+pub fn told(alias: &str) -> Option<u32> {
+    alias.rsplit_once(GUEST)?.0.rsplit_once(TOLD)?.1.parse().ok()
 }
 
 /// The name that a link had before it was moved in.
@@ -193,10 +215,15 @@ mod tests {
     #[test]
     fn an_alias_tells_owner_and_guest_and_fits_the_kernel() {
         let id = Id::new(Kind::Port, Key::new("default", "web-0"));
-        let detail = Detail::Guest { inode: 4_026_532_281, device: "eth0".into(), mac: MacAddr([2, 0, 0, 0, 0, 5]) };
+        let detail =
+            Detail::Guest { inode: 4_026_532_281, device: "eth0".into(), mac: MacAddr([2, 0, 0, 0, 0, 5]), mtu: None };
         let text = alias(&id, Some(&detail));
         assert_eq!(text, "Port default/web-0 -> 4026532281 eth0 02:00:00:00:00:05");
         assert_eq!(owner(&text).unwrap(), id);
+        assert_eq!(told(&text), None);
+        let Detail::Guest { inode, device, mac, .. } = detail.clone() else { unreachable!() };
+        let wide = alias(&id, Some(&Detail::Guest { inode, device, mac, mtu: Some(1450) }));
+        assert_eq!((told(&wide), guest(&wide)), (Some(1450), guest(&text)));
         let long = Id::new(Kind::Port, Key::new(&"n".repeat(63), &"p".repeat(253)));
         assert!(alias(&long, Some(&detail)).len() <= ALIAS_MAX);
         let moved = alias(&id, Some(&Detail::MovedIn { host_name: "eth1".into() }));

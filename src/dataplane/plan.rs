@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::dataplane::state::{Entry, Item, LinkKind, Make, Spec, State};
+use crate::dataplane::state::{Entry, Item, LinkKind, Make, Spec, State, Table};
 use crate::model::Id;
 
 /// What is done to one item.
@@ -47,8 +47,9 @@ impl Change {
     }
 }
 
-/// The steps from `observed` to `desired`: first what must go and is cheap to take away, so that no address ever
-/// answers twice; then what must be, parents first; last the links and namespaces that must go, children first.
+/// The steps from `observed` to `desired`: first addresses and routes that must go, so that no address ever answers twice;
+/// then what must be, parents first; then stations and neighbours that must go, which may be in use until then; last links
+/// and namespaces, children first.
 #[must_use]
 pub fn diff(desired: &State, observed: &State) -> Plan {
     // Both are in order, so they are walked side by side: nothing is looked up.
@@ -69,12 +70,18 @@ pub fn diff(desired: &State, observed: &State) -> Plan {
     }
     gone.extend(there);
     let gone = gone.into_iter().rev().map(|(item, entry)| removal(item, entry));
-    let (slow, quick): (Vec<_>, Vec<_>) = gone.partition(|c| is_slow(&c.item));
-    Plan(quick.into_iter().chain(wanted).chain(slow).collect())
+    let (urgent, rest): (Vec<_>, Vec<_>) = gone.partition(|c| is_urgent(&c.item));
+    let (slow, quick): (Vec<_>, Vec<_>) = rest.into_iter().partition(|c| is_slow(&c.item));
+    Plan(urgent.into_iter().chain(wanted).chain(quick).chain(slow).collect())
 }
 
 fn removal(item: &Item, entry: &Entry) -> Change {
     Change { item: item.clone(), from: Some(entry.spec.clone()), to: None, make: None, owner: entry.owner.clone() }
+}
+
+/// What would answer or send in the wrong place.
+fn is_urgent(item: &Item) -> bool {
+    matches!(item, Item::Address(..) | Item::Route(..) | Item::Rule(..))
 }
 
 /// A link takes 20 ms to go (the kernel waits for its readers), so links go last and together.
@@ -92,6 +99,8 @@ impl Item {
             Self::Ruleset(_) => "ruleset",
             Self::Link(..) | Self::Peer(..) => "link",
             Self::Fdb(..) => "fdb",
+            Self::Remote(..) => "remote",
+            Self::Rule(..) => "rule",
             Self::Neighbour(..) => "neighbour",
             Self::Address(..) => "address",
             Self::Route(..) => "route",
@@ -105,10 +114,12 @@ impl fmt::Display for Item {
         match self {
             Self::Namespace(n) | Self::Sysctls(n) | Self::Ruleset(n) => write!(f, "{n}"),
             Self::Link(n, name) | Self::Peer(n, name) => write!(f, "{n}/{name}"),
-            Self::Fdb(n, name, mac) => write!(f, "{n}/{name} {mac}"),
+            Self::Fdb(n, name, mac) | Self::Remote(n, name, mac) => write!(f, "{n}/{name} {mac}"),
             Self::Neighbour(n, name, ip) => write!(f, "{n}/{name} {ip}"),
             Self::Address(n, name, ip) => write!(f, "{n}/{name} {ip}"),
-            Self::Route(n, to) => write!(f, "{n} {to}"),
+            Self::Route(n, Table::Main, to) => write!(f, "{n} {to}"),
+            Self::Route(n, Table::Outside, to) => write!(f, "{n} {to} (outside)"),
+            Self::Rule(n, priority) => write!(f, "{n} {priority}"),
         }
     }
 }
@@ -122,6 +133,7 @@ impl LinkKind {
             Self::Veth => "veth",
             Self::Macvlan => "macvlan",
             Self::Vlan { .. } => "vlan",
+            Self::Vxlan { .. } => "vxlan",
             Self::MovedIn { .. } => "interface",
         }
     }
@@ -129,14 +141,13 @@ impl LinkKind {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
     use std::sync::Arc;
 
     use proptest::prelude::*;
 
     use super::*;
     use crate::api::MacAddr;
-    use crate::dataplane::state::{BridgePort, Link, Netns, Role};
+    use crate::dataplane::state::{BridgePort, Link, Netns, Role, Route};
 
     fn link(mtu: u32, bridge: Option<&str>) -> Spec {
         let bridge = bridge.map(|name| BridgePort { bridge: name.into(), role: Role::Guest });
@@ -175,7 +186,7 @@ mod tests {
             3 => (Item::Fdb(netns, name, MacAddr([2, 0, 0, 0, 0, 1])), Spec::Fdb),
             4 => (Item::Neighbour(netns, name, [10, 0, 0, 1].into()), Spec::Neighbour(MacAddr([2, 0, 0, 0, 0, 1]))),
             5 => (Item::Address(netns, name, "10.0.0.1/24".parse().unwrap_or_default()), Spec::Address),
-            6 => (Item::Route(netns, ipnet::IpNet::default()), Spec::Route(BTreeSet::new())),
+            6 => (Item::Route(netns, Table::Main, ipnet::IpNet::default()), Spec::Route(Route::default())),
             _ => (Item::Link(netns, name), link(n, Some("b"))),
         })
     }

@@ -7,7 +7,7 @@ use crate::dataplane::dhcp;
 use crate::dataplane::facts::Facts;
 use crate::dataplane::router_rules::Memory;
 use crate::dataplane::state::{Item, Netns, Spec, State};
-use crate::dataplane::{bridge, router, wire};
+use crate::dataplane::{bridge, guard, router, wire};
 use crate::model::{Id, Key, Kind, NodeView, Remark};
 
 /// What a node must hold, what it must answer, and what cannot be.
@@ -51,6 +51,7 @@ pub fn render(view: &NodeView, attachments: &Attachments, facts: &Facts, rules: 
     for (key, view_of) in &view.routers {
         router::render(key, view_of, view, facts, rules, &mut out);
     }
+    view.tunnel.iter().for_each(|tunnel| guard::render(tunnel, &mut out.state));
     rules.forget_others(view.routers.values());
     vswitch(facts, &mut out);
     out.dhcp = dhcp_table(view, &out.state);
@@ -58,7 +59,8 @@ pub fn render(view: &NodeView, attachments: &Attachments, facts: &Facts, rules: 
 }
 
 fn networks_with_legs(view: &NodeView) -> BTreeSet<&Key> {
-    let tenant = view.routers.values().flat_map(|r| r.interfaces.iter().map(|i| &i.network));
+    let all = view.routers.values().flat_map(|r| &r.interfaces);
+    let tenant = all.filter(|i| !i.distant).map(|i| &i.network);
     tenant.chain(view.routers.values().filter_map(|r| r.external.as_ref().map(|e| &e.network))).collect()
 }
 

@@ -3,18 +3,23 @@
 //! Neighbours on tenant legs are permanent: the neighbour table is the whole host's, and a router that resolves what a
 //! guest makes it resolve lets one guest starve everybody.
 
+mod transit;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::api::{MacAddr, Reason};
 use crate::dataplane::bridge::{self, Place};
 use crate::dataplane::facts::Facts;
 use crate::dataplane::names::{self, Prefix};
+use crate::dataplane::overlay;
 use crate::dataplane::render::Rendered;
 use crate::dataplane::router_rules::Memory;
-use crate::dataplane::state::{BridgePort, Hop, IfName, Item, Link, LinkKind, Make, Netns, Role, Spec, State};
+use crate::dataplane::state::{
+    BridgePort, Hop, IfName, Item, Link, LinkKind, Make, Netns, Role, Route, Spec, State, Table,
+};
 use crate::model::view::{ExternalView, InterfaceView, NodeView, RouterView};
 use crate::model::{Id, Key, Kind, Remark, Uid};
 
@@ -30,9 +35,11 @@ pub fn render(key: &Key, router: &RouterView, view: &NodeView, facts: &Facts, ru
     out.state.want(Item::Sysctls(netns.clone()), Spec::Sysctls(facts.sysctls.router.clone()), &id, None);
     out.state.want(Item::Ruleset(netns.clone()), Spec::Ruleset(rules.ruleset(router)), &id, None);
     let place_of = |network: &Key| places.iter().find(|(k, _)| k == network).map(|(_, place)| place);
-    for interface in &router.interfaces {
+    for interface in router.interfaces.iter().filter(|i| !i.distant) {
         let Some(place) = place_of(&interface.network) else { continue };
-        let leg = Leg { netns: &netns, uid: interface.uid, mac: interface.mac, mtu: interface.mtu, owner: &id };
+        let link_mtu = view.networks.get(&interface.network).map(|network| overlay::link_mtu(network, view));
+        let mtu = link_mtu.unwrap_or(interface.mtu);
+        let leg = Leg { netns: &netns, uid: interface.uid, mac: interface.mac, mtu, owner: &id };
         leg.render(place, &mut out.state);
         addresses_and_peers(interface, &leg, &mut out.state);
     }
@@ -42,13 +49,17 @@ pub fn render(key: &Key, router: &RouterView, view: &NodeView, facts: &Facts, ru
         let leg = Leg { netns: &netns, uid: external.uid, mac: external.mac, mtu: external.mtu, owner: &id };
         leg.render(place, &mut out.state);
         outside(external, &leg, &mut out.state);
+        if router.transit.is_some() {
+            transit::outside(external, &leg, &mut out.state);
+        }
     }
+    transit::render(router, view, &netns, &id, &mut out.state);
     static_routes(router, &netns, &id, &mut out.state);
 }
 
 /// Where each leg goes, or why the router cannot be.
 fn place_legs(router: &RouterView, view: &NodeView, facts: &Facts) -> Result<Vec<(Key, Place)>, Remark> {
-    let tenant = router.interfaces.iter().map(|i| &i.network);
+    let tenant = router.interfaces.iter().filter(|i| !i.distant).map(|i| &i.network);
     let keys: BTreeSet<&Key> = tenant.chain(router.external.iter().map(|e| &e.network)).collect();
     let place = |key: &Key| {
         let network = view.networks.get(key);
@@ -115,14 +126,21 @@ impl Leg<'_> {
     }
 
     fn route(&self, to: IpNet, hop: Option<IpAddr>, state: &mut State) {
-        let hops = BTreeSet::from([Hop { via: hop, device: self.name() }]);
-        state.want(Item::Route(self.netns.clone(), to), Spec::Route(hops), self.owner, None);
+        let hops = BTreeSet::from([Hop { via: hop, device: self.name(), on_link: false }]);
+        let item = Item::Route(self.netns.clone(), Table::Main, to);
+        state.want(item, Spec::Route(Route { hops, mtu: None }), self.owner, None);
     }
 }
 
 fn addresses_and_peers(interface: &InterfaceView, leg: &Leg, state: &mut State) {
     if let Ok(net) = IpNet::new(interface.ip, interface.cidr.prefix_len()) {
         leg.address(net, state);
+        if leg.mtu > interface.mtu {
+            // In place of the kernel's own, which says nothing of what the network carries.
+            let hops = BTreeSet::from([Hop { via: None, device: leg.name(), on_link: false }]);
+            let item = Item::Route(leg.netns.clone(), Table::Main, net.trunc());
+            state.want(item, Spec::Route(Route { hops, mtu: Some(interface.mtu) }), leg.owner, None);
+        }
     }
     for (ip, mac) in &interface.peers {
         let item = Item::Neighbour(leg.netns.clone(), leg.name(), *ip);
@@ -138,16 +156,22 @@ fn outside(external: &ExternalView, leg: &Leg, state: &mut State) {
     for ip in external.floating.keys().chain(external.forwarding.keys()) {
         leg.address((*ip).into(), state);
     }
+    if !external.gateway_node {
+        return;
+    }
     for cidr in &external.cidrs {
         if !external.addresses.iter().any(|net| net.trunc() == *cidr) {
             leg.route(*cidr, None, state);
         }
     }
-    if let Some(gateway) = external.gateway
-        && let Ok(everywhere) = IpNet::new(if gateway.is_ipv4() { [0; 4].into() } else { [0; 16].into() }, 0)
-    {
-        leg.route(everywhere, Some(gateway), state);
+    if let Some(gateway) = external.gateway {
+        leg.route(everywhere(gateway), Some(gateway), state);
     }
+}
+
+/// All addresses of a family.
+fn everywhere(like: IpAddr) -> IpNet {
+    if like.is_ipv4() { Ipv4Net::default().into() } else { Ipv6Net::default().into() }
 }
 
 /// Static routes; a next hop leaves through the leg whose subnet holds it.
@@ -158,10 +182,12 @@ fn static_routes(router: &RouterView, netns: &Netns, id: &Id, state: &mut State)
             tenant
                 .or_else(|| router.external.as_ref().filter(|e| e.cidrs.iter().any(|c| c.contains(ip))).map(|e| e.uid))
         };
-        let hop = |ip: &IpAddr| leg_of(ip).map(|uid| Hop { via: Some(*ip), device: Prefix::Leg.name(uid) });
+        let hop =
+            |ip: &IpAddr| leg_of(ip).map(|uid| Hop { via: Some(*ip), device: Prefix::Leg.name(uid), on_link: false });
         let hops: BTreeSet<Hop> = hops.iter().filter_map(hop).collect();
         if !hops.is_empty() {
-            state.want(Item::Route(netns.clone(), *to), Spec::Route(hops), id, None);
+            let item = Item::Route(netns.clone(), Table::Main, *to);
+            state.want(item, Spec::Route(Route { hops, mtu: None }), id, None);
         }
     }
 }

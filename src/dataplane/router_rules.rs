@@ -5,6 +5,7 @@
 //!   from an address that nobody has) and keeps conntrack away from what is not translated;
 //! - `crowd` caps the connections of one guest, so that it cannot fill the table for the others;
 //! - `inward` translates floating IPs and port forwardings, from whichever side they are called;
+//! - `way` marks what leaves by a floating IP, where a router has several nodes: it leaves right here;
 //! - `input` is all that the router itself answers;
 //! - `forward` refuses addresses that nobody has: otherwise the kernel would ask for each by ARP, and the neighbour table
 //!   is the whole host's. Where others may be (on the outside, on provider networks) it asks for few at a time;
@@ -21,7 +22,7 @@ mod outside;
 #[cfg(test)]
 mod tests;
 
-pub use cut::cut;
+pub use cut::{cut, translates};
 pub use memory::Memory;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -53,14 +54,19 @@ pub struct Legs {
     pub interfaces: Vec<IfName>,
     /// The leg to the outside.
     pub external: Option<IfName>,
+    /// The way to the gateway node.
+    pub transit: Option<IfName>,
 }
+
+/// The mark of packets whose source is translated to a floating IP here.
+pub const MARK: u32 = 1;
 
 /// The rules of one router. IPv4 only: IPv6 is switched off in a router's namespace.
 #[must_use]
 pub fn ruleset(router: &RouterView, legs: &Legs) -> Ruleset {
     let mut table = Table::default();
     let outside = router.external.as_ref().zip(legs.external.as_ref());
-    let outside = outside.and_then(|(view, leg)| Outside::new(view, leg));
+    let outside = outside.and_then(|(view, leg)| Outside::new(view, leg, legs.transit.as_ref()));
     let inner = inner(router);
     let ports = router.interfaces.iter().flat_map(|i| i.peers.keys()).filter_map(v4).map(|ip| [Value::Ip(ip)]);
     table.sets.insert("ports".into(), Set::exact([Type::Ipv4Addr], ports));
@@ -78,10 +84,13 @@ pub fn ruleset(router: &RouterView, legs: &Legs) -> Ruleset {
     let (filter, nat, accept) = (ChainKind::Filter, ChainKind::Nat, Policy::Accept);
     chain("arrival", filter, Hook::Prerouting, -300, accept, arrival(outside));
     chain("input", filter, Hook::Input, 0, Policy::Drop, input(outside));
-    chain("forward", filter, Hook::Forward, 0, accept, forward(router, outside));
+    chain("forward", filter, Hook::Forward, 0, accept, forward(router, outside, legs.transit.as_ref()));
     if let Some(outside) = outside {
         chain("crowd", filter, Hook::Prerouting, -150, accept, outside.crowd());
         chain("inward", nat, Hook::Prerouting, -100, accept, inward());
+        if outside.has_nodes() {
+            chain("way", filter, Hook::Prerouting, -90, accept, outside.way());
+        }
         chain("outward", nat, Hook::Postrouting, 100, accept, outside.outward());
         chain("leak", filter, Hook::Postrouting, 300, accept, outside.leak());
     }
@@ -149,7 +158,7 @@ fn arrival(outside: Option<&Outside<'_>>) -> Vec<Vec<Term>> {
     let Some(outside) = outside else { return vec![nobody] };
     let from_outside = || Term::Is(Field::IifName, outside.leg());
     let mut injected = vec![from_outside(), unknown(Field::IpDaddr, "public")];
-    if !outside.view.snat {
+    if outside.view.gateway_node && !outside.view.snat {
         injected.push(unknown(Field::IpDaddr, "inner"));
     }
     injected.push(Term::Drop);
@@ -160,7 +169,7 @@ fn arrival(outside: Option<&Outside<'_>>) -> Vec<Vec<Term>> {
         vec![known(Field::IpDaddr, "public"), Term::Accept],
         vec![known(Field::IpSaddr, "inner"), known(Field::IpDaddr, "inner"), Term::Notrack, Term::Accept],
     ];
-    if !outside.view.snat {
+    if !outside.translates_all() {
         let plain = [unknown(Field::IpSaddr, "translated"), unknown(Field::IpDaddr, "translated")];
         rules.push([plain.as_slice(), &[Term::Notrack]].concat());
     }
@@ -180,13 +189,14 @@ fn input(outside: Option<&Outside<'_>>) -> Vec<Vec<Term>> {
     rules
 }
 
-fn forward(router: &RouterView, outside: Option<&Outside<'_>>) -> Vec<Vec<Term>> {
+fn forward(router: &RouterView, outside: Option<&Outside<'_>>, transit: Option<&IfName>) -> Vec<Vec<Term>> {
     let mut nobody: Vec<_> = outside.map(|o| Term::IsNot(Field::OifName, o.leg())).into_iter().collect();
+    nobody.extend(transit.map(|leg| Term::IsNot(Field::OifName, Value::Name(leg.clone()))));
     nobody.extend([unknown(Field::IpDaddr, "ports"), unknown(Field::IpDaddr, "open"), Term::Reject]);
     let mut rules = vec![nobody];
     let mut mtus = router.interfaces.iter().map(|i| i.mtu).chain(router.external.iter().map(|e| e.mtu));
     let first = mtus.next();
-    if mtus.any(|mtu| Some(mtu) != first) {
+    if mtus.any(|mtu| Some(mtu) != first) || transit.is_some() {
         rules.push(vec![Term::Syn, Term::ClampMss]);
     }
     // Answers go to who is there. Without an outside there is no conntrack to tell them.

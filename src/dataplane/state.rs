@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -44,12 +44,25 @@ pub enum Item {
     Peer(Netns, IfName),
     /// A station behind a bridge port; static and sticky.
     Fdb(Netns, IfName, MacAddr),
+    /// A station behind a tunnel.
+    Remote(Netns, IfName, MacAddr),
     /// A permanent neighbour.
     Neighbour(Netns, IfName, IpAddr),
     /// An address of a link.
     Address(Netns, IfName, IpNet),
-    /// A route of the main table.
-    Route(Netns, IpNet),
+    /// A route.
+    Route(Netns, Table, IpNet),
+    /// Which packets look into which table, by priority.
+    Rule(Netns, u32),
+}
+
+/// A routing table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Table {
+    /// The main one.
+    Main,
+    /// The way of a router's floating IPs to the outside, on whatever node.
+    Outside,
 }
 
 impl Item {
@@ -63,9 +76,11 @@ impl Item {
             | Self::Link(n, _)
             | Self::Peer(n, _)
             | Self::Fdb(n, ..)
+            | Self::Remote(n, ..)
             | Self::Neighbour(n, ..)
             | Self::Address(n, ..)
-            | Self::Route(n, _) => n,
+            | Self::Route(n, ..)
+            | Self::Rule(n, _) => n,
         }
     }
 }
@@ -83,12 +98,16 @@ pub enum Spec {
     Link(Link),
     /// An FDB entry.
     Fdb,
+    /// Where the tunnels of a station's node begin.
+    Remote(Ipv4Addr),
     /// The station's MAC address.
     Neighbour(MacAddr),
     /// An address; nothing to choose.
     Address,
-    /// Ways of a route; several share the load.
-    Route(BTreeSet<Hop>),
+    /// A route.
+    Route(Route),
+    /// A rule.
+    Rule(Rule),
 }
 
 impl Spec {
@@ -99,6 +118,37 @@ impl Spec {
     }
 }
 
+/// A route.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Route {
+    /// Its ways; several share the load.
+    pub hops: BTreeSet<Hop>,
+    /// Largest packet, bytes, where that is less than the link's MTU.
+    pub mtu: Option<u32>,
+}
+
+/// A rule of policy routing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Which packets.
+    pub packets: Packets,
+    /// The table that they look into.
+    pub table: Table,
+    /// Whether a default route found there does not count.
+    pub specific: bool,
+}
+
+/// Packets that a rule is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packets {
+    /// Those with this mark.
+    Marked(u32),
+    /// The namespace's own.
+    Own,
+    /// Some that no rule of ours is for.
+    Unknown,
+}
+
 /// One way of a route.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Hop {
@@ -106,6 +156,8 @@ pub struct Hop {
     pub via: Option<IpAddr>,
     /// The link.
     pub device: IfName,
+    /// Whether the next hop is on the link though no route says so.
+    pub on_link: bool,
 }
 
 /// A link, as the kernel shows it.
@@ -139,6 +191,13 @@ pub enum LinkKind {
         /// 1 to 4094.
         id: u16,
     },
+    /// VXLAN (RFC 7348): a segment's tunnels to other nodes. Nothing is learned; packets travel in the host's namespace.
+    Vxlan {
+        /// Network identifier.
+        vni: u32,
+        /// Where this node's tunnels begin.
+        local: Ipv4Addr,
+    },
     /// An interface of the host, or a tap, moved in whole; given back when released.
     MovedIn {
         /// Its name in the host.
@@ -162,6 +221,8 @@ pub enum Role {
     Guest,
     /// A router's leg: like a guest, and without multicast.
     Router,
+    /// The tunnels to other nodes: every station there is known, so nothing is learned or flooded, and ARP is answered here.
+    Tunnel,
     /// The wire: stations are learned, everything unknown goes there.
     Wire,
     /// A bridge of the host: its flags are not ours.
@@ -185,6 +246,8 @@ pub enum Make {
         device: IfName,
         /// MAC address.
         mac: MacAddr,
+        /// MTU of the guest's end, bytes.
+        mtu: u32,
     },
     /// The link below: of the host for macvlan, of the same namespace for VLAN.
     Parent(IfName),

@@ -1,57 +1,44 @@
 //! Cuts the part that one node realises out of the topology.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod node;
+mod router;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests;
+
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use ipnet::IpNet;
-
-use crate::api::{AttachmentMode, MacAddr};
+use crate::api::MacAddr;
 use crate::model::entry::PortEntry;
-use crate::model::id::{Key, Uid};
-use crate::model::ipam::{Holder, address, number};
-use crate::model::link::Rank;
-use crate::model::topology::{ExternalLeg, Index, Leg, PhysicalNode, PortNode, RouterNode, Standing, Topology};
-use crate::model::view::{
-    ExternalView, FloatingView, ForwardingView, GatewayHolder, InterfaceView, NetworkView, NodeView, PhysicalView,
-    PortView, ProviderView, RouterView, SubnetView,
-};
+use crate::model::id::Uid;
+use crate::model::ipam::{Holder, address};
+use crate::model::topology::{Index, PortNode, Standing, Topology};
+use crate::model::view::{GatewayHolder, NetworkView, Node, NodeView, PortView, ProviderView, RouterView, SubnetView};
 
-/// Addresses of ports and the MAC address behind each, by subnet.
-type Stations = BTreeMap<Index, Vec<(IpAddr, MacAddr)>>;
+use node::Cut;
 
 impl Topology {
-    /// The part of the topology that `node` realises.
+    /// The part of the topology that a node realises.
     #[must_use]
-    pub fn view(&self, node: &str) -> NodeView {
-        let here: Vec<(&PortEntry, &PortNode)> =
-            self.plugged().filter(|(entry, _)| bound_to(entry) == Some(node)).collect();
-        let routers = self.routers_in_use(&here);
-        let legs = routers.iter().flat_map(|r| &self.routers[*r].legs).filter_map(|l| self.subnets[l.subnet].network);
-        let outside = routers.iter().filter_map(|r| self.routers[*r].external.as_ref()).map(|e| e.network);
-        let networks: BTreeSet<Index> =
-            here.iter().filter_map(|(_, port)| port.network).chain(legs).chain(outside).collect();
-        let mut view = NodeView { physical_networks: self.physical(), ..NodeView::default() };
+    pub fn view<'a>(&self, node: impl Into<Node<'a>>) -> NodeView {
+        let cut = Cut::new(self, node.into());
+        let routers: Vec<(Index, RouterView)> = cut.routers().into_iter().map(|r| (r, cut.router(r))).collect();
+        let mut view = NodeView { physical_networks: cut.physical(), tunnel: cut.tunnel(), ..NodeView::default() };
         let mut subnets: BTreeMap<Index, Arc<SubnetView>> = BTreeMap::new();
-        for index in networks {
+        for index in cut.networks(&routers) {
             let network = self.network(index, &mut subnets);
             view.networks.insert(self.networks[index].key.clone(), network);
         }
-        for (entry, port) in here {
+        for (entry, port) in &cut.here {
             let network = port.network.and_then(|n| view.networks.get_mut(&self.networks[n].key));
             if let (Some(network), Some(mac)) = (network, port.mac) {
                 network.ports.insert(entry.key.clone(), port_view(entry, port, mac, &subnets));
             }
         }
-        let mut floating: BTreeMap<Index, Vec<Index>> = BTreeMap::new();
-        for (index, router) in self.floating_ips.iter().enumerate().filter_map(|(i, f)| Some((i, f.router?))) {
-            floating.entry(router).or_default().push(index);
-        }
-        let stations = self.stations();
-        for index in routers {
-            let router = self.router(index, floating.get(&index).map_or(&[], Vec::as_slice), &stations);
-            view.routers.insert(self.routers[index].key.clone(), router);
-        }
+        cut.overlays(&mut view);
+        view.routers = routers.into_iter().map(|(r, router)| (self.routers[r].key.clone(), router)).collect();
         view
     }
 
@@ -59,67 +46,6 @@ impl Topology {
     fn plugged(&self) -> impl Iterator<Item = (&PortEntry, &PortNode)> {
         let bound = self.bound.iter().map(|index| (&self.entries[*index], &self.ports[*index]));
         bound.filter(|(_, port)| port.standing == Standing::InForce)
-    }
-
-    /// Plugged ports by subnet.
-    fn stations(&self) -> Stations {
-        let mut stations = Stations::new();
-        for (_, port) in self.plugged() {
-            for (subnet, ip) in port.addresses.iter() {
-                stations.entry(*subnet).or_default().extend(port.mac.map(|mac| (*ip, mac)));
-            }
-        }
-        stations
-    }
-
-    /// Routers with an external gateway or a port here behind them, and those that they hand packets on to.
-    fn routers_in_use(&self, here: &[(&PortEntry, &PortNode)]) -> BTreeSet<Index> {
-        let near: BTreeSet<Index> =
-            here.iter().flat_map(|(_, p)| p.addresses.iter().map(|(subnet, _)| *subnet)).collect();
-        let used = |r: &RouterNode| r.external.is_some() || r.legs.iter().any(|l| near.contains(&l.subnet));
-        let mut queue: Vec<Index> = (0..self.routers.len()).filter(|i| used(&self.routers[*i])).collect();
-        let mut found = BTreeSet::new();
-        while let Some(index) = queue.pop() {
-            if !found.insert(index) {
-                continue;
-            }
-            let router = &self.routers[index];
-            let holders = router.routes.values().flatten().filter_map(|ip| {
-                let leg = router.legs.iter().find(|l| self.subnets[l.subnet].range.cidr.contains(ip))?;
-                self.subnets[leg.subnet].ledger.holder(number(*ip))
-            });
-            queue.extend(holders.filter_map(|h| match h {
-                Holder::Interface(next) if !self.routers[next].legs.is_empty() => Some(next),
-                _ => None,
-            }));
-        }
-        found
-    }
-
-    /// The first attachment holds: which nodes a selector means is not known here. Of two that lead to one interface the
-    /// clash rule chooses.
-    fn physical(&self) -> BTreeMap<Key, PhysicalView> {
-        let nodes = self.physical_networks.iter().enumerate().filter(|(_, p)| p.standing == Standing::InForce);
-        let rank = |(index, node): (Index, &PhysicalNode)| {
-            Rank::of(&node.object.metadata, node.object.status.as_ref().map(|s| &s.conditions), index)
-        };
-        let mut ranks: Vec<Rank> = nodes.map(rank).collect();
-        ranks.sort_unstable();
-        let mut holders: BTreeMap<&str, &Key> = BTreeMap::new();
-        let view = ranks.into_iter().filter_map(|rank| {
-            let PhysicalNode { key, object, .. } = &self.physical_networks[rank.index];
-            let attachment = object.spec.attachments.first()?;
-            let holder = *holders.entry(&attachment.interface).or_insert(key);
-            let view = PhysicalView {
-                uid: uid(object.metadata.uid.as_ref()),
-                interface: attachment.interface.clone(),
-                mode: attachment.mode.unwrap_or(AttachmentMode::Dedicated),
-                mtu: object.spec.mtu.unwrap_or(1500),
-                taken_by: (holder != key).then(|| holder.clone()),
-            };
-            Some((key.clone(), view))
-        });
-        view.collect()
     }
 
     fn network(&self, index: Index, subnets: &mut BTreeMap<Index, Arc<SubnetView>>) -> NetworkView {
@@ -133,7 +59,8 @@ impl Topology {
             physical_network: self.physical_networks[physical].key.clone(),
             vlan: provider.vlan,
         });
-        NetworkView { uid: node.uid, mtu: node.mtu, provider, subnets: views.collect(), ports: BTreeMap::new() }
+        let (ports, overlay) = Default::default();
+        NetworkView { uid: node.uid, mtu: node.mtu, provider, subnets: views.collect(), ports, overlay }
     }
 
     fn subnet(&self, index: Index) -> SubnetView {
@@ -156,77 +83,6 @@ impl Topology {
             dns_domain: spec.dns_domain.clone(),
             host_routes: spec.host_routes.iter().map(|r| (r.destination, r.next_hop)).collect(),
         }
-    }
-
-    fn router(&self, index: Index, floating: &[Index], stations: &Stations) -> RouterView {
-        let node = &self.routers[index];
-        let interfaces = node.legs.iter().filter_map(|leg| self.interface(index, leg, stations)).collect();
-        let external = node.external.as_ref().map(|leg| self.external(node, leg, floating));
-        RouterView { uid: node.uid, interfaces, external, routes: node.routes.clone() }
-    }
-
-    fn interface(&self, router: Index, leg: &Leg, stations: &Stations) -> Option<InterfaceView> {
-        let subnet = &self.subnets[leg.subnet];
-        let network = &self.networks[subnet.network?];
-        let ports = stations.get(&leg.subnet).into_iter().flatten().copied();
-        let others = subnet.ledger.iter().filter_map(|(number, holder)| {
-            let mac = self.station(router, leg.subnet, holder)?;
-            Some((address(number), mac))
-        });
-        Some(InterfaceView {
-            uid: leg.uid,
-            mac: leg.mac,
-            network: network.key.clone(),
-            ip: leg.ip,
-            cidr: subnet.range.cidr,
-            mtu: network.mtu,
-            provider: network.physical.is_some(),
-            peers: ports.chain(others).collect(),
-        })
-    }
-
-    /// The MAC address behind an address of a subnet, as a router sees it; none: nobody answers, or it is the router itself,
-    /// or a port, of which [`Topology::stations`] tells.
-    fn station(&self, router: Index, subnet: Index, holder: Holder) -> Option<MacAddr> {
-        let outside = |r: Index| self.routers[r].external.as_ref().map(|e| e.mac);
-        match holder {
-            Holder::Interface(r) | Holder::External(r) if r == router => None,
-            Holder::Interface(r) => self.routers[r].legs.iter().find(|l| l.subnet == subnet).map(|l| l.mac),
-            Holder::External(r) => outside(r),
-            Holder::Port(_) | Holder::Leaving => None,
-            Holder::FloatingIP(f) => self.floating_ips[f].router.and_then(outside),
-        }
-    }
-
-    fn external(&self, router: &RouterNode, leg: &ExternalLeg, floating: &[Index]) -> ExternalView {
-        let network = &self.networks[leg.network];
-        let prefix = |(subnet, ip): &(Index, IpAddr)| {
-            IpNet::new(*ip, self.subnets[*subnet].range.cidr.prefix_len()).unwrap_or((*ip).into())
-        };
-        let gateway = leg.addresses.first().and_then(|(subnet, _)| self.subnets[*subnet].range.gateway);
-        let snat = router.object.spec.external_gateway.as_ref().and_then(|g| g.snat).unwrap_or(true);
-        let in_force = network.subnets.iter().filter(|s| self.subnets[**s].standing == Standing::InForce);
-        let mut view = ExternalView {
-            uid: leg.uid,
-            mac: leg.mac,
-            network: network.key.clone(),
-            mtu: network.mtu,
-            addresses: leg.addresses.iter().map(prefix).collect(),
-            cidrs: in_force.map(|s| self.subnets[*s].range.cidr).collect(),
-            gateway: gateway.map(address),
-            snat,
-            floating: BTreeMap::new(),
-            forwarding: BTreeMap::new(),
-        };
-        for node in floating.iter().map(|f| &self.floating_ips[*f]) {
-            let (Some(ip), key) = (node.ip, node.key.clone()) else { continue };
-            if let Some(fixed) = node.fixed {
-                view.floating.insert(ip, FloatingView { key, fixed });
-            } else {
-                view.forwarding.insert(ip, ForwardingView { key, ports: node.forwardings.clone() });
-            }
-        }
-        view
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::api::MacAddr;
+
 /// Every kind, in the order in which a reader meets them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
@@ -139,6 +141,14 @@ impl Uid {
     pub fn part(self, part: &str) -> Self {
         let space = uuid::Uuid::from_u128(self.0);
         Self(uuid::Uuid::new_v5(&space, part.as_bytes()).as_u128())
+    }
+
+    /// A locally administered unicast address (IEEE 802) made of it.
+    #[must_use]
+    pub fn mac(self) -> MacAddr {
+        let mut mac = [0x02; 6];
+        mac[1..].copy_from_slice(&self.0.to_be_bytes()[..5]);
+        MacAddr(mac)
     }
 }
 

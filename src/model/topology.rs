@@ -4,7 +4,7 @@
 //! a world is linked anew on every change, so looking up names again and again would cost more than everything else.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -49,6 +49,16 @@ pub struct Topology {
     pub(super) bound: Vec<Index>,
     pub(super) routers: Vec<RouterNode>,
     pub(super) floating_ips: Vec<FloatingNode>,
+    /// Where the tunnels of each node begin; nothing in local mode.
+    pub(super) tunnels: BTreeMap<Arc<str>, Tunnel>,
+}
+
+/// Where a node's tunnels begin.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tunnel {
+    pub address: Ipv4Addr,
+    /// Of the way to other nodes, bytes.
+    pub mtu: u32,
 }
 
 /// Position of an object among those of its kind.

@@ -2,8 +2,8 @@
 //!
 //! Only what is accepted and resolved is here, so whatever stands in a view may be rendered as it is.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -18,8 +18,44 @@ pub struct NodeView {
     pub networks: BTreeMap<Key, NetworkView>,
     /// Routers in use here: with a bound port behind them, or with an external gateway.
     pub routers: BTreeMap<Key, RouterView>,
-    /// All accepted physical networks; an attachment has been chosen for this node.
+    /// All accepted physical networks that this node attaches to; an attachment has been chosen for it.
     pub physical_networks: BTreeMap<Key, PhysicalView>,
+    /// How this node reaches the others; none on a host of its own.
+    pub tunnel: Option<TunnelView>,
+}
+
+/// The node that a view is cut for.
+#[derive(Clone, Copy, Debug)]
+pub struct Node<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its labels, which attachments choose by; none: selectors are not looked at.
+    pub labels: Option<&'a BTreeMap<String, String>>,
+}
+
+impl<'a> From<&'a str> for Node<'a> {
+    fn from(name: &'a str) -> Self {
+        Self { name, labels: None }
+    }
+}
+
+impl<'a> From<&'a String> for Node<'a> {
+    fn from(name: &'a String) -> Self {
+        Self { name, labels: None }
+    }
+}
+
+/// How a node reaches the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TunnelView {
+    /// The node's `Agent`.
+    pub agent: Key,
+    /// Where this node's tunnels begin.
+    pub address: Ipv4Addr,
+    /// MTU of the way to other nodes, bytes.
+    pub mtu: u32,
+    /// Where the tunnels of all other nodes begin: nobody else is heard.
+    pub others: BTreeSet<Ipv4Addr>,
 }
 
 /// A physical network as this node attaches to it.
@@ -50,6 +86,19 @@ pub struct NetworkView {
     pub subnets: BTreeMap<Key, Arc<SubnetView>>,
     /// Ports bound to this node.
     pub ports: BTreeMap<Key, PortView>,
+    /// Its part on other nodes; none where it has none, or has a provider.
+    pub overlay: Option<OverlayView>,
+}
+
+/// The part of an overlay network that is on other nodes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OverlayView {
+    /// VXLAN network identifier (RFC 7348), 1 to 16777215.
+    pub vni: u32,
+    /// Stations elsewhere: where the tunnels of their nodes begin.
+    pub stations: BTreeMap<MacAddr, Ipv4Addr>,
+    /// Their addresses.
+    pub neighbours: BTreeMap<IpAddr, MacAddr>,
 }
 
 /// Where a network touches the wire.
@@ -119,6 +168,33 @@ pub struct RouterView {
     pub external: Option<ExternalView>,
     /// Static routes: destination to next hops, all inside subnets of `interfaces` or `external`.
     pub routes: BTreeMap<IpNet, Vec<IpAddr>>,
+    /// The way between the router's nodes; none where it has none.
+    pub transit: Option<TransitView>,
+}
+
+/// The segment between the nodes of a router that leaves to the outside, or to a network with a provider. Only what goes
+/// to the gateway node crosses it: what comes back goes straight into the segment of its destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransitView {
+    /// UID, derived from the router.
+    pub uid: Uid,
+    /// VXLAN network identifier.
+    pub vni: u32,
+    /// MAC address of this node's end.
+    pub mac: MacAddr,
+    /// The gateway node's end; none: it is here.
+    pub gateway: Option<FarEnd>,
+    /// What is reached through the gateway node.
+    pub routes: BTreeSet<IpNet>,
+}
+
+/// An end of a transit segment on another node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FarEnd {
+    /// MAC address.
+    pub mac: MacAddr,
+    /// Where the node's tunnels begin.
+    pub node: Ipv4Addr,
 }
 
 /// A router's leg into a tenant network. Two interfaces of one router on one network are two legs.
@@ -138,7 +214,10 @@ pub struct InterfaceView {
     pub mtu: u32,
     /// Whether the network has a provider: stations that are no ports of ours may be on it.
     pub provider: bool,
-    /// Every known address of the subnet but the router's own: bound ports and other routers' interfaces.
+    /// Whether the leg is on the gateway node, and this is another: a learning switch would see one MAC address in many
+    /// places, so a network with a provider has a leg only there.
+    pub distant: bool,
+    /// Every known address of the subnet but the router's own: ports bound on whatever node, other routers' interfaces.
     pub peers: BTreeMap<IpAddr, MacAddr>,
 }
 
@@ -153,17 +232,21 @@ pub struct ExternalView {
     pub network: Key,
     /// MTU of the external network, bytes.
     pub mtu: u32,
-    /// The router's own addresses, with the prefix length of their subnet; never empty.
+    /// Whether this is the router's gateway node; on others only floating IPs of ports there are translated.
+    pub gateway_node: bool,
+    /// The router's own addresses here, with the prefix length of their subnet; empty but on the gateway node.
     pub addresses: Vec<IpNet>,
+    /// The address that guests without a floating IP appear as, on whatever node.
+    pub shared: IpAddr,
     /// Ranges of all accepted subnets of the external network.
     pub cidrs: Vec<IpNet>,
     /// The gateway of the first address's subnet: the way to everywhere.
     pub gateway: Option<IpAddr>,
-    /// Whether guests without a floating IP are translated to the first of `addresses`.
+    /// Whether guests without a floating IP are translated, to `shared`.
     pub snat: bool,
-    /// Floating IPs that lead to a fixed IP: external address to fixed address.
+    /// Floating IPs translated here that lead to a fixed IP: external address to fixed address.
     pub floating: BTreeMap<IpAddr, FloatingView>,
-    /// Floating IPs with port forwardings: external address to what leads where.
+    /// Floating IPs translated here with port forwardings: external address to what leads where.
     pub forwarding: BTreeMap<IpAddr, ForwardingView>,
 }
 

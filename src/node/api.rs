@@ -44,6 +44,8 @@ pub enum Order {
 pub enum Told {
     /// A watch has news.
     News(Source, News),
+    /// What Kubernetes knows of this node; none: nothing.
+    Machine(Option<watch::Machine>),
     /// Whether a node's tunnel address answers.
     Probed(Key, bool),
     /// A write has ended.
@@ -147,6 +149,8 @@ async fn serve(
     drop(ready.send(Ok(())));
     let manager = format!("{AGENT}/{node}");
     let (ear, mut news) = mpsc::channel(watch::BACKLOG);
+    let (tell_machine, mut machines) = mpsc::channel(watch::BACKLOG);
+    let _own = watch::machines(&client, Some(node), tell_machine);
     let mut watches: HashMap<Source, AbortHandle> = HashMap::new();
     let mut heart: Option<AbortHandle> = None;
     loop {
@@ -155,6 +159,7 @@ async fn serve(
                 let Some((source, news)) = told else { return };
                 mouth.tell(Told::News(source, news));
             }
+            Some((_, machine)) = machines.recv() => mouth.tell(Told::Machine(machine)),
             order = inbox.recv() => match order {
                 None => return,
                 Some(Order::Watch(source, kind, fields)) => {

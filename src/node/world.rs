@@ -12,7 +12,7 @@ use super::api::{Failure, Order, Told};
 use super::claims::Claims;
 use super::myself::Myself;
 use super::watches::Watches;
-use crate::agent::node::Node;
+use crate::agent::node::Node as Hands;
 use crate::agent::plugs::Ports;
 use crate::agent::protocol::Answer;
 use crate::api::{Agent, AgentFailure, Condition, Port, Reason};
@@ -20,6 +20,7 @@ use crate::cluster::mirror::{Heard, Mirror};
 use crate::cluster::write::{Done, Status, Target, Write};
 use crate::model::object::Object;
 use crate::model::status::voice;
+use crate::model::view::Node;
 use crate::model::{Id, Key, Kind, Linker, NodeView, Report, Role, Topology};
 
 /// How often a node shows that it is alive: one that translates for others often, because others take over for it.
@@ -47,12 +48,14 @@ pub struct World<N> {
     /// Writes on their way, and those that were refused, with when they may be tried again.
     sent: HashMap<Target, Option<Instant>>,
     beat: Option<Duration>,
+    /// Labels of the node, which attachments of physical networks choose by.
+    labels: BTreeMap<String, String>,
     /// Silent nodes that were asked whether they live; and those that did not answer.
     probed: BTreeMap<Key, (Instant, Option<bool>)>,
     introduced: bool,
 }
 
-impl<N: Node> World<N> {
+impl<N: Hands> World<N> {
     /// A world that knows nothing yet; its first orders are watches.
     pub fn new(node: N, myself: Myself) -> Self {
         let (mut mirror, mut orders) = (Mirror::default(), Vec::new());
@@ -72,6 +75,7 @@ impl<N: Node> World<N> {
             report: Report::default(),
             sent: HashMap::new(),
             beat: None,
+            labels: BTreeMap::new(),
             probed: BTreeMap::new(),
             introduced: false,
         }
@@ -90,6 +94,11 @@ impl<N: Node> World<N> {
                     false
                 }
             },
+            Told::Machine(machine) => {
+                let labels = machine.map(|machine| machine.labels).unwrap_or_default();
+                let before = std::mem::replace(&mut self.labels, labels);
+                before != self.labels
+            }
             Told::Probed(node, answers) => {
                 let asked = self.probed.get_mut(&node);
                 // That it lives is no news.
@@ -135,7 +144,7 @@ impl<N: Node> World<N> {
         let released = self.claim();
         self.topology = Topology::default();
         (self.topology, _) = self.linker.link(self.mirror.snapshot());
-        self.view = self.topology.view(&self.myself.node);
+        self.view = self.topology.view(Node { name: &self.myself.node, labels: Some(&self.labels) });
         // A network that was not used before: its ports on other nodes are to be known before it is wired.
         self.watches.follow(&self.view, &awaited, &mut self.mirror, &mut self.orders);
         if !self.mirror.is_whole() {
@@ -298,7 +307,7 @@ fn binding(port: &Port) -> Value {
     binding.map_or(Value::Null, |binding| serde_json::to_value(binding).unwrap_or_default())
 }
 
-impl<N: Node> Ports for World<N> {
+impl<N: Hands> Ports for World<N> {
     type Node = N;
 
     fn port(&self, key: &Key) -> Option<Arc<Port>> {

@@ -87,8 +87,10 @@ reads who has which value | cannot list resource "allocations"
     get allocations
 reads a Secret | cannot get resource "secrets"
     get default:secrets/secret
-lists Nodes | cannot list resource "nodes"
-    get nodes
+labels its Node | cannot patch resource "nodes"
+    merge nodes/node-1 {metadata: {labels: {a: b}}}
+reads pods | cannot list resource "pods"
+    get pods
 makes itself a controller's token | cannot create resource "serviceaccounts/token"
     create tenet-system:serviceaccounts/tenet-controller/token {spec: {audiences: []}}
 lifts a policy | cannot delete resource "validatingadmissionpolicybindings"

@@ -59,7 +59,7 @@ pub fn port(mac: MacAddr, addresses: &[(&str, &Arc<SubnetView>)]) -> PortView {
 fn network(uid: Uid, subnets: &[&Arc<SubnetView>], ports: Vec<(&str, PortView)>) -> NetworkView {
     let subnets = subnets.iter().enumerate().map(|(n, s)| (Key::new("default", &n.to_string()), Arc::clone(s)));
     let ports = ports.into_iter().map(|(name, port)| (Key::new("default", name), port));
-    NetworkView { uid, mtu: 1450, provider: None, subnets: subnets.collect(), ports: ports.collect() }
+    NetworkView { uid, mtu: 1450, provider: None, subnets: subnets.collect(), ports: ports.collect(), overlay: None }
 }
 
 /// `web`: one address; `two`: one in a subnet without gateway, one beside `web`; `bare`: none; `static`: one without DHCP;
@@ -88,13 +88,16 @@ pub fn view() -> NodeView {
         cidr: routed.cidr,
         mtu: 1450,
         provider: false,
+        distant: false,
         peers: BTreeMap::new(),
     };
-    let main = RouterView { uid: ROUTER, interfaces: vec![interface], external: None, routes: BTreeMap::new() };
+    let main =
+        RouterView { uid: ROUTER, interfaces: vec![interface], external: None, routes: BTreeMap::new(), transit: None };
     NodeView {
         networks: [(Key::new("default", "blue"), blue_network), (Key::new("infra", "public"), wire)].into(),
         routers: [(Key::new("default", "main"), main)].into(),
         physical_networks: BTreeMap::new(),
+        tunnel: None,
     }
 }
 

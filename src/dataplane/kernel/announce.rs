@@ -1,22 +1,50 @@
 //! Gratuitous ARP (RFC 5944 4.6): an address is at this station now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::time::Duration;
 
-use nix::ifaddrs::{InterfaceAddress, getifaddrs};
-use nix::sys::socket::{LinkAddr, MsgFlags, sendto};
+use nix::ifaddrs::getifaddrs;
+use nix::sys::socket::{MsgFlags, sendto};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::api::MacAddr;
+use crate::dataplane::kernel::netns;
+use crate::dataplane::state::IfName;
 
 const ETH_P_ARP: u16 = 0x0806;
 const REQUEST: u8 = 1;
 const REPLY: u8 = 2;
 
-/// Addresses to announce: from which device, and which MAC address they are at.
-pub type Announcement<'a> = (&'a str, IpAddr, MacAddr);
+/// An address to announce: on which device, and which MAC address it is at.
+pub type Announcement = (IfName, IpAddr, MacAddr);
+
+/// When announcements are made again, after the first. What was just set up may carry nothing yet: the kernel tells the two
+/// ends of a veth pair, and the bridge, of each other in its own time.
+const AGAIN: [Duration; 3] = [Duration::from_millis(20), Duration::from_millis(80), Duration::from_millis(400)];
+
+/// Announces addresses, in a namespace each, now and a few times more. An address that has gone meanwhile is another's.
+pub fn announce(all: Vec<(OwnedFd, Vec<Announcement>)>) {
+    if all.is_empty() {
+        return;
+    }
+    let once = move || {
+        for (netns, announcements) in &all {
+            if let Err(error) = netns::within(netns.as_fd(), || send(announcements)).flatten() {
+                tracing::debug!(%error, "addresses could not be announced");
+            }
+        }
+    };
+    once();
+    std::thread::spawn(move || {
+        for pause in AGAIN {
+            std::thread::sleep(pause);
+            once();
+        }
+    });
+}
 
 /// Sends one request and one reply for each address, in the calling thread's namespace: some stations heed only one of the
 /// two. There may be thousands, so the links are looked up once for all.
@@ -24,13 +52,23 @@ pub type Announcement<'a> = (&'a str, IpAddr, MacAddr);
 /// # Errors
 /// The namespace's links cannot be read, or no packet socket is to be had. A frame that is not taken is left out: the
 /// address works all the same, once the neighbours have forgotten the old station.
-pub fn announce(all: &[Announcement<'_>]) -> io::Result<()> {
-    let link = |link: InterfaceAddress| Some((link.interface_name, *link.address?.as_link_addr()?));
-    let links: BTreeMap<String, LinkAddr> = getifaddrs()?.filter_map(link).collect();
+fn send(all: &[Announcement]) -> io::Result<()> {
+    let (mut links, mut addresses) = (BTreeMap::new(), BTreeSet::new());
+    for found in getifaddrs()? {
+        let Some(address) = found.address else { continue };
+        if let Some(link) = address.as_link_addr() {
+            links.insert(found.interface_name, *link);
+        } else if let Some(ip) = address.as_sockaddr_in() {
+            addresses.insert((found.interface_name, ip.ip()));
+        }
+    }
     // Protocol 0 hears nothing.
     let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(0)))?;
     for (device, ip, mac) in all {
-        let (Some(link), IpAddr::V4(ip)) = (links.get(*device), ip) else { continue };
+        let (Some(link), IpAddr::V4(ip)) = (links.get(&**device), ip) else { continue };
+        if !addresses.contains(&(device.to_string(), *ip)) {
+            continue;
+        }
         for operation in [REQUEST, REPLY] {
             if let Err(error) =
                 sendto(socket.as_raw_fd(), &frame(operation, ip.octets(), *mac), link, MsgFlags::MSG_DONTWAIT)

@@ -8,7 +8,9 @@ use netlink_packet_core::{NLM_F_CREATE, NLM_F_REPLACE};
 use netlink_packet_route::RouteNetlinkMessage as Message;
 
 use crate::dataplane::kernel::netlink::Request;
-use crate::dataplane::kernel::{Kernel, announce, conntrack::Conntrack, links, neighbour, netns, route, space, sysctl};
+use crate::dataplane::kernel::{
+    Kernel, announce, conntrack::Conntrack, link, links, neighbour, route, rule, space, sysctl,
+};
 use crate::dataplane::plan::{Action, Change, Plan};
 use crate::dataplane::router_rules;
 use crate::dataplane::state::{Item, LinkKind, Make, Netns, Spec};
@@ -33,16 +35,24 @@ enum Stage {
 
 fn stage(change: &Change) -> Stage {
     match (change.action(), &change.item) {
-        (Action::Delete, Item::Fdb(..) | Item::Neighbour(..) | Item::Address(..) | Item::Route(..)) => Stage::Remove,
+        (
+            Action::Delete,
+            Item::Fdb(..)
+            | Item::Remote(..)
+            | Item::Neighbour(..)
+            | Item::Address(..)
+            | Item::Route(..)
+            | Item::Rule(..),
+        ) => Stage::Remove,
         (Action::Delete, _) => Stage::Release,
         (_, Item::Namespace(_)) => Stage::Namespaces,
         (_, Item::Sysctls(_)) => Stage::Sysctls,
         (_, Item::Ruleset(_)) => Stage::Rulesets,
         (_, Item::Link(..)) => Stage::Links,
         (_, Item::Peer(..)) => Stage::Peers,
-        (_, Item::Fdb(..) | Item::Neighbour(..)) => Stage::Entries,
+        (_, Item::Fdb(..) | Item::Remote(..) | Item::Neighbour(..)) => Stage::Entries,
         (_, Item::Address(..)) => Stage::Addresses,
-        (_, Item::Route(..)) => Stage::Routes,
+        (_, Item::Route(..) | Item::Rule(..)) => Stage::Routes,
     }
 }
 
@@ -51,22 +61,46 @@ pub type Step<'a> = (usize, &'a Change);
 
 /// Makes a plan.
 pub fn plan(kernel: &mut Kernel, plan: &Plan) -> Failures {
-    let steps: Vec<Step> = plan.0.iter().enumerate().collect();
+    let all: Vec<Step> = plan.0.iter().enumerate().collect();
     let mut failures = Failures::new();
-    for steps in steps.chunk_by(|(_, a), (_, b)| stage(a) == stage(b)) {
+    for steps in all.chunk_by(|(_, a), (_, b)| stage(a) == stage(b)) {
         let Some((_, first)) = steps.first() else { continue };
         match stage(first) {
             Stage::Namespaces => each(steps, &mut failures, |change| kernel.add(change.item.netns())),
             Stage::Sysctls => each(steps, &mut failures, |change| set_sysctls(kernel, change)),
             Stage::Rulesets => each(steps, &mut failures, |change| set_rules(kernel, change)),
             Stage::Links => links::make(kernel, steps, &mut failures),
-            Stage::Peers => links::settle(kernel, steps, &mut failures),
+            Stage::Peers => {
+                links::settle(kernel, steps, &mut failures);
+                sync(kernel, &all);
+            }
             Stage::Release => release(kernel, steps, &mut failures),
             Stage::Remove | Stage::Entries | Stage::Addresses | Stage::Routes => batch(kernel, steps, &mut failures),
         }
     }
-    announce(kernel, &steps, &failures);
+    announce(kernel, &all, &failures);
+    cut(kernel, &all, &mut failures);
     failures
+}
+
+/// Asks for links that were made. The kernel tells the ends of a veth pair of each other in its own time, which may be a
+/// second: nothing passes until then, and what asks by ARP meanwhile asks again a second later. Since Linux 6.8 it does so
+/// before it answers. The vswitch's are asked for anyway.
+fn sync(kernel: &mut Kernel, steps: &[Step]) {
+    let mut by_space: BTreeMap<&Netns, Vec<Request>> = BTreeMap::new();
+    for (_, change) in steps {
+        if let (Item::Link(netns, name) | Item::Peer(netns, name), Action::Create) = (&change.item, change.action())
+            && (matches!(change.item, Item::Peer(..)) || *netns != Netns::Vswitch)
+            && let Ok(index) = kernel.space(netns).and_then(|space| space.index(name))
+        {
+            by_space.entry(netns).or_default().push(space::plain(Message::GetLink(link::at(index))));
+        }
+    }
+    for (netns, requests) in by_space {
+        if let Err(error) = kernel.space(netns).and_then(|space| space.netlink.send(requests)) {
+            tracing::debug!(%error, %netns, "links could not be asked for");
+        }
+    }
 }
 
 fn each(steps: &[Step], failures: &mut Failures, mut make: impl FnMut(&Change) -> io::Result<()>) {
@@ -88,21 +122,33 @@ fn set_sysctls(kernel: &mut Kernel, change: &Change) -> io::Result<()> {
     sysctl::write(space.as_fd(), &differing)
 }
 
-/// Connections that were translated by what is no longer said are cut: their packets would go on by the old word.
 fn set_rules(kernel: &mut Kernel, change: &Change) -> io::Result<()> {
     let rules = |spec: &Option<Spec>| if let Some(Spec::Ruleset(rules)) = spec { Some(rules.clone()) } else { None };
     let (from, to) = (rules(&change.from), rules(&change.to));
     let space = kernel.space(change.item.netns())?;
     space.forget();
-    space.nft.apply(from.as_deref(), to.as_deref())?;
-    let cut = match (&from, &to) {
-        (Some(from), Some(to)) => router_rules::cut(from, to),
-        _ => BTreeSet::new(),
-    };
-    if !cut.is_empty() {
-        Conntrack::open(space.as_fd())?.flush(&cut)?;
+    space.nft.apply(from.as_deref(), to.as_deref())
+}
+
+/// Connections that were translated by what is no longer said are cut: their packets would go on by the old word. Last of
+/// all, because it takes longest.
+fn cut(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
+    for (position, change) in steps {
+        let (Some(Spec::Ruleset(from)), Some(Spec::Ruleset(to))) = (&change.from, &change.to) else { continue };
+        let begins = router_rules::translates(to) && !router_rules::translates(from);
+        let addresses = router_rules::cut(from, to);
+        if failures.contains_key(position) || (!begins && addresses.is_empty()) {
+            continue;
+        }
+        let connections = kernel.space(change.item.netns()).and_then(|space| Conntrack::open(space.as_fd()));
+        let done = connections.and_then(|mut connections| {
+            // The kernel tracks connections a moment before the first rule translates them. It would remember them as they were.
+            if begins { connections.clear() } else { connections.flush(&addresses).map(|_| ()) }
+        });
+        if let Err(error) = done {
+            failures.insert(*position, error);
+        }
     }
-    Ok(())
 }
 
 /// Entries, addresses and routes: one batch for each namespace.
@@ -132,27 +178,41 @@ fn request(space: &mut space::Space, change: &Change) -> io::Result<Request> {
     let message = match (&change.item, &change.to) {
         (Item::Fdb(_, name, mac), Some(_)) => Message::NewNeighbour(neighbour::station(index(name)?, *mac)),
         (Item::Fdb(_, name, mac), None) => Message::DelNeighbour(neighbour::station(index(name)?, *mac)),
+        (Item::Remote(_, name, mac), Some(Spec::Remote(node))) => {
+            Message::NewNeighbour(neighbour::remote(index(name)?, *mac, Some(*node)))
+        }
+        (Item::Remote(_, name, mac), _) => Message::DelNeighbour(neighbour::remote(index(name)?, *mac, None)),
         (Item::Neighbour(_, name, ip), Some(Spec::Neighbour(mac))) => {
             Message::NewNeighbour(neighbour::neighbour(index(name)?, *ip, Some(*mac)))
         }
         (Item::Neighbour(_, name, ip), _) => Message::DelNeighbour(neighbour::neighbour(index(name)?, *ip, None)),
         (Item::Address(_, name, net), Some(_)) => Message::NewAddress(route::address(index(name)?, *net)),
         (Item::Address(_, name, net), None) => Message::DelAddress(route::address(index(name)?, *net)),
-        (Item::Route(_, to), spec) => {
-            let hops =
-                if let Some(Spec::Route(hops)) = spec.as_ref().or(change.from.as_ref()) { Some(hops) } else { None };
-            let hops = hops.into_iter().flatten();
-            let ways: io::Result<BTreeSet<route::Way>> = hops.map(|hop| Ok((hop.via, index(&hop.device)?))).collect();
-            let message = route::route(*to, &ways?);
+        (Item::Route(_, table, to), spec) => {
+            let Some(Spec::Route(wanted)) = spec.as_ref().or(change.from.as_ref()) else { return Err(mute()) };
+            let ways = wanted
+                .hops
+                .iter()
+                .map(|hop| Ok(route::Way { via: hop.via, index: index(&hop.device)?, on_link: hop.on_link }));
+            let message = route::route(*table, *to, &ways.collect::<io::Result<_>>()?, wanted.mtu);
             if spec.is_some() { Message::NewRoute(message) } else { Message::DelRoute(message) }
         }
-        _ => return Err(io::Error::other("a step without a request")),
+        (Item::Rule(_, priority), spec) => {
+            let Some(Spec::Rule(wanted)) = spec.as_ref().or(change.from.as_ref()) else { return Err(mute()) };
+            let message = rule::rule(*priority, wanted);
+            if spec.is_some() { Message::NewRule(message) } else { Message::DelRule(message) }
+        }
+        _ => return Err(mute()),
     };
     Ok(if change.to.is_some() {
         Request { message, flags: NLM_F_CREATE | NLM_F_REPLACE }
     } else {
         space::plain(message)
     })
+}
+
+fn mute() -> io::Error {
+    io::Error::other("a step without a request")
 }
 
 /// Links and namespaces that go. The kernel empties a namespace in its own time, so whatever has an end elsewhere goes
@@ -181,13 +241,9 @@ fn announce(kernel: &mut Kernel, steps: &[Step], failures: &Failures) {
             (&change.item, change.action(), &change.make)
             && !failures.contains_key(position)
         {
-            by_space.entry(netns).or_default().push((name, net.addr(), *mac));
+            by_space.entry(netns).or_default().push((name.clone(), net.addr(), *mac));
         }
     }
-    for (netns, all) in by_space {
-        let Ok(space) = kernel.space(netns) else { continue };
-        if let Err(error) = netns::within(space.as_fd(), || announce::announce(&all)).flatten() {
-            tracing::debug!(%error, %netns, "addresses could not be announced");
-        }
-    }
+    let mut place = |netns: &Netns| kernel.space(netns).ok()?.as_fd().try_clone_to_owned().ok();
+    announce::announce(by_space.into_iter().filter_map(|(netns, all)| Some((place(netns)?, all))).collect());
 }

@@ -37,6 +37,14 @@ impl Conntrack {
         netns::within(netns, Netfilter::open)?.map(Self)
     }
 
+    /// Forgets every connection.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn clear(&mut self) -> io::Result<()> {
+        self.0.each(vec![Request::new(CONNTRACK, DELETE, 0, 0, "forgetting all connections")], GONE)
+    }
+
     /// Forgets every connection that has one of `addresses` at either end, before or after translation; returns how many.
     /// Reads all connections once, whatever the number of addresses (and the kernel's table is one for all namespaces): so
     /// flush many addresses at once.

@@ -1,17 +1,22 @@
 //! Links as netlink messages: how they are made, set, moved, taken away, and read.
 
+use std::net::Ipv4Addr;
 use std::os::fd::RawFd;
 
 use netlink_packet_route::RouteNetlinkMessage as Message;
 use netlink_packet_route::link::{
     AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoMacVlan,
-    InfoPortData, InfoPortKind, InfoVeth, InfoVlan, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
-    MacVlanMode,
+    InfoPortData, InfoPortKind, InfoVeth, InfoVlan, InfoVxlan, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo,
+    LinkMessage, MacVlanMode,
 };
 
 use crate::api::MacAddr;
 use crate::dataplane::names::{DOOMED, GROUP};
+use crate::dataplane::overlay;
 use crate::dataplane::state::{IfName, Link, LinkKind, Role};
+
+/// TTL of what travels between nodes: the default of hosts (RFC 1700).
+const TTL: u8 = 64;
 
 /// The other end of a veth pair that is made with the first.
 pub struct Peer {
@@ -33,6 +38,8 @@ pub enum Below {
     Peer(Peer),
     /// A parent, by index; in another namespace if a descriptor of the new link's namespace is given.
     Parent(u32, Option<RawFd>),
+    /// The namespace that the request is made in; the link is made in this other one.
+    Into(RawFd),
 }
 
 /// The request that makes a link. It is down, and in our group from its first moment.
@@ -51,6 +58,9 @@ pub fn create(name: &IfName, link: &Link, master: Option<u32>, below: &Below) ->
         out.push(LinkAttribute::Link(*index));
         out.extend(netns.map(LinkAttribute::NetNsFd));
     }
+    if let Below::Into(netns) = below {
+        out.push(LinkAttribute::NetNsFd(*netns));
+    }
     out.push(LinkAttribute::LinkInfo(info));
     message
 }
@@ -60,6 +70,7 @@ fn kind(kind: &LinkKind) -> InfoKind {
         LinkKind::Bridge => InfoKind::Bridge,
         LinkKind::Macvlan => InfoKind::MacVlan,
         LinkKind::Vlan { .. } => InfoKind::Vlan,
+        LinkKind::Vxlan { .. } => InfoKind::Vxlan,
         LinkKind::Veth | LinkKind::MovedIn { .. } => InfoKind::Veth,
     }
 }
@@ -69,6 +80,15 @@ fn data(link: &Link, below: &Below) -> Option<InfoData> {
         // No ageing: a static entry outlives it anyway, and on the wire the default of 300 s stays.
         (LinkKind::Bridge, _) => Some(InfoData::Bridge(vec![InfoBridge::MulticastSnooping(false)])),
         (LinkKind::Macvlan, _) => Some(InfoData::MacVlan(vec![InfoMacVlan::Mode(MacVlanMode::Bridge)])),
+        // No checksum over what has its own inside (RFC 7348), and no trust in network cards that compute one.
+        (LinkKind::Vxlan { vni, local }, _) => Some(InfoData::Vxlan(vec![
+            InfoVxlan::Id(*vni),
+            InfoVxlan::Local(*local),
+            InfoVxlan::Port(overlay::PORT),
+            InfoVxlan::Ttl(TTL),
+            InfoVxlan::Learning(false),
+            InfoVxlan::UDPCsum(false),
+        ])),
         (LinkKind::Vlan { id }, _) => Some(InfoData::Vlan(vec![InfoVlan::Id(*id)])),
         (LinkKind::Veth, Below::Peer(peer)) => {
             let mut message = LinkMessage::default();
@@ -204,33 +224,37 @@ pub fn all() -> LinkMessage {
 
 /// Flags of a bridge port; none: they are not ours.
 fn flags(role: Role) -> Option<Vec<InfoBridgePort>> {
-    let (learning, unknown, multicast) = match role {
-        Role::Guest => (false, false, true),
-        Role::Router => (false, false, false),
-        Role::Wire => (true, true, true),
+    let (learning, unknown, multicast, broadcast) = match role {
+        Role::Guest => (false, false, true, true),
+        Role::Router => (false, false, false, true),
+        Role::Wire => (true, true, true, true),
+        Role::Tunnel => (false, false, false, false),
         Role::Host | Role::Unknown => return None,
     };
     Some(vec![
+        InfoBridgePort::NeighSupress(role == Role::Tunnel),
         InfoBridgePort::Learning(learning),
         InfoBridgePort::UnicastFlood(unknown),
         InfoBridgePort::MulticastFlood(multicast),
-        InfoBridgePort::BroadcastFlood(true),
+        InfoBridgePort::BroadcastFlood(broadcast),
     ])
 }
 
 /// The role that has these flags.
 fn role(flags: &[InfoBridgePort]) -> Role {
-    let (mut learning, mut unknown, mut multicast, mut broadcast) = (None, None, None, None);
+    let (mut learning, mut unknown, mut multicast, mut broadcast, mut answers) = (None, None, None, None, false);
     for flag in flags {
         match flag {
             InfoBridgePort::Learning(on) => learning = Some(*on),
             InfoBridgePort::UnicastFlood(on) => unknown = Some(*on),
             InfoBridgePort::MulticastFlood(on) => multicast = Some(*on),
             InfoBridgePort::BroadcastFlood(on) => broadcast = Some(*on),
+            InfoBridgePort::NeighSupress(on) => answers = *on,
             _ => {}
         }
     }
     match (learning, unknown, multicast, broadcast) {
+        (Some(false), Some(false), Some(false), Some(false)) if answers => Role::Tunnel,
         (Some(false), Some(false), Some(true), Some(true)) => Role::Guest,
         (Some(false), Some(false), Some(false), Some(true)) => Role::Router,
         (Some(true), Some(true), Some(true), Some(true)) => Role::Wire,
@@ -251,6 +275,8 @@ pub struct Seen {
     pub kind: Option<InfoKind>,
     /// VLAN id.
     pub vlan: Option<u16>,
+    /// Of a tunnel device: network identifier, where tunnels begin, UDP port.
+    pub vxlan: Option<(u32, Ipv4Addr, u16)>,
     /// Flags.
     pub flags: LinkFlags,
     /// MTU, bytes.
@@ -296,6 +322,18 @@ impl Seen {
             LinkInfo::Kind(kind) => self.kind = Some(kind.clone()),
             LinkInfo::Data(InfoData::Vlan(data)) => {
                 self.vlan = data.iter().find_map(|d| if let InfoVlan::Id(id) = d { Some(*id) } else { None });
+            }
+            LinkInfo::Data(InfoData::Vxlan(data)) => {
+                let (mut vni, mut local, mut port) = (0, Ipv4Addr::UNSPECIFIED, 0);
+                for attribute in data {
+                    match attribute {
+                        InfoVxlan::Id(id) => vni = *id,
+                        InfoVxlan::Local(ip) => local = *ip,
+                        InfoVxlan::Port(number) => port = *number,
+                        _ => {}
+                    }
+                }
+                self.vxlan = Some((vni, local, port));
             }
             LinkInfo::PortData(InfoPortData::BridgePort(flags)) => self.role = Some(role(flags)),
             _ => {}

@@ -40,15 +40,13 @@ pub fn make(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
 
 /// Gives a guest's end its MTU and sets it up, when the link is new or the network's MTU another one.
 fn set_guest_end(change: &Change) -> io::Result<()> {
-    let Some(Make::Guest { path, inode, device, .. }) = &change.make else { return Ok(()) };
-    let mtu = |spec: &Option<Spec>| spec.as_ref().and_then(Spec::link).map(|link| link.mtu);
-    match mtu(&change.to).filter(|to| !can_be_set(change) || mtu(&change.from) != Some(*to)) {
-        Some(mtu) => {
-            let fd = guest_netns(path, *inode)?;
-            Netlink::open(fd.as_fd())?.ask(Message::SetLink(link::guest_end(device, mtu)), 0)
-        }
-        None => Ok(()),
+    let Some(Make::Guest { path, inode, device, mtu, .. }) = &change.make else { return Ok(()) };
+    let before = change.from.as_ref().and_then(Spec::link).map(|link| names::told(&link.alias).unwrap_or(link.mtu));
+    if can_be_set(change) && before == Some(*mtu) {
+        return Ok(());
     }
+    let fd = guest_netns(path, *inode)?;
+    Netlink::open(fd.as_fd())?.ask(Message::SetLink(link::guest_end(device, *mtu)), 0)
 }
 
 fn parts(change: &Change) -> Option<(&Netns, &IfName, &Link)> {
@@ -87,11 +85,13 @@ fn make_one(kernel: &mut Kernel, change: &Change) -> io::Result<()> {
         _ => None,
     };
     let below = below(kernel, netns, link, change.make.as_ref(), guest.as_ref())?;
-    // A macvlan is made in the host, where its parent is, into the router's namespace.
-    let at = if link.kind == LinkKind::Macvlan { &Netns::Host } else { netns };
+    // A macvlan is made in the host, where its parent is, into the router's namespace; a tunnel, because its packets travel
+    // in the namespace that asks for it.
+    let host = matches!(link.kind, LinkKind::Macvlan | LinkKind::Vxlan { .. });
+    let at = if host { &Netns::Host } else { netns };
     let message = link::create(name, link, master, &below);
     let request = Request { message: Message::NewLink(message), flags: NLM_F_CREATE | NLM_F_EXCL };
-    if at != netns {
+    if at != netns && *netns != Netns::Vswitch {
         kernel.space(netns)?.forget();
     }
     let answer = kernel.space(at)?.change(vec![request])?.pop().unwrap_or(Ok(None));
@@ -124,6 +124,7 @@ fn below(
             Below::Parent(index, Some(kernel.space(netns)?.raw()))
         }
         (Some(Make::Parent(name)), _) => Below::Parent(parent(netns, name)?, None),
+        _ if matches!(link.kind, LinkKind::Vxlan { .. }) => Below::Into(kernel.space(netns)?.raw()),
         _ => Below::Nothing,
     })
 }

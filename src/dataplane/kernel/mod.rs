@@ -14,6 +14,7 @@ mod observe;
 mod packet;
 mod probe;
 mod route;
+mod rule;
 mod space;
 mod sysctl;
 mod way;

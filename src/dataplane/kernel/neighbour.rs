@@ -1,6 +1,6 @@
 //! Neighbours and FDB entries as netlink messages.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::neighbour::{
@@ -10,6 +10,9 @@ use netlink_packet_route::route::RouteProtocol;
 
 use crate::api::MacAddr;
 use crate::dataplane::names::PROTOCOL;
+
+/// `NUD_PERMANENT` and `NUD_NOARP`: an entry of a tunnel device that does not age.
+const NOT_AGEING: u16 = 0x80 | 0x40;
 
 /// A permanent neighbour.
 #[must_use]
@@ -38,6 +41,31 @@ pub fn station(index: u32, mac: MacAddr) -> NeighbourMessage {
     message.header.flags = NeighbourFlags::Controller | NeighbourFlags::Sticky;
     message.attributes.push(NeighbourAttribute::LinkLayerAddress(mac.0.to_vec()));
     message
+}
+
+/// A station behind a tunnel device of VXLAN, and where its node's tunnels begin. `NTF_SELF`: the device's own table.
+#[must_use]
+pub fn remote(index: u32, mac: MacAddr, node: Option<Ipv4Addr>) -> NeighbourMessage {
+    let mut message = NeighbourMessage::default();
+    message.header.family = AddressFamily::Bridge;
+    message.header.ifindex = index;
+    message.header.state = NeighbourState::Other(NOT_AGEING);
+    message.header.flags = NeighbourFlags::Own;
+    message.attributes.push(NeighbourAttribute::LinkLayerAddress(mac.0.to_vec()));
+    message.attributes.extend(node.map(|ip| NeighbourAttribute::Destination(NeighbourAddress::Inet(ip))));
+    message
+}
+
+/// Where the tunnels of a station's node begin, of an entry in a tunnel device's own table.
+#[must_use]
+pub fn remote_of(entry: &NeighbourMessage) -> Option<Ipv4Addr> {
+    let own = entry.header.family == AddressFamily::Bridge && entry.header.flags.contains(NeighbourFlags::Own);
+    // Of this family the codec does not know what addresses are.
+    let octets = |a: &NeighbourAttribute| match a {
+        NeighbourAttribute::Destination(NeighbourAddress::Other(octets)) => <[u8; 4]>::try_from(octets.as_slice()).ok(),
+        _ => None,
+    };
+    entry.attributes.iter().find_map(octets).filter(|_| own).map(Ipv4Addr::from)
 }
 
 /// All of a family.

@@ -224,6 +224,15 @@ impl Monitor {
 
     /// Empties the socket; whether anything came, or was lost.
     pub fn empty(&mut self) -> bool {
+        self.read(|_| true)
+    }
+
+    /// Empties the socket; whether anything came that has `word` in it, or was lost.
+    pub fn mentions(&mut self, word: &[u8]) -> bool {
+        self.read(|bytes| bytes.windows(word.len()).any(|part| part == word))
+    }
+
+    fn read(&mut self, counts: impl Fn(&[u8]) -> bool) -> bool {
         let mut any = false;
         loop {
             self.buffer.clear();
@@ -231,7 +240,8 @@ impl Monitor {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return any,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.raw_os_error() != Some(nix::libc::ENOBUFS) => return true,
-                _ => any = true,
+                Err(_) => any = true,
+                Ok(_) => any |= counts(&self.buffer),
             }
         }
     }

@@ -6,14 +6,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use netlink_packet_route::RouteNetlinkMessage as Message;
+use netlink_packet_route::neighbour::NeighbourMessage;
 
 use crate::api::MacAddr;
-use crate::dataplane::kernel::observe::{Ours, found};
+use crate::dataplane::kernel::link;
+use crate::dataplane::kernel::observe::{self, Ours, found};
 use crate::dataplane::kernel::space::Space;
-use crate::dataplane::kernel::{link, neighbour};
-use crate::dataplane::state::{Entry, IfName, Item, Netns, Spec, State};
+use crate::dataplane::state::{Entry, IfName, Item, Netns, State};
 
 /// So many links are looked at one by one; of more, all are listed.
 const FEW: usize = 64;
@@ -22,8 +24,8 @@ const FEW: usize = 64;
 #[derive(Debug, Default)]
 pub struct News {
     links: BTreeSet<u32>,
-    /// Whether a station is there now, behind which link; in the order of the news.
-    stations: Vec<(bool, u32, MacAddr)>,
+    /// Stations and neighbours, and whether each is there now; in the order of the news.
+    stations: Vec<(bool, NeighbourMessage)>,
 }
 
 impl News {
@@ -32,8 +34,7 @@ impl News {
         match message {
             Message::NewLink(link) | Message::DelLink(link) => self.look_at(link.header.index),
             Message::NewNeighbour(entry) | Message::DelNeighbour(entry) => {
-                let there = matches!(message, Message::NewNeighbour(_)) && neighbour::is_static(entry);
-                self.stations.extend(neighbour::mac(entry).map(|mac| (there, entry.header.ifindex, mac)));
+                self.stations.push((matches!(message, Message::NewNeighbour(_)), entry.clone()));
             }
             _ => {}
         }
@@ -86,12 +87,12 @@ impl News {
             }
             found(seen, &Netns::Vswitch, &names, ours, state);
         }
-        for (there, index, mac) in self.stations {
-            let Some((name, owner)) = ours.get(&index) else { continue };
-            let item = Item::Fdb(Netns::Vswitch, name.clone(), mac);
-            before.take(item.clone(), state);
-            if there {
-                state.found(item, Spec::Fdb, owner.clone());
+        for (there, entry) in &self.stations {
+            if let Some(item) = observe::about(entry, &Netns::Vswitch, ours) {
+                before.take(item, state);
+            }
+            if *there && let Some((item, spec, owner)) = observe::entry(entry, &Netns::Vswitch, ours) {
+                state.found(item, spec, owner);
             }
         }
         Ok(before.differs(state))
@@ -103,10 +104,17 @@ fn items(name: &IfName) -> [Item; 2] {
     [Item::Link(Netns::Vswitch, name.clone()), Item::Peer(Netns::Vswitch, name.clone())]
 }
 
-/// Stations behind a link.
+/// Stations behind a link, and its neighbours.
 fn behind(name: &IfName, state: &State) -> Vec<Item> {
-    let end = |octet| Item::Fdb(Netns::Vswitch, name.clone(), MacAddr([octet; 6]));
-    state.0.range(end(0)..=end(0xff)).map(|(item, _)| item.clone()).collect()
+    let (netns, name) = (|| Netns::Vswitch, || name.clone());
+    let (low, high) = (MacAddr([0; 6]), MacAddr([0xff; 6]));
+    let neighbour = |ip: IpAddr| Item::Neighbour(netns(), name(), ip);
+    let ranges = [
+        Item::Fdb(netns(), name(), low)..=Item::Fdb(netns(), name(), high),
+        Item::Remote(netns(), name(), low)..=Item::Remote(netns(), name(), high),
+        neighbour(Ipv4Addr::UNSPECIFIED.into())..=neighbour(Ipv6Addr::from([0xff; 16]).into()),
+    ];
+    ranges.into_iter().flat_map(|range| state.0.range(range)).map(|(item, _)| item.clone()).collect()
 }
 
 /// How items were before the first of several changes.

@@ -2,16 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::net::Ipv4Addr;
 
 use netlink_packet_route::link::{InfoKind, LinkFlags};
-use netlink_packet_route::neighbour::NeighbourMessage;
+use netlink_packet_route::neighbour::{NeighbourFlags, NeighbourMessage};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage as Message};
 
 use crate::dataplane::kernel::link::{self, Seen};
+use crate::dataplane::kernel::route::Way;
 use crate::dataplane::kernel::space::Space;
-use crate::dataplane::kernel::{neighbour, route, sysctl};
+use crate::dataplane::kernel::{neighbour, route, rule, sysctl};
 use crate::dataplane::names::{self, GROUP, Prefix};
-use crate::dataplane::state::{BridgePort, Hop, IfName, Item, Link, LinkKind, Netns, Role, Spec, State};
+use crate::dataplane::overlay;
+use crate::dataplane::state::{BridgePort, Hop, IfName, Item, Link, LinkKind, Netns, Role, Route, Spec, State};
 use crate::model::Id;
 
 /// Our links by index: name and owner.
@@ -26,20 +29,33 @@ pub fn space(space: &mut Space, sysctls: &BTreeMap<String, String>) -> io::Resul
     let netns = space.netns.clone();
     let ours = links(space, &mut state)?;
     if netns == Netns::Host {
+        rules(space, &mut state)?;
         return Ok((state, ours));
     }
     state.found(Item::Namespace(netns.clone()), Spec::Namespace, None);
     let values = sysctl::read(space.as_fd(), sysctls.keys())?;
     state.found(Item::Sysctls(netns.clone()), Spec::Sysctls(values.into()), None);
     if netns == Netns::Vswitch {
-        stations(space, &ours, &mut state)?;
+        entries(space, AddressFamily::Bridge, &ours, &mut state)?;
+        entries(space, AddressFamily::Inet, &ours, &mut state)?;
         return Ok((state, ours));
     }
-    if let Some(rules) = space.nft.observe()? {
-        state.found(Item::Ruleset(netns), Spec::Ruleset(rules.into()), None);
+    rules(space, &mut state)?;
+    // Only tunnel devices have stations here.
+    if ours.values().any(|(name, _)| Prefix::of(name) == Some(Prefix::Transit)) {
+        entries(space, AddressFamily::Bridge, &ours, &mut state)?;
     }
+    entries(space, AddressFamily::Inet, &ours, &mut state)?;
     router(space, &ours, &mut state)?;
     Ok((state, ours))
+}
+
+/// nft tables of ours.
+fn rules(space: &mut Space, state: &mut State) -> io::Result<()> {
+    if let Some(rules) = space.nft.observe()? {
+        state.found(Item::Ruleset(space.netns.clone()), Spec::Ruleset(rules.into()), None);
+    }
+    Ok(())
 }
 
 /// Links of ours: in our group *and* with a name of ours.
@@ -73,6 +89,11 @@ fn link_of(seen: &Seen, prefix: Prefix, netns: &Netns, names: &BTreeMap<u32, &st
     let kind = moved_in.unwrap_or(match &seen.kind {
         Some(InfoKind::Bridge) => LinkKind::Bridge,
         Some(InfoKind::MacVlan) => LinkKind::Macvlan,
+        Some(InfoKind::Vxlan) => match seen.vxlan {
+            Some((vni, local, overlay::PORT)) => LinkKind::Vxlan { vni, local },
+            // On another port it is none that we make.
+            _ => LinkKind::Vxlan { vni: 0, local: Ipv4Addr::UNSPECIFIED },
+        },
         Some(InfoKind::Vlan) => LinkKind::Vlan { id: seen.vlan.unwrap_or_default() },
         _ => LinkKind::Veth,
     });
@@ -80,7 +101,7 @@ fn link_of(seen: &Seen, prefix: Prefix, netns: &Netns, names: &BTreeMap<u32, &st
     let bridge = seen.master.map(|index| BridgePort { bridge: names.get(&index).copied().unwrap_or("?").into(), role });
     Link {
         kind,
-        mac: seen.mac.filter(|_| matches!(prefix, Prefix::Bridge | Prefix::Leg)),
+        mac: seen.mac.filter(|_| matches!(prefix, Prefix::Bridge | Prefix::Leg | Prefix::Transit)),
         mtu: seen.mtu,
         up: seen.flags.contains(LinkFlags::Up),
         bridge,
@@ -88,34 +109,48 @@ fn link_of(seen: &Seen, prefix: Prefix, netns: &Netns, names: &BTreeMap<u32, &st
     }
 }
 
-fn neighbours(
-    space: &mut Space,
-    family: AddressFamily,
-    ours: fn(&NeighbourMessage) -> bool,
-) -> io::Result<Vec<NeighbourMessage>> {
-    let keep = |message| if let Message::NewNeighbour(entry) = message { Some(entry).filter(ours) } else { None };
-    space.netlink.dump(&Message::GetNeighbour(neighbour::all(family)), keep)
-}
-
-/// Static, sticky FDB entries on bridge ports of ours.
-fn stations(space: &mut Space, ours: &Ours, state: &mut State) -> io::Result<()> {
-    for entry in &neighbours(space, AddressFamily::Bridge, neighbour::is_static)? {
-        if let (Some((name, owner)), Some(mac)) = (ours.get(&entry.header.ifindex), neighbour::mac(entry)) {
-            state.found(Item::Fdb(space.netns.clone(), name.clone(), mac), Spec::Fdb, owner.clone());
-        }
+/// Stations and neighbours of ours.
+fn entries(space: &mut Space, family: AddressFamily, ours: &Ours, state: &mut State) -> io::Result<()> {
+    let netns = space.netns.clone();
+    let keep = |message| if let Message::NewNeighbour(found) = message { entry(&found, &netns, ours) } else { None };
+    for (item, spec, owner) in space.netlink.dump(&Message::GetNeighbour(neighbour::all(family)), keep)? {
+        state.found(item, spec, owner);
     }
     Ok(())
 }
 
-/// Neighbours, addresses and routes with our protocol number, on links of ours.
+/// A static, sticky FDB entry of a bridge port, what a tunnel device knows of another node, or a permanent neighbour; if
+/// it is ours.
+#[must_use]
+pub fn entry(message: &NeighbourMessage, netns: &Netns, ours: &Ours) -> Option<(Item, Spec, Option<Id>)> {
+    let mac = neighbour::mac(message)?;
+    let item = about(message, netns, ours)?;
+    let spec = match item {
+        Item::Neighbour(..) if neighbour::is_ours(message) => Spec::Neighbour(mac),
+        Item::Fdb(..) if neighbour::is_static(message) => Spec::Fdb,
+        Item::Remote(..) => Spec::Remote(neighbour::remote_of(message)?),
+        _ => return None,
+    };
+    let (_, owner) = ours.get(&message.header.ifindex)?;
+    Some((item, spec, owner.clone()))
+}
+
+/// What an entry on a link of ours is called, whether it is one of ours or not.
+#[must_use]
+pub fn about(message: &NeighbourMessage, netns: &Netns, ours: &Ours) -> Option<Item> {
+    let (name, _) = ours.get(&message.header.ifindex)?;
+    let (netns, name) = (netns.clone(), name.clone());
+    if message.header.family != AddressFamily::Bridge {
+        return Some(Item::Neighbour(netns, name, neighbour::ip(message)?));
+    }
+    let mac = neighbour::mac(message)?;
+    let tunnel = message.header.flags.contains(NeighbourFlags::Own);
+    Some(if tunnel { Item::Remote(netns, name, mac) } else { Item::Fdb(netns, name, mac) })
+}
+
+/// Addresses, routes and rules with our protocol number, on links of ours.
 fn router(space: &mut Space, ours: &Ours, state: &mut State) -> io::Result<()> {
     let netns = space.netns.clone();
-    for entry in &neighbours(space, AddressFamily::Inet, neighbour::is_ours)? {
-        let (ip, mac) = (neighbour::ip(entry), neighbour::mac(entry));
-        if let (Some((name, owner)), Some(ip), Some(mac)) = (ours.get(&entry.header.ifindex), ip, mac) {
-            state.found(Item::Neighbour(netns.clone(), name.clone(), ip), Spec::Neighbour(mac), owner.clone());
-        }
-    }
     let address = |message| {
         let Message::NewAddress(message) = message else { return None };
         Some((message.header.index, route::address_of(&message)?))
@@ -126,11 +161,19 @@ fn router(space: &mut Space, ours: &Ours, state: &mut State) -> io::Result<()> {
         }
     }
     let way = |message| if let Message::NewRoute(message) = message { route::route_of(&message) } else { None };
-    for (to, ways) in space.netlink.dump(&Message::GetRoute(route::routes(AddressFamily::Inet)), way)? {
-        let hop = |(via, index)| ours.get(&index).map(|(device, _)| Hop { via, device: device.clone() });
-        let owner = ways.iter().find_map(|(_, index)| ours.get(index)).and_then(|(_, owner)| owner.clone());
-        let hops: BTreeSet<Hop> = ways.into_iter().filter_map(hop).collect();
-        state.found(Item::Route(netns.clone(), to), Spec::Route(hops), owner);
+    for route in space.netlink.dump(&Message::GetRoute(route::routes(AddressFamily::Inet)), way)? {
+        let hop = |way: &Way| {
+            let (device, _) = ours.get(&way.index)?;
+            Some(Hop { via: way.via, device: device.clone(), on_link: way.on_link })
+        };
+        let owner = route.ways.iter().find_map(|way| ours.get(&way.index)).and_then(|(_, owner)| owner.clone());
+        let hops: BTreeSet<Hop> = route.ways.iter().filter_map(hop).collect();
+        let item = Item::Route(netns.clone(), route.table, route.to);
+        state.found(item, Spec::Route(Route { hops, mtu: route.mtu }), owner);
+    }
+    let found = |message| if let Message::NewRule(message) = message { rule::rule_of(&message) } else { None };
+    for (priority, found) in space.netlink.dump(&Message::GetRule(rule::all()), found)? {
+        state.found(Item::Rule(netns.clone(), priority), Spec::Rule(found), None);
     }
     Ok(())
 }

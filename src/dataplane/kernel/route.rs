@@ -7,13 +7,38 @@ use ipnet::IpNet;
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::address::{AddressAttribute, AddressMessage, AddressProtocol, AddressScope};
 use netlink_packet_route::route::{
-    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteNextHop, RouteProtocol, RouteScope, RouteType,
+    RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteMetric, RouteNextHop, RouteNextHopFlags,
+    RouteProtocol, RouteScope, RouteType,
 };
 
 use crate::dataplane::names::PROTOCOL;
+use crate::dataplane::state::Table;
 
-/// One way of a route: next hop and interface index.
-pub type Way = (Option<IpAddr>, u32);
+/// One way of a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Way {
+    /// Next hop; none: the destination is on the link.
+    pub via: Option<IpAddr>,
+    /// Index of the link.
+    pub index: u32,
+    /// Whether the next hop is on the link though no route says so.
+    pub on_link: bool,
+}
+
+/// The kernel's number of a table.
+#[must_use]
+pub fn number(table: Table) -> u8 {
+    match table {
+        Table::Main => RouteHeader::RT_TABLE_MAIN,
+        Table::Outside => 100,
+    }
+}
+
+/// The table of a number, if it is one that we use.
+#[must_use]
+pub fn table_of(number: u8) -> Option<Table> {
+    [Table::Main, Table::Outside].into_iter().find(|table| self::number(*table) == number)
+}
 
 fn family(ip: IpAddr) -> AddressFamily {
     if ip.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
@@ -68,62 +93,83 @@ pub fn addresses(family: AddressFamily) -> AddressMessage {
     message
 }
 
-/// A route of the main table; several ways share the load.
+/// A route; several ways share the load.
 #[must_use]
-pub fn route(to: IpNet, ways: &BTreeSet<Way>) -> RouteMessage {
+pub fn route(table: Table, to: IpNet, ways: &BTreeSet<Way>, mtu: Option<u32>) -> RouteMessage {
     let mut message = RouteMessage::default();
     message.header.address_family = family(to.addr());
     message.header.destination_prefix_length = to.prefix_len();
-    message.header.table = RouteHeader::RT_TABLE_MAIN;
+    message.header.table = number(table);
     message.header.protocol = RouteProtocol::from(PROTOCOL);
     message.header.kind = RouteType::Unicast;
-    let on_link = ways.iter().all(|(via, _)| via.is_none());
+    let on_link = ways.iter().all(|way| way.via.is_none());
     message.header.scope = if on_link { RouteScope::Link } else { RouteScope::Universe };
     if to.prefix_len() > 0 {
         message.attributes.push(RouteAttribute::Destination(to.addr().into()));
     }
-    let mut ways_left = ways.iter();
-    if let (Some((via, index)), 1) = (ways_left.next(), ways.len()) {
-        message.attributes.extend(via.map(|ip| RouteAttribute::Gateway(ip.into())));
-        message.attributes.push(RouteAttribute::Oif(*index));
+    message.attributes.extend(mtu.map(|mtu| RouteAttribute::Metrics(vec![RouteMetric::Mtu(mtu)])));
+    if let (Some(way), 1) = (ways.first(), ways.len()) {
+        message.attributes.extend(way.via.map(|ip| RouteAttribute::Gateway(ip.into())));
+        message.attributes.push(RouteAttribute::Oif(way.index));
+        if way.on_link {
+            message.header.flags |= RouteFlags::Onlink;
+        }
     } else {
         message.attributes.push(RouteAttribute::MultiPath(ways.iter().map(next_hop).collect()));
     }
     message
 }
 
-fn next_hop((via, index): &Way) -> RouteNextHop {
+fn next_hop(way: &Way) -> RouteNextHop {
     let mut hop = RouteNextHop::default();
-    hop.interface_index = *index;
-    hop.attributes.extend(via.map(|ip| RouteAttribute::Gateway(ip.into())));
+    hop.interface_index = way.index;
+    if way.on_link {
+        hop.flags |= RouteNextHopFlags::Onlink;
+    }
+    hop.attributes.extend(way.via.map(|ip| RouteAttribute::Gateway(ip.into())));
     hop
 }
 
-/// Destination and ways of a route, if it is ours and of the main table.
+/// A route that is ours.
+pub struct Seen {
+    /// Its table.
+    pub table: Table,
+    /// Its destination.
+    pub to: IpNet,
+    /// Its ways.
+    pub ways: BTreeSet<Way>,
+    /// Its MTU, bytes, if it has one of its own.
+    pub mtu: Option<u32>,
+}
+
+/// Reads a route, if it is ours.
 #[must_use]
-pub fn route_of(message: &RouteMessage) -> Option<(IpNet, BTreeSet<Way>)> {
+pub fn route_of(message: &RouteMessage) -> Option<Seen> {
     let header = &message.header;
-    if header.protocol != RouteProtocol::from(PROTOCOL) || header.table != RouteHeader::RT_TABLE_MAIN {
-        return None;
-    }
+    let table = table_of(header.table).filter(|_| header.protocol == RouteProtocol::from(PROTOCOL))?;
     let everywhere = if header.address_family == AddressFamily::Inet { IpAddr::from([0; 4]) } else { [0; 16].into() };
-    let (mut to, mut via, mut index, mut ways) = (everywhere, None, None, BTreeSet::new());
+    let (mut to, mut via, mut index, mut ways, mut mtu) = (everywhere, None, None, BTreeSet::new(), None);
     for attribute in &message.attributes {
         match attribute {
             RouteAttribute::Destination(ip) => to = plain(ip)?,
             RouteAttribute::Gateway(ip) => via = plain(ip),
             RouteAttribute::Oif(oif) => index = Some(*oif),
+            RouteAttribute::Metrics(all) => {
+                mtu = all.iter().find_map(|m| if let RouteMetric::Mtu(mtu) = m { Some(*mtu) } else { None });
+            }
             RouteAttribute::MultiPath(hops) => ways.extend(hops.iter().map(way)),
             _ => {}
         }
     }
-    ways.extend(index.map(|index| (via, index)));
-    Some((IpNet::new(to, header.destination_prefix_length).ok()?, ways))
+    let on_link = header.flags.contains(RouteFlags::Onlink);
+    ways.extend(index.map(|index| Way { via, index, on_link }));
+    Some(Seen { table, to: IpNet::new(to, header.destination_prefix_length).ok()?, ways, mtu })
 }
 
 fn way(hop: &RouteNextHop) -> Way {
     let gateway = |a: &RouteAttribute| if let RouteAttribute::Gateway(ip) = a { plain(ip) } else { None };
-    (hop.attributes.iter().find_map(gateway), hop.interface_index)
+    let on_link = hop.flags.contains(RouteNextHopFlags::Onlink);
+    Way { via: hop.attributes.iter().find_map(gateway), index: hop.interface_index, on_link }
 }
 
 fn plain(address: &RouteAddress) -> Option<IpAddr> {

@@ -13,6 +13,7 @@ use crate::dataplane::kernel::netlink::{Answer, Monitor, Netlink, Request};
 use crate::dataplane::kernel::nft::Nft;
 use crate::dataplane::kernel::observe::{self, Ours};
 use crate::dataplane::kernel::{neighbour, news::News};
+use crate::dataplane::names::TABLE;
 use crate::dataplane::state::{IfName, Netns, State};
 
 /// `RTNLGRP_LINK`, `_NEIGH`, `_IPV4_IFADDR`, `_IPV4_ROUTE`.
@@ -30,7 +31,7 @@ pub struct Space {
     /// Its rules.
     pub nft: Nft,
     monitor: Monitor,
-    /// Tells of its rules; the host's are its own.
+    /// Tells of its rules.
     rules: Option<Monitor>,
     /// Interface indices by name, as far as they are known.
     pub indices: BTreeMap<IfName, u32>,
@@ -52,7 +53,7 @@ impl Space {
             netlink: Netlink::open(fd.as_fd())?,
             nft: Nft::open(fd.as_fd())?,
             monitor: Monitor::open(fd.as_fd(), groups)?,
-            rules: matches!(netns, Netns::Router(_)).then(|| Monitor::of_rules(fd.as_fd())).transpose()?,
+            rules: (netns != Netns::Vswitch).then(|| Monitor::of_rules(fd.as_fd())).transpose()?,
             netns,
             fd,
             indices: BTreeMap::new(),
@@ -84,7 +85,12 @@ impl Space {
         if self.netns == Netns::Vswitch && self.seen.is_some() {
             return self.refresh(state).unwrap_or(true);
         }
-        let rules = self.rules.as_mut().is_some_and(Monitor::empty);
+        // The host has rules of its own, which may change often.
+        let host = self.netns == Netns::Host;
+        let rules = self
+            .rules
+            .as_mut()
+            .is_some_and(|rules| if host { rules.mentions(format!("{TABLE}\0").as_bytes()) } else { rules.empty() });
         let disturbed = self.monitor.drain(concerns) || rules;
         if disturbed {
             self.forget();
@@ -193,7 +199,7 @@ fn concerns(message: &Message) -> bool {
     match message {
         Message::NewNeighbour(entry) | Message::DelNeighbour(entry) => {
             let kept = entry.header.state == NeighbourState::Permanent || neighbour::is_static(entry);
-            kept || neighbour::was_ours(entry)
+            kept || neighbour::was_ours(entry) || neighbour::remote_of(entry).is_some()
         }
         _ => true,
     }

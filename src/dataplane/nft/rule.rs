@@ -66,6 +66,8 @@ pub enum Term {
     },
     /// Adds the destination to a dynamic set; the set is full: the rule ends.
     Remember(Name),
+    /// Marks the packet, for policy routing.
+    Mark(u32),
     /// Conntrack does not look at the packet.
     Notrack,
     /// Lowers the MSS that a TCP SYN offers to what both ways of the route carry.

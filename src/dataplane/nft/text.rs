@@ -150,6 +150,7 @@ impl Display for Term {
             Self::Original => f.write_str("ct direction original"),
             Self::MoreConnections { set, over } => write!(f, "add @{set} {{ ip saddr ct count over {over} }}"),
             Self::Remember(set) => write!(f, "update @{set} {{ ip daddr }}"),
+            Self::Mark(mark) => write!(f, "meta mark set {mark}"),
             Self::Notrack => f.write_str("notrack"),
             Self::ClampMss => f.write_str("tcp option maxseg size set rt mtu"),
             Self::Dnat { by, map, port: false } => write!(f, "dnat to {} map @{map}", all(by)),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::dataplane::nft::{Family, Octets, Ruleset, Set};
+use crate::dataplane::nft::{ChainKind, Family, Octets, Ruleset, Set};
 
 /// Where the floating IP stands in a key of `forwarded`: protocol, address, port, each filled up to four octets.
 const FORWARDED_ADDRESS: std::ops::Range<usize> = 4..8;
@@ -22,6 +22,13 @@ pub fn cut(from: &Ruleset, to: &Ruleset) -> BTreeSet<IpAddr> {
         );
     }
     addresses
+}
+
+/// Whether rules translate connections.
+#[must_use]
+pub fn translates(rules: &Ruleset) -> bool {
+    let mut chains = rules.tables.values().flat_map(|table| table.chains.values());
+    chains.any(|chain| chain.kind == ChainKind::Nat)
 }
 
 fn set<'a>(rules: &'a Ruleset, name: &str) -> Option<&'a Set> {

@@ -22,6 +22,7 @@ impl Memory {
         let legs = Legs {
             interfaces: router.interfaces.iter().map(|i| Prefix::Leg.name(i.uid)).collect(),
             external: router.external.as_ref().map(|e| Prefix::Leg.name(e.uid)),
+            transit: router.transit.as_ref().map(|t| Prefix::Transit.name(t.uid)),
         };
         let rules = Arc::new(ruleset(router, &legs));
         self.0.insert(router.uid, (router.clone(), rules.clone()));

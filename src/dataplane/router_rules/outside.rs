@@ -10,7 +10,7 @@ use crate::dataplane::nft::{Field, Set, Table, Term, Type, Value};
 use crate::dataplane::state::IfName;
 use crate::model::view::ExternalView;
 
-use super::{known, unknown, v4};
+use super::{MARK, known, unknown, v4};
 
 /// Connections that one guest may have through its router; the kernel's table has room for 65 536 or more.
 const CONNECTIONS: u32 = 4096;
@@ -21,14 +21,25 @@ const SOURCES: u32 = 65_535;
 pub(super) struct Outside<'a> {
     pub(super) view: &'a ExternalView,
     leg: &'a IfName,
+    /// The way between the router's nodes.
+    transit: Option<&'a IfName>,
     /// The address that guests appear as.
     address: Ipv4Addr,
 }
 
 impl<'a> Outside<'a> {
-    pub(super) fn new(view: &'a ExternalView, leg: &'a IfName) -> Option<Self> {
-        let address = view.addresses.iter().find_map(|net| v4(&net.addr()))?;
-        Some(Self { view, leg, address })
+    pub(super) fn new(view: &'a ExternalView, leg: &'a IfName, transit: Option<&'a IfName>) -> Option<Self> {
+        Some(Self { view, leg, transit, address: v4(&view.shared)? })
+    }
+
+    /// Whether whatever leaves from here is translated, not only what has a floating IP.
+    pub(super) fn translates_all(&self) -> bool {
+        self.view.snat && self.view.gateway_node
+    }
+
+    /// Whether the router has other nodes.
+    pub(super) fn has_nodes(&self) -> bool {
+        self.transit.is_some()
     }
 
     pub(super) fn leg(&self) -> Value {
@@ -65,8 +76,10 @@ impl<'a> Outside<'a> {
         set("fixed", Set::map(address, address, self.floating().map(|(out, fixed)| (ip(fixed), ip(out)))));
         let key = [Type::InetProto, Type::Ipv4Addr, Type::InetService];
         set("forwarded", Set::map(key, [Type::Ipv4Addr, Type::InetService], by_port));
-        if !view.snat {
+        if self.has_nodes() || !view.snat {
             set("owned", Set::exact(address, self.floating().map(|(_, fixed)| ip(fixed))));
+        }
+        if !self.translates_all() {
             let targets = forwarded.values().map(|(to, _)| *to);
             set("translated", Set::exact(address, self.floating().map(|(_, fixed)| fixed).chain(targets).map(ip)));
         }
@@ -87,17 +100,29 @@ impl<'a> Outside<'a> {
         let own = || Term::Snat("fixed".into());
         let shared = || Term::SnatTo(self.address);
         let mut rules = vec![vec![out(), own()]];
-        if self.view.snat {
+        if self.translates_all() {
             rules.push(vec![out(), known(Field::IpSaddr, "inner"), shared()]);
         }
         rules.extend([hairpin(own()), hairpin(shared())]);
         rules
     }
 
+    /// After destinations are translated back: what answers a tenant goes straight to it.
+    pub(super) fn way(&self) -> Vec<Vec<Term>> {
+        let inside = Term::IsNot(Field::IifName, self.leg());
+        let owned = known(Field::IpSaddr, "owned");
+        vec![vec![inside, owned, unknown(Field::IpDaddr, "inner"), Term::Mark(MARK)]]
+    }
+
     pub(super) fn leak(&self) -> Vec<Vec<Term>> {
         let mut foreign = vec![Term::Is(Field::OifName, self.leg()), unknown(Field::IpSaddr, "public")];
         let mut rules = Vec::new();
-        if !self.view.snat {
+        // Nothing that is translated here leaves by the way between nodes. If it tries, the routes are not yet what the rules
+        // are: dropped now, the connection is not remembered without its translation.
+        if let Some(transit) = self.transit {
+            rules.push(vec![Term::Is(Field::OifName, Value::Name(transit.clone())), Term::New, Term::Drop]);
+        }
+        if self.view.gateway_node && !self.view.snat {
             foreign.push(unknown(Field::IpSaddr, "inner"));
             // A guest with a floating IP may answer as itself, but not call.
             let owned = known(Field::IpSaddr, "owned");

@@ -17,6 +17,7 @@ fn router() -> RouterView {
         cidr: "10.0.0.0/24".parse().unwrap(),
         mtu: 1450,
         provider: false,
+        distant: false,
         peers: [("10.0.0.5".parse().unwrap(), MacAddr([2, 0, 0, 0, 0, 5]))].into(),
     };
     let external = ExternalView {
@@ -24,6 +25,8 @@ fn router() -> RouterView {
         mac: MacAddr([2, 0, 0, 0, 0, 2]),
         network: Key::new("infra", "public"),
         mtu: 1500,
+        gateway_node: true,
+        shared: "203.0.113.2".parse().unwrap(),
         addresses: vec!["2001:db8::2/64".parse().unwrap(), "203.0.113.2/24".parse().unwrap()],
         cidrs: vec!["203.0.113.0/24".parse().unwrap(), "2001:db8::/64".parse().unwrap()],
         gateway: Some("203.0.113.1".parse().unwrap()),
@@ -31,12 +34,18 @@ fn router() -> RouterView {
         floating: BTreeMap::new(),
         forwarding: BTreeMap::new(),
     };
-    RouterView { uid: Uid(3), interfaces: vec![interface], external: Some(external), routes: BTreeMap::new() }
+    RouterView {
+        uid: Uid(3),
+        interfaces: vec![interface],
+        external: Some(external),
+        routes: BTreeMap::new(),
+        transit: None,
+    }
 }
 
 fn rules(router: &RouterView) -> Ruleset {
     let external = router.external.as_ref().map(|_| IfName::from("tlg2"));
-    ruleset(router, &Legs { interfaces: vec!["tlg1".into()], external })
+    ruleset(router, &Legs { interfaces: vec!["tlg1".into()], external, transit: None })
 }
 
 fn set<'a>(rules: &'a Ruleset, name: &str) -> &'a Set {

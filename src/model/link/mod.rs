@@ -18,6 +18,7 @@ mod release;
 mod router;
 mod segment;
 mod subnet;
+mod tunnel;
 
 use crate::api::{ConditionType, GrantKind, Reason, Reference};
 use crate::model::id::{Id, Key, Kind};
@@ -49,6 +50,7 @@ fn run(mut world: World) -> (Topology, Problems) {
     floating_ip::link(&mut world);
     segment::link(&mut world);
     gateway::link(&mut world);
+    tunnel::link(&mut world);
     release::release(&mut world);
     (world.topology, world.problems)
 }

@@ -33,6 +33,8 @@ impl Judge<'_> {
                     let nodes = self.attached(&physical.key);
                     known.progress = match (nodes.is_empty(), known.progress) {
                         (true, Progress::Done) => Progress::Fault(&NOBODY),
+                        // A node without such an interface is no fault where others have it.
+                        (false, Progress::Fault(why)) if why.reason == Reason::NoAttachment => Progress::Remarked(why),
                         (_, progress) => progress,
                     };
                     return (nodes != recorded.nodes).then(|| PhysicalNetworkStatus { nodes, ..Default::default() });

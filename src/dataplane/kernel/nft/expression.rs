@@ -100,6 +100,17 @@ pub fn encode(term: &Term, out: &mut Request) {
                 e.be32(4, REGISTER);
             });
         }
+        Term::Mark(mark) => {
+            expression("immediate", out, |e| {
+                e.be32(1, REGISTER);
+                e.nest(2, |d| d.bytes(VALUE, &mark.to_ne_bytes()));
+            });
+            // NFT_META_MARK, from the register.
+            expression("meta", out, |e| {
+                e.be32(2, 3);
+                e.be32(3, REGISTER);
+            });
+        }
         Term::Notrack => expression("notrack", out, |_| {}),
         Term::ClampMss => clamp(out),
         Term::Dnat { by, map, port } => {

@@ -1,0 +1,52 @@
+//! Overlay networks: a VXLAN device on the bridge (RFC 7348), for as long as the network is on other nodes too.
+//!
+//! Every station elsewhere is known, so nothing is learned and nothing is flooded: a frame for a MAC address that nobody
+//! has goes nowhere. ARP for a station elsewhere is answered by the bridge, from a permanent neighbour; ARP never crosses.
+//! Guests are told what fits into a tunnel. The links between a guest and its router carry more, so that a packet that is
+//! too big gets as far as the router, which answers with ICMP instead of silence.
+
+use std::net::Ipv4Addr;
+
+use crate::api::MacAddr;
+use crate::dataplane::names::{self, Prefix};
+use crate::dataplane::state::{BridgePort, IfName, Item, Link, LinkKind, Netns, Role, Spec, State};
+use crate::model::Id;
+use crate::model::view::{NetworkView, NodeView, TunnelView};
+
+/// UDP port of all tunnels. Not 4789 (RFC 7348) and not 8472: a cluster's own network may use these, and two on one port
+/// would take each other's packets.
+pub const PORT: u16 = 14_789;
+
+/// MTU of the links between the guests of a network and its routers, bytes.
+#[must_use]
+pub fn link_mtu(network: &NetworkView, view: &NodeView) -> u32 {
+    view.tunnel.as_ref().filter(|_| network.provider.is_none()).map_or(network.mtu, |t| t.mtu.max(network.mtu))
+}
+
+/// A tunnel device.
+#[must_use]
+pub fn device(vni: u32, tunnel: &TunnelView, mac: Option<MacAddr>, mtu: u32, owner: &Id) -> Link {
+    let kind = LinkKind::Vxlan { vni, local: tunnel.address };
+    Link { kind, mac, mtu, up: true, bridge: None, alias: names::alias(owner, None) }
+}
+
+/// A station behind a tunnel.
+pub fn station(netns: &Netns, device: &IfName, mac: MacAddr, node: Ipv4Addr, owner: &Id, state: &mut State) {
+    state.want(Item::Remote(netns.clone(), device.clone(), mac), Spec::Remote(node), owner, None);
+}
+
+/// Renders the part of a network that is on other nodes.
+pub fn render(network: &NetworkView, view: &NodeView, bridge: &IfName, id: &Id, state: &mut State) {
+    let (Some(overlay), Some(tunnel)) = (&network.overlay, &view.tunnel) else { return };
+    let (netns, name) = (Netns::Vswitch, Prefix::Tunnel.name(network.uid));
+    let mut link = device(overlay.vni, tunnel, None, network.mtu, id);
+    link.bridge = Some(BridgePort { bridge: bridge.clone(), role: Role::Tunnel });
+    state.want(Item::Link(netns.clone(), name.clone()), Spec::Link(link), id, None);
+    for (mac, node) in &overlay.stations {
+        station(&netns, &name, *mac, *node, id, state);
+        state.want(Item::Fdb(netns.clone(), name.clone(), *mac), Spec::Fdb, id, None);
+    }
+    for (ip, mac) in &overlay.neighbours {
+        state.want(Item::Neighbour(netns.clone(), bridge.clone(), *ip), Spec::Neighbour(*mac), id, None);
+    }
+}

@@ -1,0 +1,206 @@
+//! What concerns one node: the ports bound here and elsewhere, the routers that it needs, and its tunnels.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::{bound_to, uid};
+use crate::api::{Attachment, AttachmentMode, MacAddr};
+use crate::model::entry::PortEntry;
+use crate::model::id::Key;
+use crate::model::ipam::{Holder, number};
+use crate::model::link::{Rank, Role};
+use crate::model::topology::{Index, PhysicalNode, PortNode, RouterNode, Standing, Topology, Tunnel};
+use crate::model::view::{Node, NodeView, OverlayView, PhysicalView, RouterView, TunnelView};
+
+/// A port with what became of it.
+type Bound<'t> = (&'t PortEntry, &'t PortNode);
+
+/// A topology as one node looks at it.
+pub struct Cut<'t> {
+    pub topology: &'t Topology,
+    pub node: Node<'t>,
+    /// Ports bound to the node.
+    pub here: Vec<Bound<'t>>,
+    /// Ports bound to others, each with where that node's tunnels begin.
+    elsewhere: Vec<(Bound<'t>, Option<Ipv4Addr>)>,
+    /// Addresses of plugged ports and the MAC address behind each, by subnet.
+    pub stations: BTreeMap<Index, Vec<(IpAddr, MacAddr)>>,
+    /// Floating IPs of each router that are translated here.
+    pub floating: BTreeMap<Index, Vec<Index>>,
+}
+
+impl<'t> Cut<'t> {
+    /// Sorts ports and floating IPs by where they are.
+    pub fn new(topology: &'t Topology, node: Node<'t>) -> Self {
+        let alone = topology.role == Role::Host;
+        let (mut here, mut elsewhere) = (Vec::new(), Vec::new());
+        // Ports of one node often stand side by side.
+        let mut last: (&str, Option<Ipv4Addr>) = ("", None);
+        let mut stations: BTreeMap<Index, Vec<(IpAddr, MacAddr)>> = BTreeMap::new();
+        for (entry, port) in topology.plugged() {
+            for (subnet, ip) in port.addresses.iter() {
+                stations.entry(*subnet).or_default().extend(port.mac.map(|mac| (*ip, mac)));
+            }
+            let Some(name) = bound_to(entry) else { continue };
+            if name == node.name {
+                here.push((entry, port));
+            } else if !alone {
+                if last.0 != name {
+                    last = (name, topology.tunnels.get(name).map(|t| t.address));
+                }
+                elsewhere.push(((entry, port), last.1));
+            }
+        }
+        let mut floating: BTreeMap<Index, Vec<Index>> = BTreeMap::new();
+        for (index, ip) in topology.floating_ips.iter().enumerate() {
+            if let Some(router) = ip.router
+                && (alone || ip.node.as_deref() == Some(node.name))
+            {
+                floating.entry(router).or_default().push(index);
+            }
+        }
+        Self { topology, node, here, elsewhere, stations, floating }
+    }
+
+    /// Whether the node is alone in its world.
+    pub fn alone(&self) -> bool {
+        self.topology.role == Role::Host
+    }
+
+    /// Whether a router's packets to the outside leave from this node.
+    pub fn is_gateway(&self, router: &RouterNode) -> bool {
+        self.alone() || router.gateway_node.as_deref() == Some(self.node.name)
+    }
+
+    /// Where the tunnels of this node begin.
+    pub fn own(&self) -> Option<&'t Tunnel> {
+        self.topology.tunnels.get(self.node.name).filter(|_| !self.alone())
+    }
+
+    /// How the node reaches the others.
+    pub fn tunnel(&self) -> Option<TunnelView> {
+        let own = self.own()?;
+        let others = self.topology.tunnels.iter().filter(|(name, _)| ***name != *self.node.name);
+        let agent = Key::new("", self.node.name);
+        Some(TunnelView { agent, address: own.address, mtu: own.mtu, others: others.map(|(_, t)| t.address).collect() })
+    }
+
+    /// Routers with a port here behind them, that leave to the outside from here, or that such a one hands packets on to.
+    pub fn routers(&self) -> BTreeSet<Index> {
+        let routers = &self.topology.routers;
+        let leaves = |r: Index| routers[r].external.is_some() && self.is_gateway(&routers[r]);
+        self.reached(&self.here, |r| leaves(r) || self.floating.contains_key(&r))
+    }
+
+    /// Routers that ports lead to, those that `also`, and those that they hand packets on to.
+    fn reached(&self, ports: &[Bound<'t>], also: impl Fn(Index) -> bool) -> BTreeSet<Index> {
+        let Topology { routers, subnets, networks, .. } = self.topology;
+        // On a wire the gateway node is reached by the wire.
+        let by_wire =
+            |subnet: Index| !self.alone() && subnets[subnet].network.is_some_and(|n| networks[n].physical.is_some());
+        let near = ports.iter().flat_map(|(_, p)| p.addresses.iter().map(|(subnet, _)| *subnet));
+        let near: BTreeSet<Index> = near.filter(|subnet| !by_wire(*subnet)).collect();
+        let used = |r: &Index| also(*r) || routers[*r].legs.iter().any(|l| near.contains(&l.subnet));
+        let mut queue: Vec<Index> = (0..routers.len()).filter(used).collect();
+        let mut found = BTreeSet::new();
+        while let Some(index) = queue.pop() {
+            if !found.insert(index) {
+                continue;
+            }
+            let router = &routers[index];
+            let holders = router.routes.values().flatten().filter_map(|ip| {
+                let leg = router.legs.iter().find(|l| subnets[l.subnet].range.cidr.contains(ip))?;
+                subnets[leg.subnet].ledger.holder(number(*ip))
+            });
+            queue.extend(holders.filter_map(|h| match h {
+                Holder::Interface(next) if !routers[next].legs.is_empty() => Some(next),
+                _ => None,
+            }));
+        }
+        found
+    }
+
+    /// Networks with a port here, or with a leg of a router here.
+    pub fn networks(&self, routers: &[(Index, RouterView)]) -> BTreeSet<Index> {
+        let mut found: BTreeSet<Index> = self.here.iter().filter_map(|(_, port)| port.network).collect();
+        for (index, view) in routers {
+            let node = &self.topology.routers[*index];
+            let leg =
+                |uid| node.legs.iter().find(|l| l.uid == uid).and_then(|l| self.topology.subnets[l.subnet].network);
+            found.extend(view.interfaces.iter().filter(|i| !i.distant).filter_map(|i| leg(i.uid)));
+            found.extend(node.external.as_ref().filter(|_| view.external.is_some()).map(|e| e.network));
+        }
+        found
+    }
+
+    /// Of several attachments the first that fits the node holds. Of two physical networks that lead to one interface the
+    /// clash rule chooses.
+    pub fn physical(&self) -> BTreeMap<Key, PhysicalView> {
+        let all = &self.topology.physical_networks;
+        let in_force = all.iter().enumerate().filter(|(_, p)| p.standing == Standing::InForce);
+        let rank = |(index, node): (Index, &PhysicalNode)| {
+            Rank::of(&node.object.metadata, node.object.status.as_ref().map(|s| &s.conditions), index)
+        };
+        let mut ranks: Vec<Rank> = in_force.map(rank).collect();
+        ranks.sort_unstable();
+        let fits = |attachment: &&Attachment| {
+            let (Some(labels), Some(selector)) = (self.node.labels, &attachment.node_selector) else { return true };
+            selector.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))
+        };
+        let mut holders: BTreeMap<&str, &Key> = BTreeMap::new();
+        let view = ranks.into_iter().filter_map(|rank| {
+            let PhysicalNode { key, object, .. } = &all[rank.index];
+            let attachment = object.spec.attachments.iter().find(fits)?;
+            let holder = *holders.entry(&attachment.interface).or_insert(key);
+            let view = PhysicalView {
+                uid: uid(object.metadata.uid.as_ref()),
+                interface: attachment.interface.clone(),
+                mode: attachment.mode.unwrap_or(AttachmentMode::Dedicated),
+                mtu: object.spec.mtu.unwrap_or(1500),
+                taken_by: (holder != key).then(|| holder.clone()),
+            };
+            Some((key.clone(), view))
+        });
+        view.collect()
+    }
+
+    /// Adds to the networks of a view what of them is on other nodes: ports, and legs of routers, which send from there.
+    pub fn overlays(&self, view: &mut NodeView) {
+        if self.own().is_none() {
+            return;
+        }
+        let Topology { networks, routers, subnets, .. } = self.topology;
+        let bound: Vec<Bound<'t>> = self.elsewhere.iter().map(|(port, _)| *port).collect();
+        let away = |r: Index| routers[r].external.is_some() && !self.is_gateway(&routers[r]);
+        let legs = self.reached(&bound, away).into_iter().flat_map(|r| &routers[r].legs);
+        let mut found: BTreeMap<Index, OverlayView> = BTreeMap::new();
+        let segment = |network: Option<Index>| {
+            let node = &networks[network?];
+            let used = node.physical.is_none() && view.networks.contains_key(&node.key);
+            Some((network?, node.vni.filter(|_| used)?))
+        };
+        let mut overlay = |(index, vni): (Index, u32), add: &dyn Fn(&mut OverlayView)| {
+            add(found.entry(index).or_insert_with(|| OverlayView { vni, ..OverlayView::default() }));
+        };
+        for leg in legs {
+            if let Some(segment) = segment(subnets[leg.subnet].network) {
+                overlay(segment, &|_| {});
+            }
+        }
+        for ((_, port), address) in &self.elsewhere {
+            if let (Some(address), Some(mac)) = (address, port.mac)
+                && let Some(segment) = segment(port.network)
+            {
+                overlay(segment, &|overlay| {
+                    overlay.stations.insert(mac, *address);
+                    overlay.neighbours.extend(port.addresses.iter().map(|(_, ip)| (*ip, mac)));
+                });
+            }
+        }
+        for (index, overlay) in found {
+            if let Some(network) = view.networks.get_mut(&networks[index].key) {
+                network.overlay = Some(overlay);
+            }
+        }
+    }
+}
