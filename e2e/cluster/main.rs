@@ -10,4 +10,5 @@ mod support;
 mod apart;
 mod first;
 mod life;
+mod moves;
 mod rights;

@@ -182,17 +182,26 @@ impl<N: Hands> World<N> {
     /// Unplugs what is not for this node any more; returns ports that are bound here and have no guest.
     fn claim(&mut self) -> Vec<Key> {
         let verdict = self.claims.judge(&self.myself.node, self.node.attachments(), self.mirror.snapshot_mut());
+        let mut released = verdict.released;
         let strays = verdict.strays.into_iter().map(|key| (key.clone(), format!("Port {key} is gone")));
         for (key, why) in strays.chain(verdict.lost) {
             match self.node.detach(&key) {
-                Ok(()) => info!(object = %Id::new(Kind::Port, key.clone()), "{why}: unplugged"),
+                Ok(()) => {
+                    info!(object = %Id::new(Kind::Port, key.clone()), "{why}: unplugged");
+                    // Whoever waits for it need not wait for what is said of it here.
+                    let port = self.mirror.snapshot().ports.get(&key);
+                    let binding = port.and_then(|port| port.status.as_ref()?.binding.as_ref());
+                    if binding.is_some_and(|binding| binding.node_name == self.myself.node) {
+                        released.push(key.clone());
+                    }
+                }
                 Err(error) => {
                     warn!(object = %Id::new(Kind::Port, key.clone()), %error, "{why}, and could not be unplugged");
                 }
             }
             self.lost.push((key, why));
         }
-        verdict.released
+        released
     }
 
     /// Asks silent nodes whether they live: only who sees that one does not may take its routers over.
@@ -337,16 +346,19 @@ impl<N: Hands> Ports for World<N> {
             return Err(format!("Port {key} is for node {only} only (spec.nodeName): plug it there"));
         }
         let holder = port.status.as_ref().and_then(|s| s.binding.as_ref()).filter(|b| b.node_name != *node);
-        match holder {
-            Some(holder) if !force => Err(format!(
-                "Port {key} is plugged into {} on node {}: unplug it there first, or take it over with --force",
-                holder.device, holder.node_name
-            )),
-            Some(_) => {
+        let Some(holder) = holder else { return Ok(()) };
+        let plugged = format!("Port {key} is plugged into {} on node {}", holder.device, holder.node_name);
+        // The API server lets no agent take a port from another on its own word: whoever may edit the port says so.
+        match (port.spec.node_name.is_some(), force) {
+            (true, true) => {
                 self.claims.force(key);
                 Ok(())
             }
-            None => Ok(()),
+            (true, false) => Err(format!("{plugged}: unplug it there first, or take it over with --force")),
+            (false, _) => Err(format!(
+                "{plugged}: unplug it there first; if that node is gone for good, set the port's spec.nodeName to {node}, \
+                 then take it over with --force"
+            )),
         }
     }
 
