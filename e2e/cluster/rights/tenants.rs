@@ -73,7 +73,7 @@ lifts a policy | cannot delete resource "validatingadmissionpolicies"
     delete validatingadmissionpolicies/tenet-provider-networks
 "#;
 
-/// The right to use the PhysicalNetwork `public`, in one namespace.
+/// The right to use the `PhysicalNetwork` named `public`, in one namespace.
 const USE: &str = "
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
