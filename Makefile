@@ -1,6 +1,6 @@
 # What a newcomer types: `make demo`, `make test`. Both install what is missing; both need root, because they make
 # network namespaces.
-.PHONY: demo test bench deps lint crds manifests kube soak clean
+.PHONY: demo cluster test bench bench-cluster deps lint crds manifests kube soak clean
 
 export PATH := $(PATH):/usr/sbin:/sbin:$(HOME)/.cargo/bin:/usr/local/go/bin:$(CURDIR)/.cache/go/bin
 
@@ -9,6 +9,13 @@ demo:
 	@e2e/deps.sh demo
 	cargo build --release --bin tenet --example demo
 	@target/release/examples/demo $(if $(KEEP),--keep)
+
+# Leaves a cluster of three nodes up and says what to try; Ctrl-C takes it down.
+cluster:
+	@e2e/deps.sh test
+	@[ -x .cache/kube/kube ] || e2e/kube/build.sh
+	cargo build --release --bin tenet --example up
+	@target/release/examples/up
 
 # Everything that CI runs.
 test:
@@ -19,6 +26,12 @@ test:
 bench:
 	@e2e/deps.sh test
 	cargo bench --bench figures -- $(ROWS) $(ARGS)
+
+# The figures of a cluster: three nodes on this machine.
+bench-cluster:
+	@e2e/deps.sh test
+	[ -x .cache/kube/kube ] || e2e/kube/build.sh
+	cargo bench --bench cluster_figures -- $(ROWS) $(ARGS)
 
 # Installs the Debian packages that demo, tests and figures need, those that are missing.
 deps:

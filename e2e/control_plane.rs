@@ -160,6 +160,11 @@ impl ControlPlane {
         path
     }
 
+    /// Where kubectl is.
+    pub fn kubectl_path(&self) -> PathBuf {
+        self.bin.join("kubectl")
+    }
+
     /// A token of a service account, made as a pod's is: bound to its node, if one is given with its UID.
     pub fn token(&self, namespace: &str, account: &str, node: Option<(&str, &str)>) -> String {
         let mut arguments = vec!["create", "token", account, "-n", namespace, "--duration=24h"];

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::nodes::{Cluster, SERVER};
-use crate::support::{Guest, ip, until};
+use crate::support::{ip, until};
 
 const WORLD: &str = "
 Network blue
@@ -19,25 +19,6 @@ PhysicalNetwork wire {attachments: [{interface: br-ext}]}
 Network public {external: true, provider: {physicalNetwork: wire, type: Flat}}
 Subnet outside {networkRef: {name: public}, cidr: 203.0.113.0/24, gatewayIP: 203.0.113.1, allocationPools: [{start: 203.0.113.10, end: 203.0.113.99}]}
 Router r {interfaces: [{subnetRef: {name: web}}, {subnetRef: {name: db}}], externalGateway: {networkRef: {name: public}}}";
-
-/// Joins the nodes of these numbers to one wire, on which an outside host has 203.0.113.1.
-fn wire(cluster: &Cluster, nodes: &[usize]) -> Guest {
-    ip(
-        "link add wire type bridge\nlink set wire up\nnetns add outside\nlink add o0 type veth peer name eth0 netns outside\nlink set o0 master wire up\n-n outside link set lo up\n-n outside link set eth0 up\n-n outside addr add 203.0.113.1/24 dev eth0",
-    );
-    for node in nodes {
-        let name = &cluster.nodes[node - 1].name;
-        ip(&format!(
-            "link add w{node} type veth peer name ext0 netns {name}
-             link set w{node} master wire up
-             -n {name} link add br-ext type bridge
-             -n {name} link set ext0 master br-ext up
-             -n {name} link set br-ext up"
-        ));
-        cluster.nodes[node - 1].station().run("sysctl -qw net.bridge.bridge-nf-call-iptables=0");
-    }
-    Guest::named("outside")
-}
 
 #[test]
 fn guests_of_one_network_reach_each_other_over_tunnels_and_others_through_the_router() {
@@ -65,7 +46,7 @@ fn guests_of_one_network_reach_each_other_over_tunnels_and_others_through_the_ro
 #[test]
 fn routers_leave_by_a_gateway_node_that_another_takes_over_when_it_falls() {
     let mut cluster = Cluster::start(3);
-    let outside = wire(&cluster, &[1, 2]);
+    let outside = cluster.wire(&[1, 2]);
     cluster.apply(&format!("{WORLD}\n{OUTSIDE}"));
     cluster.wait("tphys/wire", "Ready");
     cluster.wait("trtr/r", "Ready");

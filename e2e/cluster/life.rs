@@ -57,7 +57,8 @@ fn a_namespace_goes_with_everything_in_it() {
 #[test]
 fn more_objects_than_a_page_has_are_all_served_and_a_second_controller_takes_over() {
     let mut cluster = Cluster::start(0);
-    let ports: String = (0..1200).map(|n| format!("Port p{n} {{networkRef: {{name: blue}}}}\n")).collect();
+    let ports: Vec<String> = (0..1200).map(|n| format!("Port p{n} {{networkRef: {{name: blue}}}}")).collect();
+    let ports = ports.join("\n");
     cluster.apply(&format!("Network blue\nSubnet web {{networkRef: {{name: blue}}, cidr: 10.0.0.0/16}}\n{ports}"));
     let served = |cluster: &Cluster| {
         let table = cluster.kubectl("get tport --no-headers");

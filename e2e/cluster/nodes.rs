@@ -49,6 +49,11 @@ fn spawn(command: &mut Command, log: &PathBuf) -> Child {
     command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
 }
 
+/// The program.
+fn program() -> String {
+    crate::support::binary().display().to_string()
+}
+
 /// A command that ends with us.
 fn bound(program: &str) -> Command {
     let mut command = Command::new("setpriv");
@@ -56,6 +61,7 @@ fn bound(program: &str) -> Command {
     command
 }
 
+#[allow(dead_code, reason = "no target uses all of it")]
 impl Cluster {
     /// A control plane, a controller, and so many nodes with an agent each.
     pub fn start(nodes: usize) -> Self {
@@ -79,7 +85,7 @@ impl Cluster {
     /// One more controller; one of all leads.
     pub fn start_controller(&mut self) {
         let log = self.host.dir.join(format!("controller-{}.log", self.controllers.len()));
-        let mut command = bound(env!("CARGO_BIN_EXE_tenet"));
+        let mut command = bound(&program());
         command.args(["--log-level", "info,tenet=debug", "controller", "--kubeconfig"]).arg(&self.kubeconfig);
         self.controllers.push(spawn(&mut command, &log));
     }
@@ -122,6 +128,36 @@ impl Cluster {
         });
         node.start_agent();
         self.nodes.push(node);
+    }
+
+    /// Joins the nodes of these numbers to one wire by a bridge `br-ext` each. The outside host there has 203.0.113.1.
+    pub fn wire(&self, nodes: &[usize]) -> Guest {
+        ip(
+            "link add wire type bridge\nlink set wire up\nnetns add outside\nlink add o0 type veth peer name eth0 netns outside\nlink set o0 master wire up\n-n outside link set lo up\n-n outside link set eth0 up\n-n outside addr add 203.0.113.1/24 dev eth0",
+        );
+        for node in nodes {
+            let name = &self.nodes[node - 1].name;
+            ip(&format!(
+                "link add w{node} type veth peer name ext0 netns {name}
+                 link set w{node} master wire up
+                 -n {name} link add br-ext type bridge
+                 -n {name} link set ext0 master br-ext up
+                 -n {name} link set br-ext up"
+            ));
+            self.nodes[node - 1].station().run("sysctl -qw net.bridge.bridge-nf-call-iptables=0");
+        }
+        Guest::named("outside")
+    }
+
+    /// Process ids of all controllers and agents.
+    pub fn pids(&self) -> Vec<u32> {
+        let agents = self.nodes.iter().filter_map(|node| node.agent.as_ref());
+        self.controllers.iter().chain(agents).map(Child::id).collect()
+    }
+
+    /// Process id of a controller.
+    pub fn controller_pid(&self, number: usize) -> u32 {
+        self.controllers[number].id()
     }
 
     /// Makes the Node that Kubernetes knows, and a token as the agent's pod there would have it.
@@ -218,7 +254,7 @@ impl Node {
 
     /// Starts the agent.
     pub fn start_agent(&mut self) {
-        let mut command = self.enter(env!("CARGO_BIN_EXE_tenet"));
+        let mut command = self.enter(&program());
         command.args([
             "--log-level",
             "info,tenet=debug",
@@ -231,6 +267,16 @@ impl Node {
         command.arg("--kubeconfig").arg(&self.kubeconfig);
         command.arg("--state").arg(self.folder.join("state")).arg("--socket").arg(self.folder.join("run/tenet.sock"));
         self.agent = Some(spawn(&mut command, &self.folder.join("agent.log")));
+    }
+
+    /// Process id of the agent.
+    pub fn pid(&self) -> u32 {
+        self.agent.as_ref().unwrap().id()
+    }
+
+    /// The control socket.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.join("run/tenet.sock")
     }
 
     /// Kills the agent at once.
@@ -252,7 +298,7 @@ impl Node {
 
     /// Runs `tenet` on the node.
     pub fn tenet(&self, line: &str) -> Said {
-        let mut command = self.enter(env!("CARGO_BIN_EXE_tenet"));
+        let mut command = self.enter(&program());
         command.args(line.split_whitespace()).arg("--socket").arg(self.folder.join("run/tenet.sock"));
         Said::of(&command.output().unwrap())
     }

@@ -10,5 +10,6 @@ mod guard;
 mod node;
 mod outside;
 mod routed;
+mod scale;
 mod segment;
 mod world;

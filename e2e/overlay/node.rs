@@ -24,7 +24,8 @@ pub struct Node {
 }
 
 impl Node {
-    /// A node on the bridge `underlay` of the calling thread's namespace, as `172.31.0.<n>`; its `br-ext` leads to `wire`.
+    /// A node on the bridge `underlay` of the calling thread's namespace, as `172.31.0.<n>`; its `br-ext` leads to `wire`,
+    /// its `br-lan` to `lan`.
     pub fn new(n: usize, dir: &std::path::Path) -> Self {
         let (name, address) = (format!("node-{n}"), format!("172.31.0.{n}"));
         ip(&format!(
@@ -38,7 +39,12 @@ impl Node {
              -n {name} link set br-ext up
              link add w{n} type veth peer name ext0 netns {name}
              link set w{n} master wire up
-             -n {name} link set ext0 master br-ext up"
+             -n {name} link set ext0 master br-ext up
+             -n {name} link add br-lan type bridge
+             -n {name} link set br-lan up
+             link add l{n} type veth peer name lan0 netns {name}
+             link set l{n} master lan up
+             -n {name} link set lan0 master br-lan up"
         ));
         let host = Guest::named(&name);
         let at = |what: &str| dir.join(&name).join(what);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tenet::api::Protocol;
 
 use crate::flow::Flow;
-use crate::support::Call;
+use crate::support::{Call, Guest, ip};
 use crate::world::World;
 
 /// The first two nodes touch the wire. Guests a and b are on the first, c on the second, d on the third.
@@ -85,6 +85,12 @@ fn floating_ips_work_from_everywhere() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+    // An agent that starts anew finds everything as it is to be.
+    for node in 0..3 {
+        world.nodes[node].restart();
+        let plan = world.nodes[node].plan(world.view(node));
+        assert!(plan.0.is_empty(), "{plan:#?}");
+    }
     // By their own addresses guests reach each other as ever.
     for (from, to) in [("a", "d"), ("d", "a"), ("c", "b"), ("b", "c"), ("g", "c"), ("f", "c")] {
         let said = guests[from].seen(Protocol::TCP, &format!("{}:7001", world.address(to)));
@@ -128,4 +134,41 @@ fn the_gateway_moves_and_flows_go_on() {
             assert!(counted.lost <= 50 && counted.doubled == 0, "{counted:?}");
         }
     }
+}
+
+#[test]
+fn a_network_on_a_wire_has_its_router_on_the_gateway_node_alone() {
+    let mut world = World::new(3, 2);
+    world.declare(
+        &OUTSIDE.replace("{subnetRef: {name: red}}]", "{subnetRef: {name: red}}, {subnetRef: {name: office}}]"),
+    );
+    world.declare(
+        "PhysicalNetwork lan {attachments: [{interface: br-lan}]}
+         Network office {provider: {physicalNetwork: lan, type: Flat}}
+         Subnet office {networkRef: {name: office}, cidr: 10.9.0.0/24}
+         Port o {networkRef: {name: office}}",
+    );
+    let plugs: Vec<_> = PLUGS.into_iter().chain([("o", 1)]).collect();
+    let guests = world.guests(&plugs);
+    ip("netns add printer
+        link add p0 type veth peer name eth0 netns printer
+        link set p0 master lan up
+        -n printer link set eth0 up
+        -n printer addr add 10.9.0.50/24 dev eth0
+        -n printer route add default via 10.9.0.1");
+    let printer = Guest::named("printer");
+    printer.answers(7000);
+    guests["o"].answers(7000);
+    for name in ["a", "c", "d", "f", "o"] {
+        let own = world.address(name);
+        let seen = guests[name].seen(Protocol::TCP, "10.9.0.50:7000");
+        assert_eq!(seen.as_deref(), Some(&*format!("printer {own}")), "{name} to the printer");
+        let seen = guests[name].seen(Protocol::TCP, &format!("{}:7000", world.address("o")));
+        assert_eq!(seen.as_deref(), Some(&*format!("o {own}")), "{name} to o");
+        guests[name].answers(7001);
+        let seen = printer.seen(Protocol::TCP, &format!("{own}:7001"));
+        assert_eq!(seen.as_deref(), Some(&*format!("{name} 10.9.0.50")), "the printer to {name}");
+    }
+    world.outside.answers_with(7000, |peer| format!("{}", peer.ip()));
+    assert_eq!(guests["o"].seen(Protocol::TCP, "203.0.113.1:7000").as_deref(), Some("203.0.113.9"));
 }

@@ -16,6 +16,9 @@ use tenet::model::{Key, Linker, NodeView, Role, Snapshot, Uid};
 use crate::node::Node;
 use crate::support::{Guest, Host, ip};
 
+/// Physical networks.
+const WIRES: [&str; 2] = ["wire", "lan"];
+
 /// A cluster.
 pub struct World {
     pub nodes: Vec<Node>,
@@ -26,23 +29,24 @@ pub struct World {
 }
 
 impl World {
-    /// So many nodes; the first `wired` of them touch the wire.
+    /// So many nodes; the first `wired` of them touch the wires.
     pub fn new(nodes: usize, wired: usize) -> Self {
         let host = Host::new();
-        ip(
-            "link add underlay type bridge mcast_snooping 0\nlink set underlay up\nlink add wire type bridge\nlink set wire up",
-        );
+        ip("link add underlay type bridge mcast_snooping 0\nlink set underlay up");
+        for wire in WIRES {
+            ip(&format!("link add {wire} type bridge\nlink set {wire} up"));
+        }
         ip("addr add 203.0.113.1/24 dev wire");
         let dir = host.dir.clone();
         let mut world = Self { nodes: Vec::new(), outside: host.outside(), snapshot: Snapshot::default(), _host: host };
         world.nodes = (1..=nodes).map(|n| Node::new(n, &dir)).collect();
         for (n, node) in world.nodes.iter().enumerate() {
             let mut agent: tenet::api::Agent = object("Agent", "", &node.name, "{}");
-            let wire = (n < wired).then(|| "wire".to_owned());
+            let wires = WIRES.iter().filter(|_| n < wired).map(|wire| (*wire).to_owned());
             agent.status = Some(AgentStatus {
                 tunnel_address: Some(node.address.parse().unwrap()),
                 tunnel_mtu: Some(1500),
-                physical_networks: wire.into_iter().collect(),
+                physical_networks: wires.collect(),
                 ..AgentStatus::default()
             });
             world.snapshot.agents.insert(Key::new("", &node.name), Arc::new(agent));

@@ -33,7 +33,8 @@ impl Person {
         let (plural, name, sub) = (parts.next().unwrap(), parts.next().unwrap_or_default(), parts.next());
         let (group, kind) = kind(plural);
         let within = namespace.map_or(String::new(), |namespace| format!("/namespaces/{namespace}"));
-        let request = Request::new(format!("/{}{group}{within}/{plural}", if group == "v1" { "api/" } else { "apis/" }));
+        let request =
+            Request::new(format!("/{}{group}{within}/{plural}", if group == "v1" { "api/" } else { "apis/" }));
         let mut body: Value = if body.is_empty() { Value::Null } else { serde_saphyr::from_str(body).unwrap() };
         if ["create", "replace", "apply"].contains(&verb) && sub != Some("token") {
             body["apiVersion"] = group.into();

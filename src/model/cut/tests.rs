@@ -1,1 +1,128 @@
+use std::net::Ipv4Addr;
+use std::sync::Arc;
 
+use crate::api::Binding;
+use crate::model::fixtures::{at, key, record, world};
+use crate::model::link::{Linker, Role};
+use crate::model::status::statuses;
+use crate::model::view::{FarEnd, Node};
+use crate::model::{NodeView, Snapshot};
+
+const WORLD: &str = "
+    PhysicalNetwork wire {attachments: [{interface: br0}]}
+    Network public {external: true, provider: {physicalNetwork: wire, type: Flat}}
+    Subnet outside {networkRef: {name: public}, cidr: 203.0.113.0/24}
+    Network blue
+    Network red
+    Network alone
+    Subnet blue {networkRef: {name: blue}, cidr: 10.0.0.0/24}
+    Subnet red {networkRef: {name: red}, cidr: 10.0.1.0/24}
+    Subnet alone {networkRef: {name: alone}, cidr: 10.0.2.0/24}
+    Router r {interfaces: [{subnetRef: {name: blue}}, {subnetRef: {name: red}}], externalGateway: {networkRef: {name: public}}}
+    Port a {networkRef: {name: blue}}
+    Port b {networkRef: {name: red}}
+    Port c {networkRef: {name: blue}}
+    Port lone {networkRef: {name: alone}}
+    FloatingIP fb {networkRef: {name: public}, portRef: {name: b}}
+    FloatingIP fc {networkRef: {name: public}, portRef: {name: c}}
+    Agent n1
+    Agent n2
+    Agent n3
+    Agent n4";
+
+/// A cluster of four; n1 (the gateway node) and n2 touch the wire. Port a is on n1, b and lone on n2, c on n3.
+fn cluster() -> Snapshot {
+    let mut snapshot = world(WORLD);
+    for (n, agent) in (1..).zip(snapshot.agents.values_mut()) {
+        let status = Arc::make_mut(agent).status.get_or_insert_default();
+        status.tunnel_address = Some(Ipv4Addr::new(172, 31, 0, n).into());
+        status.tunnel_mtu = Some(1500);
+        status.physical_networks = if n <= 2 { vec!["wire".into()] } else { Vec::new() };
+    }
+    for (port, node) in [("a", "n1"), ("b", "n2"), ("lone", "n2"), ("c", "n3")] {
+        let status = Arc::make_mut(snapshot.ports.get_mut(&key(port)).unwrap()).status.get_or_insert_default();
+        status.binding = Some(Binding { node_name: node.into(), device: "eth0".into() });
+    }
+    let (topology, problems) = Linker::new(Role::Controller).link(&snapshot);
+    assert!(problems.is_empty(), "{problems:?}");
+    let all = statuses(&snapshot, &topology, &problems, None, at(1000));
+    record(&mut snapshot, all);
+    snapshot
+}
+
+fn view(snapshot: &Snapshot, node: &str) -> NodeView {
+    Linker::new(Role::Node).link(snapshot).0.view(node)
+}
+
+#[test]
+fn a_node_has_networks_and_routers_of_its_ports_and_what_it_translates_for() {
+    let snapshot = cluster();
+    let names = |node| {
+        let view = view(&snapshot, node);
+        let names = |keys: Vec<String>| keys.join(" ");
+        (
+            names(view.networks.keys().map(|k| k.name.to_string()).collect()),
+            names(view.routers.keys().map(|k| k.name.to_string()).collect()),
+        )
+    };
+    let text = |networks: &str, routers: &str| (networks.to_owned(), routers.to_owned());
+    assert_eq!(names("n1"), text("blue public red", "r"));
+    assert_eq!(names("n2"), text("alone blue public red", "r"));
+    assert_eq!(names("n3"), text("blue red", "r"), "the outside is reached through the gateway node");
+    assert_eq!(names("n4"), text("", ""));
+}
+
+#[test]
+fn a_network_knows_its_stations_elsewhere_and_has_no_tunnels_without_any() {
+    let snapshot = cluster();
+    let view = view(&snapshot, "n2");
+    let overlay = |name: &str| view.networks[&key(name)].overlay.as_ref();
+    let blue = overlay("blue").unwrap();
+    assert_eq!(Some(blue.vni), snapshot.networks[&key("blue")].status.as_ref().unwrap().vni);
+    let nodes: Vec<_> = blue.stations.values().map(|ip| ip.octets()[3]).collect();
+    assert_eq!((nodes.len(), nodes.contains(&1), nodes.contains(&3)), (2, true, true));
+    assert_eq!(blue.neighbours.len(), 2);
+    let red = overlay("red").unwrap();
+    assert!(red.stations.is_empty(), "its only port is here, and routers elsewhere send to it");
+    assert_eq!(overlay("alone"), None);
+    assert_eq!(overlay("public"), None);
+}
+
+#[test]
+fn the_outside_is_where_it_is_translated() {
+    let snapshot = cluster();
+    let of = |node| view(&snapshot, node).routers[&key("r")].clone();
+    let (gateway, own, far) = (of("n1"), of("n2"), of("n3"));
+    let external = gateway.external.as_ref().unwrap();
+    assert!(external.gateway_node && external.addresses.len() == 1);
+    assert_eq!(external.floating.len(), 1, "of c, whose node does not touch the wire");
+    assert_eq!(gateway.transit.as_ref().unwrap().gateway, None);
+    let external = own.external.as_ref().unwrap();
+    assert!(!external.gateway_node && external.addresses.is_empty());
+    assert_eq!(external.floating.len(), 1, "of b");
+    assert_ne!(external.mac, gateway.external.as_ref().unwrap().mac);
+    assert_eq!(far.external, None);
+    let (here, there) = (gateway.transit.as_ref().unwrap(), far.transit.as_ref().unwrap());
+    assert_eq!(there.gateway, Some(FarEnd { mac: here.mac, node: Ipv4Addr::new(172, 31, 0, 1) }));
+    assert_eq!((there.vni, there.routes.len()), (here.vni, 1));
+    // Legs into overlay networks are the same everywhere, and know every port.
+    assert_eq!(gateway.interfaces, far.interfaces);
+    assert_eq!(far.interfaces[0].peers.len(), 2);
+}
+
+#[test]
+fn an_attachment_is_chosen_by_the_labels_of_the_node() {
+    let mut snapshot = cluster();
+    let text = "PhysicalNetwork wire {attachments: [{interface: br7, nodeSelector: {matchLabels: {rack: seven}}}, \
+                {interface: br8, nodeSelector: {matchLabels: {rack: eight}}}]}";
+    snapshot.physical_networks = world(text).physical_networks;
+    let topology = Linker::new(Role::Node).link(&snapshot).0;
+    let attached = |rack: &str| {
+        let labels = [("rack".to_owned(), rack.to_owned())].into();
+        let view = topology.view(Node { name: "n1", labels: Some(&labels) });
+        view.physical_networks.values().map(|p| p.interface.clone()).next()
+    };
+    assert_eq!(attached("seven").as_deref(), Some("br7"));
+    assert_eq!(attached("eight").as_deref(), Some("br8"));
+    assert_eq!(attached("nine"), None);
+}

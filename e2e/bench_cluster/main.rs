@@ -1,0 +1,38 @@
+//! The figures of a cluster: three nodes, controller, etcd and API server on the same machine (root needed).
+//!
+//! `make bench-cluster`, or `make bench-cluster ROWS="one burst"`; `-o json` prints a line of JSON for each row.
+#![allow(missing_docs, clippy::pedantic, clippy::unwrap_used, clippy::expect_used, clippy::panic, dead_code)]
+
+#[path = "../control_plane.rs"]
+mod control_plane;
+#[path = "../bench/dhcp.rs"]
+mod dhcp;
+#[path = "../bench/guest.rs"]
+mod guest;
+#[path = "../bench/meter.rs"]
+mod meter;
+#[path = "../cluster/nodes.rs"]
+mod nodes;
+#[path = "../bench/plug.rs"]
+mod plug;
+#[path = "../bench/row.rs"]
+mod row;
+#[path = "../bench/rows.rs"]
+mod rows;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod api;
+mod outside;
+mod ports;
+
+use rows::Group;
+
+const GROUPS: [Group; 2] = [
+    (&["one", "burst", "offer", "restart", "memory", "rates"], ports::rows),
+    (&["gateway", "floating-ip", "routers"], outside::rows),
+];
+
+fn main() {
+    rows::main(&GROUPS);
+}
