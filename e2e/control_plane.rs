@@ -141,6 +141,12 @@ impl ControlPlane {
         self.spawn("kube-controller-manager", &flags);
     }
 
+    /// Kills the API server at once: started second, after etcd.
+    pub fn stop_server(&mut self) {
+        drop(self.children[1].kill());
+        drop(self.children[1].wait());
+    }
+
     /// A kubeconfig of an administrator, for whoever reaches the API server's address.
     pub fn kubeconfig(&self) -> PathBuf {
         self.kubeconfig_for("admin", TOKEN)

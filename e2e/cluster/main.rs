@@ -11,4 +11,5 @@ mod apart;
 mod first;
 mod life;
 mod moves;
+mod probes;
 mod rights;

@@ -15,6 +15,10 @@ use crate::support::{Guest, Host, Said, ip, run, until, yaml};
 /// The control plane's address on the underlay; nodes follow from .11 on.
 pub const SERVER: &str = "192.0.2.1";
 
+/// Port of an agent's probes and figures, and of the first controller's.
+pub const METRICS: usize = 9471;
+pub const CONTROLLER_METRICS: usize = 9480;
+
 /// A cluster.
 pub struct Cluster {
     /// The control plane.
@@ -87,6 +91,8 @@ impl Cluster {
         let log = self.host.dir.join(format!("controller-{}.log", self.controllers.len()));
         let mut command = bound(&program());
         command.args(["--log-level", "info,tenet=debug", "controller", "--kubeconfig"]).arg(&self.kubeconfig);
+        // All are on one host here.
+        command.args(["--metrics", &format!("{SERVER}:{}", CONTROLLER_METRICS + self.controllers.len())]);
         self.controllers.push(spawn(&mut command, &log));
     }
 
@@ -263,6 +269,8 @@ impl Node {
             &self.name,
             "--tunnel-address",
             &self.address,
+            "--metrics",
+            &format!("{}:{METRICS}", self.address),
         ]);
         command.arg("--kubeconfig").arg(&self.kubeconfig);
         command.arg("--state").arg(self.folder.join("state")).arg("--socket").arg(self.folder.join("run/tenet.sock"));

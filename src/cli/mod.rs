@@ -78,7 +78,8 @@ fn run(cli: Cli) -> Ended {
         Command::Controller(args) => {
             let identity = args.identity.unwrap_or_else(|| format!("{}-{}", config::hostname(), std::process::id()));
             let access = Access { kubeconfig: args.access.kubeconfig };
-            controller::run(&controller::Options { access, identity, namespace: args.lease_namespace })?;
+            let (namespace, metrics) = (args.lease_namespace, args.metrics);
+            controller::run(&controller::Options { access, identity, namespace, metrics })?;
             Ok(0)
         }
         Command::Agent(args) => {
@@ -88,6 +89,7 @@ fn run(cli: Cli) -> Ended {
                 tunnel: args.tunnel_address,
                 state: args.state.state,
                 socket: args.socket.socket,
+                metrics: args.metrics,
             })?;
             Ok(0)
         }

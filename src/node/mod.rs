@@ -10,6 +10,7 @@
 
 pub mod api;
 mod claims;
+mod figures;
 pub mod myself;
 mod probe;
 mod run;

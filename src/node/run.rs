@@ -2,7 +2,7 @@
 
 use std::fs::DirBuilder;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -15,13 +15,14 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use tracing::info;
 
-use super::api::Api;
+use super::api::{Api, Told};
 use super::myself::Myself;
 use super::world::World;
 use crate::agent::desk::Desk;
 use crate::agent::pace::Pace;
 use crate::agent::{self, Agent};
 use crate::cluster::client::Access;
+use crate::cluster::probes;
 use crate::local::lock::Lock;
 
 /// How an agent runs.
@@ -37,6 +38,8 @@ pub struct Options {
     pub state: PathBuf,
     /// Control socket; namespaces are pinned beside it.
     pub socket: PathBuf,
+    /// Where probes and figures are asked for; none: nowhere.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// Runs an agent until SIGTERM or SIGINT. What the kernel forwards, it goes on forwarding.
@@ -59,7 +62,8 @@ pub fn run(options: &Options) -> io::Result<()> {
     let mut agent = Agent::open(&agent_options).map_err(io::Error::other)?;
     let mtu = agent.mtu(options.tunnel).map_err(io::Error::other)?;
     let myself = Myself { node: options.node.clone(), tunnel: options.tunnel, mtu, kernel: agent.kernel() };
-    let api = Api::start(&options.access, &options.node)?;
+    let door = options.metrics.map(probes::bind).transpose().map_err(io::Error::other)?;
+    let api = Api::start(&options.access, &options.node, door)?;
     let desk = Desk::open(&options.socket)
         .map_err(|error| io::Error::other(format!("cannot listen at {}: {error}", options.socket.display())))?;
     info!(node = options.node, tunnel = %options.tunnel, mtu, "agent started");
@@ -116,7 +120,10 @@ impl Instance {
         let now = Instant::now();
         if api {
             for told in self.api.told() {
-                self.dirty |= self.world.hear(told);
+                match told {
+                    Told::Asked(asked) => self.world.answer(asked, self.world.node.notifications_lost()),
+                    told => self.dirty |= self.world.hear(told),
+                }
             }
         }
         if clients {

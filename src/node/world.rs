@@ -10,6 +10,7 @@ use tracing::{info, warn};
 
 use super::api::{Failure, Order, Told};
 use super::claims::Claims;
+use super::figures::Figures;
 use super::myself::Myself;
 use super::watches::Watches;
 use crate::agent::node::Node as Hands;
@@ -43,8 +44,9 @@ pub struct World<N> {
     fresh: BTreeSet<Key>,
     linker: Linker,
     topology: Topology,
-    view: NodeView,
-    report: Report,
+    pub(super) view: NodeView,
+    pub(super) report: Report,
+    pub(super) figures: Figures,
     /// Writes on their way, and those that were refused, with when they may be tried again.
     sent: HashMap<Target, Option<Instant>>,
     beat: Option<Duration>,
@@ -73,6 +75,7 @@ impl<N: Hands> World<N> {
             topology: Topology::default(),
             view: NodeView::default(),
             report: Report::default(),
+            figures: Figures::default(),
             sent: HashMap::new(),
             beat: None,
             labels: BTreeMap::new(),
@@ -99,6 +102,8 @@ impl<N: Hands> World<N> {
                 let before = std::mem::replace(&mut self.labels, labels);
                 before != self.labels
             }
+            // The loop answers.
+            Told::Asked(_) => false,
             Told::Probed(node, answers) => {
                 let asked = self.probed.get_mut(&node);
                 // That it lives is no news.
@@ -106,6 +111,7 @@ impl<N: Hands> World<N> {
             }
             Told::Ended(target, ended) => {
                 self.sent.remove(&target);
+                self.figures.ended(&ended);
                 match ended {
                     Ok(Done::Now(thing)) => drop(self.mirror.answer(thing)),
                     // What is different comes with the watch.
@@ -151,6 +157,7 @@ impl<N: Hands> World<N> {
             return true;
         }
         let outcome = self.node.converge(&self.view);
+        self.figures.converged(start.elapsed(), &outcome);
         for port in &outcome.vanished {
             info!(object = %Id::new(Kind::Port, port.clone()), "its guest is gone: unplugged");
         }
@@ -167,7 +174,9 @@ impl<N: Hands> World<N> {
 
     /// Makes the node like the view again, after the kernel changed under us.
     pub fn repair(&mut self, now: Timestamp) -> bool {
+        let start = Instant::now();
         let outcome = self.node.converge(&self.view);
+        self.figures.converged(start.elapsed(), &outcome);
         if outcome.changes > 0 {
             info!(changes = outcome.changes, "repaired");
         }
