@@ -138,7 +138,7 @@ fn whoever_meddles_with_tunnels_is_undone() {
         assert!(guests["a"].pings(&b), "after {command}");
     }
     // The host's own guard, too.
-    world.nodes[0].host.run("nft delete table ip tenet").expect_ok();
+    world.nodes[0].host.run("nft delete table ip tenet-tunnels").expect_ok();
     assert!(world.nodes[0].disturbed(), "the guard's end is noticed");
     assert_eq!(world.converge_one(0).changes, 1);
 }
