@@ -1,6 +1,6 @@
 # What a newcomer types: `make demo`, `make test`. Both install what is missing; both need root, because they make
 # network namespaces.
-.PHONY: demo cluster test bench bench-cluster deps lint crds kube soak clean
+.PHONY: demo cluster test bench bench-cluster deps lint crds manifests kube soak clean
 
 export PATH := $(PATH):/usr/sbin:/sbin:$(HOME)/.cargo/bin:/usr/local/go/bin:$(CURDIR)/.cache/go/bin
 
@@ -44,6 +44,10 @@ lint:
 # Rewrites crds/ from the types in src/api.
 crds:
 	TENET_WRITE_CRDS=1 cargo test --test schema crds_folder
+
+# Rewrites manifests/install.yaml from its parts and the types in src/api.
+manifests: crds
+	TENET_WRITE_MANIFESTS=1 cargo test --test schema install_file
 
 # The control plane that the API tests start.
 kube:

@@ -16,6 +16,17 @@ const TOKEN: &str = "test";
 /// The API server was seen to be ready in 3 s on two idle cores; a busy machine takes longer.
 const PATIENCE: Duration = Duration::from_mins(2);
 
+/// The controllers of Kubernetes that objects of ours need: namespaces and what has lost its owner are cleared, `view`,
+/// `edit` and `admin` get what is ours, quotas are counted, the expressions of policies are checked against our types.
+const MANAGERS: [&str; 6] = [
+    "namespace-controller",
+    "garbage-collector-controller",
+    "serviceaccount-controller",
+    "clusterrole-aggregation-controller",
+    "resourcequota-controller",
+    "validatingadmissionpolicy-status-controller",
+];
+
 #[allow(dead_code, reason = "no test target uses all of it")]
 pub struct ControlPlane {
     /// Where everything of it is.
@@ -85,6 +96,8 @@ impl ControlPlane {
             format!("--token-auth-file={}", self.path("tokens.csv")),
             "--authorization-mode=Node,RBAC".into(),
             "--enable-admission-plugins=NodeRestriction".into(),
+            // Agents' pods are.
+            "--allow-privileged".into(),
             "--service-account-issuer=https://kubernetes.default.svc".into(),
             format!("--service-account-key-file={accounts}"),
             format!("--service-account-signing-key-file={accounts}"),
@@ -118,11 +131,11 @@ impl ControlPlane {
         }
     }
 
-    /// Starts the controllers of Kubernetes that objects of ours need: they clear namespaces and what has lost its owner.
+    /// Starts the controllers of Kubernetes that objects of ours need.
     pub fn start_manager(&mut self) {
         let kubeconfig = self.kubeconfig();
         let mut flags = vec![format!("--kubeconfig={}", kubeconfig.display())];
-        flags.push("--controllers=namespace-controller,garbage-collector-controller,serviceaccount-controller".into());
+        flags.push(format!("--controllers={}", MANAGERS.join(",")));
         flags.extend(["--leader-elect=false", "--use-service-account-credentials=false"].map(String::from));
         flags.push(format!("--service-account-private-key-file={}", self.path("accounts.key")));
         self.spawn("kube-controller-manager", &flags);
@@ -152,12 +165,26 @@ impl ControlPlane {
         self.bin.join("kubectl")
     }
 
+    /// A token of a service account, made as a pod's is: bound to its node, if one is given with its UID.
+    pub fn token(&self, namespace: &str, account: &str, node: Option<(&str, &str)>) -> String {
+        let mut arguments = vec!["create", "token", account, "-n", namespace, "--duration=24h"];
+        if let Some((name, uid)) = node {
+            arguments.extend(["--bound-object-kind=Node", "--bound-object-name", name, "--bound-object-uid", uid]);
+        }
+        self.expect(&arguments, "").trim().to_owned()
+    }
+
     /// Runs kubectl as administrator with `input` on its standard input.
     pub fn kubectl(&self, arguments: &[&str], input: &str) -> Output {
+        self.kubectl_as(TOKEN, arguments, input)
+    }
+
+    /// Runs kubectl as whoever has a token.
+    pub fn kubectl_as(&self, token: &str, arguments: &[&str], input: &str) -> Output {
         let authority = self.path("certificates/apiserver.crt");
         let server = format!("https://{}:6443", self.address);
         let mut command = Command::new(self.bin.join("kubectl"));
-        command.args(["--server", &server, "--token", TOKEN, "--certificate-authority", &authority]).args(arguments);
+        command.args(["--server", &server, "--token", token, "--certificate-authority", &authority]).args(arguments);
         command.env("HOME", &self.folder).env_remove("KUBECONFIG").stdin(Stdio::piped());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();

@@ -1,4 +1,4 @@
-//! The CRDs without an API server: `crds/` is what the code says, everything in them is described and bounded, and each
+//! The CRDs and manifests without an API server: `crds/` is what the code says, everything in them is described and bounded, and each
 //! rule, in CEL and in Rust, takes the good objects of `objects/` and refuses the bad ones.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -6,6 +6,8 @@
 mod agree;
 #[path = "schema/files.rs"]
 mod files;
+#[path = "schema/manifests.rs"]
+mod manifests;
 #[path = "objects/mod.rs"]
 mod objects;
 #[path = "schema/rules.rs"]

@@ -10,3 +10,4 @@ mod support;
 mod apart;
 mod first;
 mod life;
+mod rights;

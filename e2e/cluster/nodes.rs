@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tenet::cluster::NAMESPACE;
 
 use crate::control_plane::ControlPlane;
 use crate::support::{Guest, Host, Said, ip, run, until, yaml};
@@ -21,6 +22,8 @@ pub struct Cluster {
     /// Nodes: `node-1` is the first.
     pub nodes: Vec<Node>,
     controllers: Vec<Child>,
+    /// The controller's, with its own rights and no others.
+    kubeconfig: PathBuf,
     host: Host,
 }
 
@@ -34,8 +37,12 @@ pub struct Node {
     holder: Child,
     agent: Option<Child>,
     folder: PathBuf,
+    /// The agent's, with a token that is bound to the node.
     kubeconfig: PathBuf,
 }
+
+/// Everything that is installed in a cluster.
+pub const INSTALL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/manifests/install.yaml");
 
 fn spawn(command: &mut Command, log: &PathBuf) -> Child {
     let log = File::options().create(true).append(true).open(log).unwrap();
@@ -64,12 +71,10 @@ impl Cluster {
         host.bridge("underlay", &format!("{SERVER}/24"));
         let mut plane = ControlPlane::start_at(SERVER);
         plane.start_manager();
-        plane.expect(&["create", "-f", "-"], &tenet::api::crds_yaml().unwrap());
+        plane.expect(&["create", "-f", INSTALL], "");
         plane.expect(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"], "");
-        for namespace in [tenet::cluster::NAMESPACE, tenet::cluster::AGENTS] {
-            plane.expect(&["create", "namespace", namespace], "");
-        }
-        let mut cluster = Self { plane, nodes: Vec::new(), controllers: Vec::new(), host };
+        let kubeconfig = plane.kubeconfig_for("controller", &plane.token(NAMESPACE, "tenet-controller", None));
+        let mut cluster = Self { plane, nodes: Vec::new(), controllers: Vec::new(), kubeconfig, host };
         cluster.start_controller();
         for number in 1..=nodes {
             cluster.add_node(number);
@@ -80,9 +85,8 @@ impl Cluster {
     /// One more controller; one of all leads.
     pub fn start_controller(&mut self) {
         let log = self.host.dir.join(format!("controller-{}.log", self.controllers.len()));
-        let kubeconfig = self.plane.kubeconfig();
         let mut command = bound(&program());
-        command.args(["--log-level", "info,tenet=debug", "controller", "--kubeconfig"]).arg(kubeconfig);
+        command.args(["--log-level", "info,tenet=debug", "controller", "--kubeconfig"]).arg(&self.kubeconfig);
         self.controllers.push(spawn(&mut command, &log));
     }
 
@@ -115,7 +119,7 @@ impl Cluster {
             "infinity",
         ]);
         let holder = spawn(&mut command, &folder.join("holder.log"));
-        let kubeconfig = self.plane.kubeconfig();
+        let kubeconfig = self.plane.kubeconfig_for(&name, &self.agent_token(&name));
         let mut node = Node { name, address, holder, agent: None, folder, kubeconfig };
         until("the node has a mount namespace of its own", || {
             let own = fs::read_link(format!("/proc/{}/ns/mnt", node.holder.id()));
@@ -154,6 +158,13 @@ impl Cluster {
     /// Process id of a controller.
     pub fn controller_pid(&self, number: usize) -> u32 {
         self.controllers[number].id()
+    }
+
+    /// Makes the Node that Kubernetes knows, and a token as the agent's pod there would have it.
+    fn agent_token(&self, node: &str) -> String {
+        let object = format!("{{apiVersion: v1, kind: Node, metadata: {{name: {node}}}}}");
+        let uid = self.plane.expect(&["create", "-f", "-", "-o", "jsonpath={.metadata.uid}"], &object);
+        self.plane.token(NAMESPACE, "tenet-agent", Some((node, &uid)))
     }
 
     /// Applies objects, one to a line, as [`yaml()`] reads them.
@@ -254,11 +265,6 @@ impl Node {
     /// Process id of the agent.
     pub fn pid(&self) -> u32 {
         self.agent.as_ref().unwrap().id()
-    }
-
-    /// The program that it runs.
-    pub fn binary(&self) -> PathBuf {
-        crate::support::binary()
     }
 
     /// The control socket.

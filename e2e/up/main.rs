@@ -51,7 +51,7 @@ fn try_this(cluster: &Cluster) {
   kubectl apply -f {examples}/03-two-subnets-one-router/                # networks, a router, ports
   kubectl wait tport --all --for=condition=Ready
   ip netns add guest
-  {tenet} plug a --netns guest --socket {socket}        # on node-1; node-2 and node-3 have sockets beside it
+  {tenet} plug web --netns guest --socket {socket}        # on node-1; node-2 and node-3 have sockets beside it
   kubectl get tport -o wide
 
 The nodes are the network namespaces node-1 to node-{NODES}; node-1 and node-2 reach the wire br-ext, on which 203.0.113.1 answers.
@@ -59,7 +59,7 @@ Ctrl-C takes it all down.",
         kubeconfig = kubeconfig.display(),
         kubectl = kubectl.display(),
         examples = support::repository().join("examples").display(),
-        tenet = cluster.nodes[0].binary().display(),
+        tenet = support::binary().display(),
         socket = socket.display(),
     );
 }

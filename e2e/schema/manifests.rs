@@ -1,0 +1,64 @@
+//! `manifests/install.yaml` holds what its parts and the code say.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use tenet::api::crds_yaml;
+use tenet::cluster::{AGENTS, CONTROLLER, NAMESPACE};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests")
+}
+
+/// The parts, as `kustomization.yaml` lists them.
+fn parts() -> Vec<String> {
+    let list = fs::read_to_string(folder().join("kustomization.yaml")).unwrap();
+    list.lines().filter_map(|line| line.strip_prefix("- ")).map(str::to_owned).collect()
+}
+
+fn install() -> String {
+    let texts = parts().into_iter().map(|part| match &*part {
+        "../crds" => crds_yaml().unwrap(),
+        file => fs::read_to_string(folder().join(file)).unwrap(),
+    });
+    let text = texts.collect::<Vec<_>>().join("---\n");
+    format!(
+        "# Everything of Tenet's in a cluster: `kubectl apply -f install.yaml`. Made by `make manifests`; edit its parts.\n{text}"
+    )
+}
+
+#[test]
+fn the_install_file_is_what_its_parts_say() {
+    let (path, text) = (folder().join("install.yaml"), install());
+    if env::var_os("TENET_WRITE_MANIFESTS").is_some() {
+        fs::write(&path, &text).unwrap();
+    }
+    let found = fs::read_to_string(path).unwrap_or_default();
+    assert!(found == text, "manifests/install.yaml is stale: run `make manifests` and commit the result");
+}
+
+#[test]
+fn every_part_is_listed() {
+    let parts = parts();
+    for entry in fs::read_dir(folder()).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let made = ["install.yaml", "kustomization.yaml", "README.md"].contains(&&*name);
+        assert!(made || parts.contains(&name), "manifests/kustomization.yaml does not list {name}");
+    }
+}
+
+#[test]
+fn the_parts_name_what_the_code_names() {
+    let text = install();
+    let image = format!("image: tenet:{}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(text.matches("image:").count(), text.matches(&image).count(), "another image than {image}");
+    for (what, line) in [
+        ("the controller's namespace", format!("name: {NAMESPACE}\n")),
+        ("the namespace of heartbeats", format!("name: {AGENTS}\n")),
+        ("the leader's Lease", format!("resourceNames: [{CONTROLLER}]\n")),
+        ("where heartbeats are allowed", format!("request.namespace == '{AGENTS}'")),
+        ("the finalizer", format!("f != '{}'", tenet::cluster::FINALIZER)),
+    ] {
+        assert!(text.contains(&line), "no `{}` for {what}", line.trim());
+    }
+}
