@@ -178,4 +178,8 @@ fn other_tunnels_of_the_host_are_left_alone() {
     world.unplug("a", 0);
     world.converge();
     assert_eq!(seen(), before);
+    // What is taken away whole leaves nothing of ours.
+    world.nodes[0].ask(|agent| drop(agent.clean().unwrap()));
+    assert_eq!(seen(), before);
+    assert!(!host.run("nft list tables").expect_ok().contains("tenet"));
 }
