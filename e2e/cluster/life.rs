@@ -99,6 +99,8 @@ ReferenceGrant infra/to-default {from: [{namespace: default}], to: [{kind: Netwo
     let (status, why) = ready(&cluster, "tport", "lost");
     assert!(status == "False" && why.contains("RefNotPermitted") && !why.contains("exist"), "{status} {why}");
     assert!(guest.run("ip -br link show eth0").out.contains("UP"));
+    let events = cluster.kubectl("get events");
+    assert!(events.contains("RefNotPermitted") && events.contains("port/lost"), "{events}");
     cluster.kubectl("delete -n infra tgrant/to-default");
     until("the port is cut off", || guest.run("ip -br link show eth0").out.trim().is_empty());
     until("and says why", || ready(&cluster, "tport", "a").1.contains("RefNotPermitted"));

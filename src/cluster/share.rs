@@ -6,7 +6,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::write::Status;
+use super::write::{Note, Status};
 use crate::api::{Condition, ConditionType};
 use crate::model::object::Object;
 use crate::model::status::Statuses;
@@ -27,7 +27,9 @@ pub fn of_controller(snapshot: &Snapshot, statuses: &Statuses) -> Vec<Status> {
                     continue;
                 }
                 let id = Id::new(Kind::$kind, key.clone());
-                writes.push(Status { id, uid: object.metadata.uid.clone(), version: None, status: wanted });
+                let uid = object.metadata.uid.clone();
+                let note = note(before.map(|b| &*b.conditions), &status.conditions);
+                writes.push(Status { id, uid, version: None, status: wanted, note });
             }
         )+ };
     }
@@ -45,6 +47,19 @@ pub fn of_controller(snapshot: &Snapshot, statuses: &Statuses) -> Vec<Status> {
     }
     writes
 }
+
+/// What an Event is to say: that an object cannot be, and since when that is over.
+fn note(before: Option<&[Condition]>, now: &[Condition]) -> Option<Note> {
+    let ready = |conditions: &[Condition]| conditions.iter().find(|c| c.type_ == "Ready").cloned();
+    let (before, now) = (before.and_then(ready), ready(now)?);
+    let was_wrong = before.as_ref().is_some_and(|c| c.status != "True" && c.reason != PENDING);
+    let is_wrong = now.status != "True" && now.reason != PENDING;
+    let is_new = before.is_none_or(|before| before.reason != now.reason || before.status != now.status);
+    (is_new && (is_wrong || was_wrong)).then_some(Note { warning: is_wrong, reason: now.reason, message: now.message })
+}
+
+/// What is under way is no news.
+const PENDING: &str = "Pending";
 
 /// The conditions that are decided, not done.
 fn is_decided(type_: &str) -> bool {

@@ -1,5 +1,9 @@
 //! Writes: what is decided, sent to the API server.
 
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
+use k8s_openapi::jiff::Timestamp;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource};
@@ -11,8 +15,8 @@ use std::sync::Arc;
 
 use super::mirror::{Thing, thing};
 use crate::api::{
-    API_VERSION, Agent, AgentSpec, Allocation, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router,
-    Subnet,
+    API_VERSION, Agent, AgentSpec, Allocation, FloatingIP, GROUP, Network, PhysicalNetwork, Port, ReferenceGrant,
+    Router, Subnet,
 };
 use crate::model::allocation::Slot;
 use crate::model::locks::Lock;
@@ -45,6 +49,19 @@ pub struct Status {
     pub version: Option<String>,
     /// The writer's part of the status.
     pub status: Value,
+    /// What a person would want to have seen: told as an Event once the status is written.
+    pub note: Option<Note>,
+}
+
+/// Something that happened to an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Whether it is a fault.
+    pub warning: bool,
+    /// Why, in one word.
+    pub reason: String,
+    /// Why, in a sentence.
+    pub message: String,
 }
 
 /// What a write is about: no two at once.
@@ -113,7 +130,7 @@ fn gone_is_fine(answer: Result<Thing, kube::Error>) -> Result<Done, kube::Error>
 }
 
 async fn say(client: &Client, manager: &str, status: Status) -> Result<Thing, kube::Error> {
-    let Status { id, uid, version, status } = status;
+    let Status { id, uid, version, status, note } = status;
     let mut metadata = json!({ "name": &*id.key.name });
     if id.kind.namespaced() {
         metadata["namespace"] = (&*id.key.namespace).into();
@@ -126,7 +143,43 @@ async fn say(client: &Client, manager: &str, status: Status) -> Result<Thing, ku
     }
     let body =
         json!({ "apiVersion": API_VERSION, "kind": id.kind.to_string(), "metadata": metadata, "status": status });
-    patch_object(client, &id, &PatchParams::apply(manager).force(), &Patch::Apply(body), true).await
+    let answer = patch_object(client, &id, &PatchParams::apply(manager).force(), &Patch::Apply(body), true).await?;
+    if let (Some(note), Thing::Object(object)) = (note, &answer)
+        && let Err(error) = tell(client, manager, object, &note).await
+    {
+        tracing::warn!(object = %id, %error, "an Event cannot be written");
+    }
+    Ok(answer)
+}
+
+/// Writes an Event about an object.
+async fn tell(client: &Client, manager: &str, object: &Object, note: &Note) -> Result<(), kube::Error> {
+    let id = object.id();
+    let namespace = if id.kind.namespaced() { &*id.key.namespace } else { "default" };
+    let api: Api<Event> = Api::namespaced(client.clone(), namespace);
+    let regarding = ObjectReference {
+        api_version: Some(API_VERSION.into()),
+        kind: Some(id.kind.to_string()),
+        namespace: id.kind.namespaced().then(|| namespace.to_owned()),
+        name: Some(id.key.name.to_string()),
+        uid: object.meta().uid.clone(),
+        ..ObjectReference::default()
+    };
+    // The server completes the name; the longest that it takes is 253 characters.
+    let prefix: String = id.key.name.chars().take(200).collect();
+    let event = Event {
+        metadata: ObjectMeta { generate_name: Some(format!("{prefix}-")), ..ObjectMeta::default() },
+        action: Some("Reconcile".into()),
+        event_time: Some(MicroTime(Timestamp::now())),
+        note: Some(note.message.chars().take(1024).collect()),
+        reason: Some(note.reason.clone()),
+        regarding: Some(regarding),
+        reporting_controller: Some(format!("{GROUP}/{manager}")),
+        reporting_instance: Some(manager.to_owned()),
+        type_: Some(if note.warning { "Warning" } else { "Normal" }.into()),
+        ..Event::default()
+    };
+    api.create(&PostParams::default(), &event).await.map(drop)
 }
 
 async fn patch_object(

@@ -101,7 +101,8 @@ fn silent(snapshot: &Snapshot, lost: &Lost, now: Timestamp) -> impl Iterator<Ite
         };
         let status = json!({ "conditions": [condition] });
         let id = Id::new(Kind::Agent, key);
-        (!known).then(|| Write::Status(Status { id, uid: agent.metadata.uid.clone(), version: None, status }))
+        (!known)
+            .then(|| Write::Status(Status { id, uid: agent.metadata.uid.clone(), version: None, status, note: None }))
     })
 }
 

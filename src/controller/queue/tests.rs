@@ -8,7 +8,7 @@ use serde_json::Value;
 
 fn write(kind: Kind, name: &str) -> Write {
     let id = Id::new(kind, Key::new("default", name));
-    Write::Status(Status { id, uid: None, version: None, status: Value::Null })
+    Write::Status(Status { id, uid: None, version: None, status: Value::Null, note: None })
 }
 
 #[test]
