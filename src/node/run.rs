@@ -68,7 +68,7 @@ pub fn run(options: &Options) -> io::Result<()> {
         .map_err(|error| io::Error::other(format!("cannot listen at {}: {error}", options.socket.display())))?;
     info!(node = options.node, tunnel = %options.tunnel, mtu, "agent started");
     let world = World::new(agent, myself);
-    Instance { world, api, desk, signals, pace: Pace::default(), dirty: true }.run()
+    Instance { world, api, desk, signals, pace: Pace::default(), dirty: true, rest: Instant::now(), news: false }.run()
 }
 
 struct Instance {
@@ -78,7 +78,14 @@ struct Instance {
     signals: SignalFd,
     pace: Pace,
     dirty: bool,
+    /// Until when mere news wait, so that many of them are taken in together.
+    rest: Instant,
+    /// There are news that were not looked at.
+    news: bool,
 }
+
+/// The longest that news wait for more of them, while many come.
+const REST: Duration = Duration::from_millis(20);
 
 impl Instance {
     fn run(&mut self) -> io::Result<()> {
@@ -94,7 +101,11 @@ impl Instance {
 
     /// What woke it: the API thread, clients, the kernel. None: a signal to stop.
     fn sleep(&self) -> io::Result<Option<[bool; 3]>> {
-        let deadline = [self.desk.deadline(), self.pace.deadline(), self.world.deadline()].into_iter().flatten().min();
+        let deadline =
+            [self.desk.deadline(), self.pace.deadline(), self.world.deadline(), self.news.then_some(self.rest)]
+                .into_iter()
+                .flatten()
+                .min();
         let timeout = deadline.map_or(PollTimeout::NONE, |at| {
             let left = at.saturating_duration_since(Instant::now()) + Duration::from_micros(999);
             PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
@@ -122,7 +133,7 @@ impl Instance {
             for told in self.api.told() {
                 match told {
                     Told::Asked(asked) => self.world.answer(asked, self.world.node.notifications_lost()),
-                    told => self.dirty |= self.world.hear(told),
+                    told => self.news |= self.world.hear(told),
                 }
             }
         }
@@ -142,6 +153,7 @@ impl Instance {
     /// Plugs what can be plugged, converges when anything changed, and answers whoever waits for that.
     fn settle(&mut self) {
         let now = Instant::now();
+        self.dirty |= self.news && self.rest <= now;
         self.dirty |= self.desk.attach(&mut self.world);
         if std::mem::take(&mut self.dirty) {
             self.converge();
@@ -155,8 +167,12 @@ impl Instance {
     }
 
     fn converge(&mut self) {
+        let start = Instant::now();
+        self.news = false;
         let done = self.world.converge(self.desk.awaited().cloned().collect(), Timestamp::now());
         self.pace.ended(&Ok(done));
+        // After a convergence as much time is left to everybody else, and to more news.
+        self.rest = Instant::now() + start.elapsed().min(REST);
         for (port, why) in std::mem::take(&mut self.world.lost) {
             self.desk.refuse(&port, &why);
         }

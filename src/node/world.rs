@@ -263,14 +263,21 @@ impl<N: Hands> World<N> {
             if let Object::Port(port) = &object {
                 status["binding"] = binding(port);
             }
-            writes.push(Status { uid: object.meta().uid.clone(), id: voice.id, version, status, note: None });
+            writes.push(Status {
+                uid: object.meta().uid.clone(),
+                id: voice.id,
+                version,
+                status,
+                lazy: false,
+                note: None,
+            });
         }
         for key in released {
             let Some(port) = snapshot.ports.get(key) else { continue };
             let recorded: &[Condition] = port.status.as_ref().map_or(&[], |s| &s.conditions);
             let status = json!({ "conditions": voice::unplugged(port.metadata.generation, recorded, now) });
             let id = Id::new(Kind::Port, key.clone());
-            writes.push(Status { id, uid: port.metadata.uid.clone(), version: None, status, note: None });
+            writes.push(Status { id, uid: port.metadata.uid.clone(), version: None, status, lazy: false, note: None });
         }
         let ports = self.node.attachments().len();
         let recorded = snapshot.agents.get(&Key::new("", &node)).cloned();
@@ -280,6 +287,7 @@ impl<N: Hands> World<N> {
             uid: None,
             version: None,
             status: serde_json::to_value(status).unwrap_or_default(),
+            lazy: false,
             note: None,
         });
         for status in writes {
