@@ -287,6 +287,15 @@ impl Node {
         self.folder.join("run/tenet.sock")
     }
 
+    /// What an agent that only rehearses says in so many seconds.
+    pub fn rehearse(&self, seconds: &str) -> String {
+        let mut command = self.enter("timeout");
+        command.args([seconds, &program(), "agent", "--dry-run", "--node", &self.name]);
+        command.args(["--tunnel-address", &self.address, "--kubeconfig"]).arg(&self.kubeconfig);
+        command.arg("--state").arg(self.folder.join("state")).arg("--socket").arg(self.folder.join("run/tenet.sock"));
+        Said::of(&command.output().unwrap()).out
+    }
+
     /// Kills the agent at once.
     pub fn kill_agent(&mut self) {
         if let Some(mut agent) = self.agent.take() {

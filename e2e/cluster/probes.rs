@@ -68,3 +68,26 @@ Port b {networkRef: {name: blue}}",
     let (status, why) = get(&agent, "/readyz");
     assert_eq!((status, &*why), (503, "not all objects have been read from the API server yet\n"));
 }
+
+#[test]
+fn an_agent_that_only_rehearses_says_what_it_would_do_and_does_nothing() {
+    let mut cluster = Cluster::start(1);
+    cluster.apply(
+        "Network blue {}
+Subnet web {networkRef: {name: blue}, cidr: 10.0.0.0/24}
+Port a {networkRef: {name: blue}}",
+    );
+    cluster.wait("tport/a", "Ready");
+    let _a = cluster.guest(1, "a");
+    cluster.wait("tport/a", "Programmed");
+    let rehearse = |cluster: &Cluster| cluster.nodes[0].rehearse("3");
+    assert_eq!(rehearse(&cluster), "Nothing to change: this host is as declared.\n");
+
+    cluster.nodes[0].kill_agent();
+    cluster.kubectl("delete tport a --wait=false");
+    let before = cluster.kubectl("get lease -n tenet-agents -o yaml");
+    let said = rehearse(&cluster);
+    assert!(said.contains("No longer declared") && said.contains("to delete (-)."), "{said}");
+    assert_eq!(said, rehearse(&cluster), "it has done what it said");
+    assert_eq!(before, cluster.kubectl("get lease -n tenet-agents -o yaml"), "it has spoken");
+}

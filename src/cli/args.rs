@@ -150,6 +150,9 @@ pub struct Agent {
     /// Address of this host at which other nodes reach its tunnels.
     #[arg(long, value_name = "ADDRESS")]
     pub tunnel_address: std::net::IpAddr,
+    /// Print what would be changed on this node, whenever that is something else, and change nothing, here or there.
+    #[arg(long)]
+    pub dry_run: bool,
     /// Answer /healthz, /readyz and /metrics (Prometheus) at this address. Default: nowhere.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub metrics: Option<std::net::SocketAddr>,

@@ -83,14 +83,19 @@ fn run(cli: Cli) -> Ended {
             Ok(0)
         }
         Command::Agent(args) => {
-            node::run(&node::Options {
+            let options = node::Options {
                 access: Access { kubeconfig: args.access.kubeconfig },
                 node: args.node.unwrap_or_else(config::hostname),
                 tunnel: args.tunnel_address,
                 state: args.state.state,
                 socket: args.socket.socket,
                 metrics: args.metrics,
-            })?;
+            };
+            if args.dry_run {
+                node::plans(&options, plan::show)?;
+            } else {
+                node::run(&options)?;
+            }
             Ok(0)
         }
         Command::Plan(args) => plan::run(args),
