@@ -16,7 +16,7 @@ use super::watches::Watches;
 use crate::agent::node::Node as Hands;
 use crate::agent::plugs::Ports;
 use crate::agent::protocol::Answer;
-use crate::api::{Agent, AgentFailure, Condition, Port, Reason};
+use crate::api::{Agent, AgentFailure, AgentStatus, Condition, Port, Reason};
 use crate::cluster::mirror::{Heard, Mirror};
 use crate::cluster::write::{Done, Status, Target, Write};
 use crate::model::object::Object;
@@ -50,6 +50,9 @@ pub struct World<N> {
     /// Writes on their way, and those that were refused, with when they may be tried again.
     sent: HashMap<Target, Option<Instant>>,
     beat: Option<Duration>,
+    /// When the Agent was written last, and when its counts may be again.
+    counted: Option<Instant>,
+    recount: Option<Instant>,
     /// Labels of the node, which attachments of physical networks choose by.
     labels: BTreeMap<String, String>,
     /// Silent nodes that were asked whether they live; and those that did not answer.
@@ -78,6 +81,8 @@ impl<N: Hands> World<N> {
             figures: Figures::default(),
             sent: HashMap::new(),
             beat: None,
+            counted: None,
+            recount: None,
             labels: BTreeMap::new(),
             probed: BTreeMap::new(),
             introduced: false,
@@ -133,7 +138,7 @@ impl<N: Hands> World<N> {
     /// When something that was refused may be said again.
     pub fn deadline(&self) -> Option<Instant> {
         let asked = self.probed.values().filter(|(_, answer)| *answer == Some(true)).map(|(at, _)| *at + BEAT.0);
-        self.sent.values().flatten().copied().chain(asked).min()
+        self.sent.values().flatten().copied().chain(asked).chain(self.recount).min()
     }
 
     /// Makes the node like what the API server holds, and says what came of it. Whether all that could be done is done.
@@ -282,7 +287,13 @@ impl<N: Hands> World<N> {
         let ports = self.node.attachments().len();
         let recorded = snapshot.agents.get(&Key::new("", &node)).cloned();
         let status = self.myself.status(recorded.as_deref(), &self.view, &self.report, self.unreachable(), ports, now);
-        let own = status.map(|status| Status {
+        // How many ports there are changes with each; nobody needs it more often than once a second.
+        let counts = |a: &AgentStatus, b: &AgentStatus| AgentStatus { ports: b.ports, ..a.clone() } == *b;
+        let lazy = status.as_ref().zip(recorded.as_deref().and_then(|a| a.status.as_ref()));
+        let lazy = lazy.is_some_and(|(new, old)| counts(new, old));
+        let later = self.counted.map(|at| at + BEAT.0).filter(|at| lazy && *at > Instant::now());
+        self.recount = later.filter(|_| status.is_some());
+        let own = status.filter(|_| later.is_none()).map(|status| Status {
             id: Id::new(Kind::Agent, Key::new("", &node)),
             uid: None,
             version: None,
@@ -294,6 +305,7 @@ impl<N: Hands> World<N> {
             self.write(status, false);
         }
         if let Some(own) = own {
+            self.counted = Some(Instant::now());
             self.write(own, recorded.is_none());
         }
         let beat = if gateway { BEAT.0 } else { BEAT.1 };
