@@ -13,4 +13,6 @@ mod apart;
 mod faults;
 mod first;
 mod life;
+mod moves;
+mod probes;
 mod rights;

@@ -15,6 +15,10 @@ use crate::support::{Guest, Host, Said, ip, run, until, yaml};
 /// The control plane's address on the underlay; nodes follow from .11 on.
 pub const SERVER: &str = "192.0.2.1";
 
+/// Port of an agent's probes and figures, and of the first controller's.
+pub const METRICS: usize = 9471;
+pub const CONTROLLER_METRICS: usize = 9480;
+
 /// A cluster.
 pub struct Cluster {
     /// The control plane.
@@ -97,6 +101,8 @@ impl Cluster {
         let log = self.host.dir.join(format!("controller-{}.log", self.controllers.len()));
         let mut command = bound(&program());
         command.args(["--log-level", "info,tenet=debug", "controller", "--kubeconfig"]).arg(kubeconfig).args(arguments);
+        // All are on one host here.
+        command.args(["--metrics", &format!("{SERVER}:{}", CONTROLLER_METRICS + self.controllers.len())]);
         self.controllers.push(spawn(&mut command, &log));
     }
 
@@ -259,7 +265,14 @@ impl Drop for Cluster {
         }
         if std::thread::panicking() {
             eprintln!("{}", self.logs());
+            return;
         }
+        // Also what is tried again and ends well shows a right that is missing.
+        let logs = walk(&self.host.dir).into_iter().filter(|path| path.extension().is_some_and(|e| e == "log"));
+        let text: String = logs.filter_map(|log| fs::read_to_string(log).ok()).collect();
+        let refused: Vec<&str> =
+            text.lines().filter(|line| line.contains("is forbidden: User") && line.contains(" cannot ")).collect();
+        assert!(refused.is_empty(), "rights are missing: {refused:#?}");
     }
 }
 
@@ -290,6 +303,8 @@ impl Node {
             &self.name,
             "--tunnel-address",
             &self.address,
+            "--metrics",
+            &format!("{}:{METRICS}", self.address),
         ]);
         command.arg("--kubeconfig").arg(&self.kubeconfig);
         command.arg("--state").arg(self.folder.join("state")).arg("--socket").arg(self.folder.join("run/tenet.sock"));
@@ -309,6 +324,15 @@ impl Node {
     /// The control socket.
     pub fn socket(&self) -> PathBuf {
         self.folder.join("run/tenet.sock")
+    }
+
+    /// What an agent that only rehearses says in so many seconds.
+    pub fn rehearse(&self, seconds: &str) -> String {
+        let mut command = self.enter("timeout");
+        command.args([seconds, &program(), "agent", "--dry-run", "--node", &self.name]);
+        command.args(["--tunnel-address", &self.address, "--kubeconfig"]).arg(&self.kubeconfig);
+        command.arg("--state").arg(self.folder.join("state")).arg("--socket").arg(self.folder.join("run/tenet.sock"));
+        Said::of(&command.output().unwrap()).out
     }
 
     /// Kills the agent at once.

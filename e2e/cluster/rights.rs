@@ -75,24 +75,15 @@ impl Rights {
         let attempts = read(attempts);
         until("the policies are in force", || who.ask(attempts[0].line, &attempts[0].body, true).is_err());
         let before = self.everything();
-        let mut wrong = String::new();
+        let mut wrong = Vec::new();
         for Attempt { what, line, body, sentence } in attempts {
             match who.ask(line, &body, false) {
                 Err(said) if said.contains(sentence) => println!("{what} | {said}"),
-                said => wrong += &format!("{what}: {said:?}\n   instead of: {sentence}\n"),
+                said => wrong.push(format!("{what}: {said:?}, instead of: {sentence}")),
             }
         }
-        assert!(wrong.is_empty(), "not refused, or not so:\n{wrong}");
+        assert!(wrong.is_empty(), "not refused, or not so: {wrong:#?}");
         assert_eq!(before, self.everything(), "what was refused has changed something");
-    }
-
-    /// Tries what must be allowed.
-    #[track_caller]
-    fn allowed(&self, who: &Person, attempts: &str) {
-        for Attempt { what, line, body, .. } in read(attempts) {
-            let said = who.ask(line, &body, false);
-            assert!(said.is_ok(), "{what}: {said:?}");
-        }
     }
 
     /// Every object with its version.
@@ -106,6 +97,15 @@ impl Rights {
         // The API server's own Lease is none of ours.
         let ours = all["items"].as_array().unwrap().iter().filter(|o| o["metadata"]["namespace"] != "kube-system");
         ours.map(name).collect()
+    }
+}
+
+/// Tries what must be allowed.
+#[track_caller]
+fn allowed(who: &Person, attempts: &str) {
+    for Attempt { what, line, body, .. } in read(attempts) {
+        let said = who.ask(line, &body, false);
+        assert!(said.is_ok(), "{what}: {said:?}");
     }
 }
 

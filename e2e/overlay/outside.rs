@@ -172,3 +172,33 @@ fn a_network_on_a_wire_has_its_router_on_the_gateway_node_alone() {
     world.outside.answers_with(7000, |peer| format!("{}", peer.ip()));
     assert_eq!(guests["o"].seen(Protocol::TCP, "203.0.113.1:7000").as_deref(), Some("203.0.113.9"));
 }
+
+#[test]
+fn a_port_takes_its_floating_ip_along() {
+    let mut world = World::new(3, 2);
+    world.declare(OUTSIDE);
+    world.declare("FloatingIP fa {networkRef: {name: public}, portRef: {name: a}, ip: 203.0.113.101}");
+    let guests = world.guests(&PLUGS);
+    world.outside.answers_with(7000, |peer| format!("{}", peer.ip()));
+    let check = |world: &World| {
+        guests["a"].wait_seen(Protocol::TCP, "203.0.113.1:7000", "203.0.113.101");
+        for from in ["g", "h", "f"] {
+            guests[from].wait_seen(Protocol::UDP, "203.0.113.101:7001", "a 203.0.113.9");
+        }
+        world.outside.wait_seen(Protocol::UDP, "203.0.113.101:7001", "a 203.0.113.1");
+    };
+    guests["a"].answers(7001);
+    check(&world);
+    // To the other node with the wire; to the one without, so to the gateway node; and back.
+    for (from, to, on) in [(0, 1, "node-2"), (1, 2, "node-1"), (2, 1, "node-2"), (1, 0, "node-1")] {
+        world.unplug("a", from);
+        world.converge();
+        world.plug("a", to);
+        world.converge();
+        world.addressed("a");
+        assert_eq!(world.translated_on("fa"), on);
+        let start = std::time::Instant::now();
+        check(&world);
+        assert!(start.elapsed() < Duration::from_secs(1), "it took {:?}", start.elapsed());
+    }
+}

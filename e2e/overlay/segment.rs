@@ -138,7 +138,7 @@ fn whoever_meddles_with_tunnels_is_undone() {
         assert!(guests["a"].pings(&b), "after {command}");
     }
     // The host's own guard, too.
-    world.nodes[0].host.run("nft delete table ip tenet").expect_ok();
+    world.nodes[0].host.run("nft delete table ip tenet-tunnels").expect_ok();
     assert!(world.nodes[0].disturbed(), "the guard's end is noticed");
     assert_eq!(world.converge_one(0).changes, 1);
 }
@@ -178,4 +178,8 @@ fn other_tunnels_of_the_host_are_left_alone() {
     world.unplug("a", 0);
     world.converge();
     assert_eq!(seen(), before);
+    // What is taken away whole leaves nothing of ours.
+    world.nodes[0].ask(|agent| drop(agent.clean().unwrap()));
+    assert_eq!(seen(), before);
+    assert!(!host.run("nft list tables").expect_ok().contains("tenet"));
 }

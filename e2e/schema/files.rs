@@ -10,8 +10,9 @@ fn the_crds_folder_is_what_the_code_says() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
     let mut files: Vec<_> =
         all().iter().map(|crd| (format!("{}.yaml", crd.spec.names.plural), crd_yaml(crd).unwrap())).collect();
-    let names = files.iter().map(|(name, _)| format!("- {name}\n")).collect::<String>();
-    let list = format!("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n{names}");
+    let names: Vec<_> = files.iter().map(|(name, _)| format!("- {name}\n")).collect();
+    let list =
+        format!("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n{}", names.concat());
     files.push(("kustomization.yaml".into(), list));
     if env::var_os("TENET_WRITE_CRDS").is_some() {
         fs::create_dir_all(&folder).unwrap();

@@ -1,8 +1,10 @@
 //! `manifests/install.yaml` holds what its parts and the code say.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::{env, fs};
 
+use serde_json::Value;
 use tenet::api::crds_yaml;
 use tenet::cluster::{AGENTS, CONTROLLER, NAMESPACE};
 
@@ -61,4 +63,34 @@ fn the_parts_name_what_the_code_names() {
     ] {
         assert!(text.contains(&line), "no `{}` for {what}", line.trim());
     }
+}
+
+/// The commands of all containers, with what Kubernetes fills in.
+fn commands() -> Vec<Vec<String>> {
+    let mut commands = Vec::new();
+    for part in ["controller.yaml", "agent.yaml"] {
+        let text = fs::read_to_string(folder().join(part)).unwrap();
+        for document in text.split("\n---\n") {
+            let object: Value = serde_saphyr::from_str(document).unwrap();
+            for container in object["spec"]["template"]["spec"]["containers"].as_array().into_iter().flatten() {
+                let words = ["command", "args"].into_iter().flat_map(|field| container[field].as_array().unwrap());
+                let fill = |word: &Value| word.as_str().unwrap().replace("$(HOST_IP)", "192.0.2.1");
+                commands.push(words.map(fill).collect());
+            }
+        }
+    }
+    commands
+}
+
+#[test]
+fn containers_run_commands_that_there_are() {
+    let commands = commands();
+    assert_eq!(commands.len(), 2, "{commands:?}");
+    for command in commands {
+        // What comes before --help is read first, and complained about.
+        let output = Command::new(env!("CARGO_BIN_EXE_tenet")).args(&command[1..]).arg("--help").output().unwrap();
+        assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let wrong = ["controller", "--metrics=nowhere", "--help"];
+    assert!(!Command::new(env!("CARGO_BIN_EXE_tenet")).args(wrong).output().unwrap().status.success());
 }

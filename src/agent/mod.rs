@@ -279,6 +279,12 @@ impl Agent {
         self.kernel.watched()
     }
 
+    /// How often the kernel could not tell all its news since the program began; all is looked at again then.
+    #[must_use]
+    pub fn notifications_lost(&self) -> u64 {
+        self.kernel.notifications_lost()
+    }
+
     /// Empties the watched descriptors. Whether anything that concerns us may have changed since the last convergence.
     pub fn disturbed(&mut self) -> bool {
         self.kernel.disturbed()

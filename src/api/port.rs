@@ -154,9 +154,11 @@ pub struct StatusAddress {
     pub ip: IpAddr,
 }
 
-/// Where a port is plugged.
+/// Where a port is plugged. One value with one owner (server-side apply): whoever takes a port over owns all of it, so that
+/// nothing of it stays when it is unplugged.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-map-type" = "atomic"))]
 pub struct Binding {
     /// The node.
     #[schemars(length(min = 1, max = 253))]

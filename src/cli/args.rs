@@ -127,6 +127,9 @@ pub struct Controller {
     /// Namespace of the Lease by which one instance leads.
     #[arg(long, value_name = "NAMESPACE", default_value = crate::cluster::NAMESPACE)]
     pub lease_namespace: String,
+    /// Answer /healthz, /readyz and /metrics (Prometheus) at this address. Default: nowhere.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub metrics: Option<std::net::SocketAddr>,
 }
 
 /// `tenet agent`
@@ -147,6 +150,12 @@ pub struct Agent {
     /// Address of this host at which other nodes reach its tunnels.
     #[arg(long, value_name = "ADDRESS")]
     pub tunnel_address: std::net::IpAddr,
+    /// Print what would be changed on this node, whenever that is something else, and change nothing, here or there.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Answer /healthz, /readyz and /metrics (Prometheus) at this address. Default: nowhere.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub metrics: Option<std::net::SocketAddr>,
 }
 
 /// What an instance reads, and where it keeps things.

@@ -78,17 +78,24 @@ fn run(cli: Cli) -> Ended {
         Command::Controller(args) => {
             let identity = args.identity.unwrap_or_else(|| format!("{}-{}", config::hostname(), std::process::id()));
             let access = Access { kubeconfig: args.access.kubeconfig };
-            controller::run(&controller::Options { access, identity, namespace: args.lease_namespace })?;
+            let (namespace, metrics) = (args.lease_namespace, args.metrics);
+            controller::run(&controller::Options { access, identity, namespace, metrics })?;
             Ok(0)
         }
         Command::Agent(args) => {
-            node::run(&node::Options {
+            let options = node::Options {
                 access: Access { kubeconfig: args.access.kubeconfig },
                 node: args.node.unwrap_or_else(config::hostname),
                 tunnel: args.tunnel_address,
                 state: args.state.state,
                 socket: args.socket.socket,
-            })?;
+                metrics: args.metrics,
+            };
+            if args.dry_run {
+                node::plans(&options, plan::show)?;
+            } else {
+                node::run(&options)?;
+            }
             Ok(0)
         }
         Command::Plan(args) => plan::run(args),

@@ -26,6 +26,13 @@ pub fn run(args: Args) -> Ended {
     Ok(if plan.0.is_empty() { 0 } else { 2 })
 }
 
+/// Shows a plan of an agent.
+pub fn show(plan: &Plan) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text(plan, config::colour()).as_bytes())?;
+    out.flush()
+}
+
 /// One change, as `-o json` shows it.
 #[derive(Serialize)]
 struct Line {
@@ -57,7 +64,7 @@ fn word(action: Action) -> &'static str {
 /// Changes grouped by the object that they are for, and a last line that counts them.
 fn text(plan: &Plan, colour: bool) -> String {
     if plan.0.is_empty() {
-        return "Nothing to change: this host is as the folders say.\n".into();
+        return "Nothing to change: this host is as declared.\n".into();
     }
     // Groups stand in the order of their names; within one, in the order in which the changes are made.
     let mut groups: BTreeMap<String, Vec<&Change>> = BTreeMap::new();

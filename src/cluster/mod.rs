@@ -8,8 +8,10 @@
 //! Deciding is a synchronous function of the mirror; waiting happens only in [`watch`] and [`write`].
 
 pub mod client;
+pub mod figures;
 pub mod lease;
 pub mod mirror;
+pub mod probes;
 pub mod share;
 pub mod watch;
 pub mod write;

@@ -29,7 +29,9 @@ pub fn of_controller(snapshot: &Snapshot, statuses: &Statuses) -> Vec<Status> {
                 let id = Id::new(Kind::$kind, key.clone());
                 let uid = object.metadata.uid.clone();
                 let note = note(before.map(|b| &*b.conditions), &status.conditions);
-                writes.push(Status { id, uid, version: None, status: wanted, note });
+                let same = before.is_some_and(|before| before.conditions == status.conditions);
+                let lazy = same && id.kind == Kind::Subnet;
+                writes.push(Status { id, uid, version: None, status: wanted, lazy, note });
             }
         )+ };
     }

@@ -50,6 +50,8 @@ pub struct Status {
     pub version: Option<String>,
     /// The writer's part of the status.
     pub status: Value,
+    /// Whether nobody waits for it: a subnet's counts change with every port.
+    pub lazy: bool,
     /// What a person would want to have seen: told as an Event once the status is written.
     pub note: Option<Note>,
 }
@@ -141,7 +143,7 @@ fn gone_is_fine(answer: Result<Thing, kube::Error>) -> Result<Done, kube::Error>
 }
 
 async fn say(client: &Client, manager: &str, status: Status) -> Result<Thing, kube::Error> {
-    let Status { id, uid, version, status, note } = status;
+    let Status { id, uid, version, status, note, .. } = status;
     let mut metadata = json!({ "name": &*id.key.name });
     if id.kind.namespaced() {
         metadata["namespace"] = (&*id.key.namespace).into();

@@ -101,8 +101,16 @@ fn silent(snapshot: &Snapshot, lost: &Lost, now: Timestamp) -> impl Iterator<Ite
         };
         let status = json!({ "conditions": [condition] });
         let id = Id::new(Kind::Agent, key);
-        (!known)
-            .then(|| Write::Status(Status { id, uid: agent.metadata.uid.clone(), version: None, status, note: None }))
+        (!known).then(|| {
+            Write::Status(Status {
+                id,
+                uid: agent.metadata.uid.clone(),
+                version: None,
+                status,
+                lazy: false,
+                note: None,
+            })
+        })
     })
 }
 

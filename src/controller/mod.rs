@@ -8,6 +8,7 @@
 //! ```
 
 pub mod decide;
+mod figures;
 pub mod pulse;
 pub mod queue;
 mod run;

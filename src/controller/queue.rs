@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use crate::cluster::write::{Target, Write};
-use crate::model::Kind;
 
 /// So many writes are on their way at once. More only wait inside the server.
 pub const WIDTH: usize = 16;
@@ -36,12 +35,13 @@ impl Queue {
         }
         while let Some(write) = self.waiting.pop() {
             let target = write.target();
+            let lazy = matches!(&write, Write::Status(status) if status.lazy);
             let early = self.failed.get(&target).is_some_and(|(at, _)| *at > now)
-                || self.counted.get(&target).is_some_and(|at| *at + COUNTS > now);
+                || lazy && self.counted.get(&target).is_some_and(|at| *at + COUNTS > now);
             if early || !self.sent.insert(target.clone()) {
                 continue;
             }
-            if matches!(&target, Target::Object(id) if id.kind == Kind::Subnet) {
+            if lazy {
                 self.counted.insert(target, now);
             }
             return Some(write);

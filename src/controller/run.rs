@@ -1,6 +1,7 @@
 //! The loop: it waits for news, for the end of writes, and for the lease.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,11 +15,13 @@ use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use super::decide::{Controller, Lost};
+use super::figures::Figures;
 use super::pulse::Pulse;
 use super::queue::Queue;
 use crate::cluster::client::{self, Access};
 use crate::cluster::lease::{Elector, Standing};
 use crate::cluster::mirror::{Heard, Mirror, News, Source};
+use crate::cluster::probes::{self, Asked, Question};
 use crate::cluster::write::{self, Done, Target};
 use crate::cluster::{CONTROLLER, NAMESPACE, watch};
 use crate::model::Kind;
@@ -32,11 +35,13 @@ pub struct Options {
     pub identity: String,
     /// Namespace of the Lease.
     pub namespace: String,
+    /// Where probes and figures are asked for; none: nowhere.
+    pub metrics: Option<SocketAddr>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { access: Access::default(), identity: String::new(), namespace: NAMESPACE.into() }
+        Self { access: Access::default(), identity: String::new(), namespace: NAMESPACE.into(), metrics: None }
     }
 }
 
@@ -59,6 +64,8 @@ pub fn run(options: &Options) -> Result<(), String> {
 }
 
 async fn serve(options: &Options) -> Result<(), String> {
+    let (ask, asked) = mpsc::channel(1);
+    let door = options.metrics.map(probes::bind).transpose()?.map(|door| tokio::spawn(probes::serve(door, ask)));
     let client = client::connect(&options.access).await?;
     let (lead, leads) = channel::channel(None);
     let elector = Elector::new(&client, &options.namespace, CONTROLLER, &options.identity, TERM.0);
@@ -85,12 +92,15 @@ async fn serve(options: &Options) -> Result<(), String> {
         controller: Controller::default(),
         queue: Queue::default(),
         flights: FuturesUnordered::new(),
+        asked,
+        figures: Figures::default(),
         dirty: true,
     };
     info!(identity = options.identity, "controller started");
     let ended = instance.run().await;
     election.abort();
     others.iter().for_each(JoinHandle::abort);
+    door.iter().for_each(JoinHandle::abort);
     ended
 }
 
@@ -143,6 +153,8 @@ struct Instance {
     controller: Controller,
     queue: Queue,
     flights: FuturesUnordered<Flight>,
+    asked: mpsc::Receiver<Asked>,
+    figures: Figures,
     dirty: bool,
 }
 
@@ -168,6 +180,7 @@ impl Instance {
             tokio::select! {
                 biased;
                 () = &mut stop => return Ok(()),
+                Some(asked) = self.asked.recv() => self.answer(asked),
                 Some((target, ended)) = self.flights.next() => self.ended(&target, ended),
                 told = self.news.recv() => match told {
                     Some((source, news)) => self.hear(source, news).await,
@@ -203,7 +216,22 @@ impl Instance {
         if !writes.is_empty() {
             tracing::debug!(writes = writes.len(), took = ?start.elapsed(), "decided");
         }
+        self.figures.decided.add(start.elapsed());
         self.queue.refill(writes);
+    }
+
+    fn answer(&self, Asked { question, answer }: Asked) {
+        let text = match question {
+            Question::Healthy => Ok("ok\n".into()),
+            Question::Ready if self.mirror.is_whole() => Ok("ok\n".into()),
+            Question::Ready => Err("not all objects have been read from the API server yet".into()),
+            Question::Figures => {
+                let leads = self.leads.borrow().is_some_and(|until| until > Instant::now());
+                Ok(self.figures.page(self.mirror.snapshot(), leads, self.queue.len()))
+            }
+        };
+        // Who asked may be gone.
+        drop(answer.send(text));
     }
 
     fn feel(&mut self, pulse: watch::Pulse) {
@@ -256,6 +284,12 @@ impl Instance {
 
     fn ended(&mut self, target: &Target, ended: Result<Done, kube::Error>) {
         let mut well = true;
+        let counted = &mut self.figures.writes;
+        *match &ended {
+            Ok(_) => &mut counted.written,
+            Err(kube::Error::Api(status)) if status.code == 409 => &mut counted.conflicts,
+            Err(_) => &mut counted.failed,
+        } += 1;
         match ended {
             Ok(Done::Now(thing)) => {
                 self.dirty |= self.mirror.answer(thing) == Heard::Different;

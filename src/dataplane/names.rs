@@ -7,7 +7,7 @@
 //! - an **address**, a **route**, a **neighbour** by its protocol number [`PROTOCOL`], on a link of ours or in a router of ours;
 //! - a **rule** of policy routing by its protocol number, in a router of ours;
 //! - an **FDB entry** by being static and sticky on a bridge port of ours, or permanent on a tunnel of ours;
-//! - **nft tables** by their name [`TABLE`], in a namespace of ours and in the host;
+//! - **nft tables** by their name: [`TABLE`] in a router of ours, [`GUARD`] in the host;
 //! - **sysctls** by being in a namespace of ours.
 //!
 //! Not recognising ours would leak; taking somebody else's for ours would destroy.
@@ -26,6 +26,8 @@ pub const DOOMED: u32 = GROUP + 1;
 pub const PROTOCOL: u8 = b't';
 /// Name of our nft tables.
 pub const TABLE: &str = "tenet";
+/// Name of our nft table in the host, which is full of others': nobody else calls one that.
+pub const GUARD: &str = "tenet-tunnels";
 
 /// What a link of ours is for; its name is the prefix and 12 hex digits of a UID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

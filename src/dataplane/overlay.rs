@@ -2,6 +2,8 @@
 //!
 //! Every station elsewhere is known, so nothing is learned and nothing is flooded: a frame for a MAC address that nobody
 //! has goes nowhere. ARP for a station elsewhere is answered by the bridge, from a permanent neighbour; ARP never crosses.
+//! That is also what keeps the MAC address of a router apart, which is the same on every node: no tunnel leads to it, so no
+//! frame for it leaves, and each is routed once, where it starts.
 //! Guests are told what fits into a tunnel. The links between a guest and its router carry more, so that a packet that is
 //! too big gets as far as the router, which answers with ICMP instead of silence.
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::mpsc as std_channel;
@@ -18,6 +18,7 @@ use super::probe;
 use crate::cluster::client::{self, Access};
 use crate::cluster::lease::Elector;
 use crate::cluster::mirror::{News, Source};
+use crate::cluster::probes::{self, Asked};
 use crate::cluster::write::{self, Done, Target, Write};
 use crate::cluster::{AGENT, AGENTS, watch};
 use crate::model::{Key, Kind};
@@ -50,6 +51,8 @@ pub enum Told {
     Probed(Key, bool),
     /// A write has ended.
     Ended(Target, Result<Done, Failure>),
+    /// Somebody asks how the loop is.
+    Asked(Asked),
 }
 
 /// Why a write failed.
@@ -73,11 +76,11 @@ pub struct Api {
 }
 
 impl Api {
-    /// Starts the thread for the agent of `node`.
+    /// Starts the thread for the agent of `node`, which also takes questions at `door`.
     ///
     /// # Errors
     /// The kernel has no thread or no event descriptor for us; the kubeconfig is wrong.
-    pub fn start(access: &Access, node: &str) -> io::Result<Self> {
+    pub fn start(access: &Access, node: &str, door: Option<TcpListener>) -> io::Result<Self> {
         let bell = Arc::new(EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?);
         let (orders, inbox) = mpsc::unbounded_channel();
         let (tell, told) = std_channel::channel();
@@ -87,7 +90,7 @@ impl Api {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let mouth = Mouth { tell, bell: ring };
             match runtime {
-                Ok(runtime) => runtime.block_on(serve(&access, &node, inbox, mouth, &ready)),
+                Ok(runtime) => runtime.block_on(serve(&access, &node, door, inbox, mouth, &ready)),
                 Err(error) => drop(ready.send(Err(error.to_string()))),
             }
         })?;
@@ -138,6 +141,7 @@ impl Mouth {
 async fn serve(
     access: &Access,
     node: &str,
+    door: Option<TcpListener>,
     mut inbox: mpsc::UnboundedReceiver<Order>,
     mouth: Mouth,
     ready: &std_channel::Sender<Result<(), String>>,
@@ -151,6 +155,8 @@ async fn serve(
     let (ear, mut news) = mpsc::channel(watch::BACKLOG);
     let (tell_machine, mut machines) = mpsc::channel(watch::BACKLOG);
     let _own = watch::machines(&client, Some(node), tell_machine);
+    let (ask, mut asked) = mpsc::channel(1);
+    let _door = door.map(|door| tokio::spawn(probes::serve(door, ask)));
     let mut watches: HashMap<Source, AbortHandle> = HashMap::new();
     let mut heart: Option<AbortHandle> = None;
     loop {
@@ -160,6 +166,7 @@ async fn serve(
                 mouth.tell(Told::News(source, news));
             }
             Some((_, machine)) = machines.recv() => mouth.tell(Told::Machine(machine)),
+            Some(asked) = asked.recv() => mouth.tell(Told::Asked(asked)),
             order = inbox.recv() => match order {
                 None => return,
                 Some(Order::Watch(source, kind, fields)) => {

@@ -10,10 +10,13 @@
 
 pub mod api;
 mod claims;
+mod figures;
 pub mod myself;
 mod probe;
+mod rehearsal;
 mod run;
 pub mod watches;
 mod world;
 
+pub use rehearsal::plans;
 pub use run::{Options, run};

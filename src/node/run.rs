@@ -2,7 +2,7 @@
 
 use std::fs::DirBuilder;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -15,13 +15,14 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use tracing::info;
 
-use super::api::Api;
+use super::api::{Api, Told};
 use super::myself::Myself;
 use super::world::World;
 use crate::agent::desk::Desk;
 use crate::agent::pace::Pace;
 use crate::agent::{self, Agent};
 use crate::cluster::client::Access;
+use crate::cluster::probes;
 use crate::local::lock::Lock;
 
 /// How an agent runs.
@@ -37,6 +38,8 @@ pub struct Options {
     pub state: PathBuf,
     /// Control socket; namespaces are pinned beside it.
     pub socket: PathBuf,
+    /// Where probes and figures are asked for; none: nowhere.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// Runs an agent until SIGTERM or SIGINT. What the kernel forwards, it goes on forwarding.
@@ -59,12 +62,13 @@ pub fn run(options: &Options) -> io::Result<()> {
     let mut agent = Agent::open(&agent_options).map_err(io::Error::other)?;
     let mtu = agent.mtu(options.tunnel).map_err(io::Error::other)?;
     let myself = Myself { node: options.node.clone(), tunnel: options.tunnel, mtu, kernel: agent.kernel() };
-    let api = Api::start(&options.access, &options.node)?;
+    let door = options.metrics.map(probes::bind).transpose().map_err(io::Error::other)?;
+    let api = Api::start(&options.access, &options.node, door)?;
     let desk = Desk::open(&options.socket)
         .map_err(|error| io::Error::other(format!("cannot listen at {}: {error}", options.socket.display())))?;
     info!(node = options.node, tunnel = %options.tunnel, mtu, "agent started");
     let world = World::new(agent, myself);
-    Instance { world, api, desk, signals, pace: Pace::default(), dirty: true }.run()
+    Instance { world, api, desk, signals, pace: Pace::default(), dirty: true, rest: Instant::now(), news: false }.run()
 }
 
 struct Instance {
@@ -74,7 +78,14 @@ struct Instance {
     signals: SignalFd,
     pace: Pace,
     dirty: bool,
+    /// Until when mere news wait, so that many of them are taken in together.
+    rest: Instant,
+    /// There are news that were not looked at.
+    news: bool,
 }
+
+/// The longest that news wait for more of them, while many come.
+const REST: Duration = Duration::from_millis(20);
 
 impl Instance {
     fn run(&mut self) -> io::Result<()> {
@@ -90,7 +101,11 @@ impl Instance {
 
     /// What woke it: the API thread, clients, the kernel. None: a signal to stop.
     fn sleep(&self) -> io::Result<Option<[bool; 3]>> {
-        let deadline = [self.desk.deadline(), self.pace.deadline(), self.world.deadline()].into_iter().flatten().min();
+        let deadline =
+            [self.desk.deadline(), self.pace.deadline(), self.world.deadline(), self.news.then_some(self.rest)]
+                .into_iter()
+                .flatten()
+                .min();
         let timeout = deadline.map_or(PollTimeout::NONE, |at| {
             let left = at.saturating_duration_since(Instant::now()) + Duration::from_micros(999);
             PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
@@ -116,7 +131,10 @@ impl Instance {
         let now = Instant::now();
         if api {
             for told in self.api.told() {
-                self.dirty |= self.world.hear(told);
+                match told {
+                    Told::Asked(asked) => self.world.answer(asked, self.world.node.notifications_lost()),
+                    told => self.news |= self.world.hear(told),
+                }
             }
         }
         if clients {
@@ -135,6 +153,7 @@ impl Instance {
     /// Plugs what can be plugged, converges when anything changed, and answers whoever waits for that.
     fn settle(&mut self) {
         let now = Instant::now();
+        self.dirty |= self.news && self.rest <= now;
         self.dirty |= self.desk.attach(&mut self.world);
         if std::mem::take(&mut self.dirty) {
             self.converge();
@@ -148,8 +167,12 @@ impl Instance {
     }
 
     fn converge(&mut self) {
+        let start = Instant::now();
+        self.news = false;
         let done = self.world.converge(self.desk.awaited().cloned().collect(), Timestamp::now());
         self.pace.ended(&Ok(done));
+        // After a convergence as much time is left to everybody else, and to more news.
+        self.rest = Instant::now() + start.elapsed().min(REST);
         for (port, why) in std::mem::take(&mut self.world.lost) {
             self.desk.refuse(&port, &why);
         }

@@ -5,23 +5,23 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
-use std::sync::Arc;
 use tracing::{info, warn};
 
 use super::api::{Failure, Order, Told};
 use super::claims::Claims;
+use super::figures::Figures;
 use super::myself::Myself;
 use super::watches::Watches;
 use crate::agent::node::Node as Hands;
-use crate::agent::plugs::Ports;
-use crate::agent::protocol::Answer;
-use crate::api::{Agent, AgentFailure, Condition, Port, Reason};
+use crate::api::{Agent, AgentFailure, AgentStatus, Condition, Port, Reason};
 use crate::cluster::mirror::{Heard, Mirror};
 use crate::cluster::write::{Done, Status, Target, Write};
 use crate::model::object::Object;
 use crate::model::status::voice;
 use crate::model::view::Node;
 use crate::model::{Id, Key, Kind, Linker, NodeView, Report, Role, Topology};
+
+mod ports;
 
 /// How often a node shows that it is alive: one that translates for others often, because others take over for it.
 const BEAT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
@@ -45,11 +45,15 @@ pub struct World<N> {
     unwired: BTreeSet<Key>,
     linker: Linker,
     topology: Topology,
-    view: NodeView,
-    report: Report,
+    pub(super) view: NodeView,
+    pub(super) report: Report,
+    pub(super) figures: Figures,
     /// Writes on their way, and those that were refused, with when they may be tried again.
     sent: HashMap<Target, Option<Instant>>,
     beat: Option<Duration>,
+    /// When the Agent was written last, and when its counts may be again.
+    counted: Option<Instant>,
+    recount: Option<Instant>,
     /// Labels of the node, which attachments of physical networks choose by.
     labels: BTreeMap<String, String>,
     /// Silent nodes that were asked whether they live; and those that did not answer.
@@ -80,8 +84,11 @@ impl<N: Hands> World<N> {
             topology: Topology::default(),
             view: NodeView::default(),
             report: Report::default(),
+            figures: Figures::default(),
             sent: HashMap::new(),
             beat: Some(BEAT.0),
+            counted: None,
+            recount: None,
             labels: BTreeMap::new(),
             probed: BTreeMap::new(),
             introduced: false,
@@ -108,6 +115,8 @@ impl<N: Hands> World<N> {
                 let before = std::mem::replace(&mut self.labels, labels);
                 before != self.labels
             }
+            // The loop answers.
+            Told::Asked(_) => false,
             Told::Probed(node, answers) => {
                 let asked = self.probed.get_mut(&node);
                 // That it lives is no news.
@@ -115,6 +124,7 @@ impl<N: Hands> World<N> {
             }
             Told::Ended(target, ended) => {
                 self.sent.remove(&target);
+                self.figures.ended(&ended);
                 match ended {
                     Ok(Done::Now(thing)) => drop(self.mirror.answer(thing)),
                     // What is different comes with the watch.
@@ -136,7 +146,7 @@ impl<N: Hands> World<N> {
     /// When something that was refused may be said again.
     pub fn deadline(&self) -> Option<Instant> {
         let asked = self.probed.values().filter(|(_, answer)| *answer == Some(true)).map(|(at, _)| *at + BEAT.0);
-        self.sent.values().flatten().copied().chain(asked).min()
+        self.sent.values().flatten().copied().chain(asked).chain(self.recount).min()
     }
 
     /// Makes the node like what the API server holds, and says what came of it. Whether all that could be done is done.
@@ -171,6 +181,7 @@ impl<N: Hands> World<N> {
         }
         self.walked = true;
         let outcome = self.node.converge(&self.view);
+        self.figures.converged(start.elapsed(), &outcome);
         for port in &outcome.vanished {
             info!(object = %Id::new(Kind::Port, port.clone()), "its guest is gone: unplugged");
         }
@@ -195,7 +206,9 @@ impl<N: Hands> World<N> {
         if !self.walked {
             return true;
         }
+        let start = Instant::now();
         let outcome = self.node.converge(&self.view);
+        self.figures.converged(start.elapsed(), &outcome);
         if outcome.changes > 0 {
             info!(changes = outcome.changes, "repaired");
         }
@@ -210,17 +223,26 @@ impl<N: Hands> World<N> {
     /// Unplugs what is not for this node any more; returns ports that are bound here and have no guest.
     fn claim(&mut self) -> Vec<Key> {
         let verdict = self.claims.judge(&self.myself.node, self.node.attachments(), self.mirror.snapshot_mut());
+        let mut released = verdict.released;
         let strays = verdict.strays.into_iter().map(|key| (key.clone(), format!("Port {key} is gone")));
         for (key, why) in strays.chain(verdict.lost) {
             match self.node.detach(&key) {
-                Ok(()) => info!(object = %Id::new(Kind::Port, key.clone()), "{why}: unplugged"),
+                Ok(()) => {
+                    info!(object = %Id::new(Kind::Port, key.clone()), "{why}: unplugged");
+                    // Whoever waits for it need not wait for what is said of it here.
+                    let port = self.mirror.snapshot().ports.get(&key);
+                    let binding = port.and_then(|port| port.status.as_ref()?.binding.as_ref());
+                    if binding.is_some_and(|binding| binding.node_name == self.myself.node) {
+                        released.push(key.clone());
+                    }
+                }
                 Err(error) => {
                     warn!(object = %Id::new(Kind::Port, key.clone()), %error, "{why}, and could not be unplugged");
                 }
             }
             self.lost.push((key, why));
         }
-        verdict.released
+        released
     }
 
     /// Asks silent nodes whether they live: only who sees that one does not may take its routers over.
@@ -273,29 +295,44 @@ impl<N: Hands> World<N> {
             if let Object::Port(port) = &object {
                 status["binding"] = binding(port);
             }
-            writes.push(Status { uid: object.meta().uid.clone(), id: voice.id, version, status, note: None });
+            writes.push(Status {
+                uid: object.meta().uid.clone(),
+                id: voice.id,
+                version,
+                status,
+                lazy: false,
+                note: None,
+            });
         }
         for key in released {
             let Some(port) = snapshot.ports.get(key) else { continue };
             let recorded: &[Condition] = port.status.as_ref().map_or(&[], |s| &s.conditions);
             let status = json!({ "conditions": voice::unplugged(port.metadata.generation, recorded, now) });
             let id = Id::new(Kind::Port, key.clone());
-            writes.push(Status { id, uid: port.metadata.uid.clone(), version: None, status, note: None });
+            writes.push(Status { id, uid: port.metadata.uid.clone(), version: None, status, lazy: false, note: None });
         }
         let ports = self.node.attachments().len();
         let recorded = snapshot.agents.get(&Key::new("", &node)).cloned();
         let status = self.myself.status(recorded.as_deref(), &self.view, &self.report, self.unreachable(), ports, now);
-        let own = status.map(|status| Status {
+        // How many ports there are changes with each; nobody needs it more often than once a second.
+        let counts = |a: &AgentStatus, b: &AgentStatus| AgentStatus { ports: b.ports, ..a.clone() } == *b;
+        let lazy = status.as_ref().zip(recorded.as_deref().and_then(|a| a.status.as_ref()));
+        let lazy = lazy.is_some_and(|(new, old)| counts(new, old));
+        let later = self.counted.map(|at| at + BEAT.0).filter(|at| lazy && *at > Instant::now());
+        self.recount = later.filter(|_| status.is_some());
+        let own = status.filter(|_| later.is_none()).map(|status| Status {
             id: Id::new(Kind::Agent, Key::new("", &node)),
             uid: None,
             version: None,
             status: serde_json::to_value(status).unwrap_or_default(),
+            lazy: false,
             note: None,
         });
         for status in writes {
             self.write(status, false);
         }
         if let Some(own) = own {
+            self.counted = Some(Instant::now());
             self.write(own, recorded.is_none());
         }
         let beat = if gateway { BEAT.0 } else { BEAT.1 };
@@ -334,57 +371,4 @@ impl<N: Hands> World<N> {
 fn binding(port: &Port) -> Value {
     let binding = port.status.as_ref().and_then(|status| status.binding.as_ref());
     binding.map_or(Value::Null, |binding| serde_json::to_value(binding).unwrap_or_default())
-}
-
-impl<N: Hands> Ports for World<N> {
-    type Node = N;
-
-    fn port(&self, key: &Key) -> Option<Arc<Port>> {
-        self.mirror.snapshot().ports.get(key).cloned()
-    }
-
-    fn view(&self) -> &NodeView {
-        &self.view
-    }
-
-    fn is_wired(&self, key: &Key) -> bool {
-        !self.unwired.contains(key)
-    }
-
-    fn node(&self) -> &N {
-        &self.node
-    }
-
-    fn node_mut(&mut self) -> &mut N {
-        &mut self.node
-    }
-
-    fn advice(&self) -> &'static str {
-        "create it with kubectl"
-    }
-
-    fn may_plug(&mut self, key: &Key, port: &Port, force: bool) -> Result<(), String> {
-        self.fresh.insert(key.clone());
-        self.unwired.insert(key.clone());
-        let node = &self.myself.node;
-        if let Some(only) = port.spec.node_name.as_deref().filter(|only| only != node) {
-            return Err(format!("Port {key} is for node {only} only (spec.nodeName): plug it there"));
-        }
-        let holder = port.status.as_ref().and_then(|s| s.binding.as_ref()).filter(|b| b.node_name != *node);
-        match holder {
-            Some(holder) if !force => Err(format!(
-                "Port {key} is plugged into {} on node {}: unplug it there first, or take it over with --force",
-                holder.device, holder.node_name
-            )),
-            Some(_) => {
-                self.claims.force(key);
-                Ok(())
-            }
-            None => Ok(()),
-        }
-    }
-
-    fn confirm(&mut self) -> Answer {
-        Answer::Failed("nothing is ever held back in a cluster: `tenet confirm` is for `tenet local`".into())
-    }
 }

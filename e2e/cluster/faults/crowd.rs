@@ -63,7 +63,10 @@ impl Crowd {
 
 /// An object.
 pub fn object(kind: &str, namespace: &str, name: &str, spec: Value) -> Value {
-    json!({ "apiVersion": "tenet.network/v1alpha1", "kind": kind, "metadata": { "namespace": namespace, "name": name }, "spec": spec })
+    let mut object = json!({ "apiVersion": "tenet.network/v1alpha1", "kind": kind });
+    object["metadata"] = json!({ "namespace": namespace, "name": name });
+    object["spec"] = spec;
+    object
 }
 
 /// A port of network `blue`.

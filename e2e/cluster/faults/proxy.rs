@@ -114,7 +114,7 @@ fn pass(mut client: TcpStream, trap: &Mutex<Trap>) -> std::io::Result<()> {
     let dies: Arc<Mutex<Option<(u32, Form)>>> = Arc::default();
     let (mut answers, mut back, doomed) = (server.try_clone()?, client.try_clone()?, dies.clone());
     thread::spawn(move || {
-        let mut buffer = [0; 65536];
+        let mut buffer = [0; 8192];
         while let Ok(len @ 1..) = answers.read(&mut buffer) {
             let doomed = *doomed.lock().unwrap();
             if let Some((victim, Form::Landed)) = doomed {
@@ -130,7 +130,7 @@ fn pass(mut client: TcpStream, trap: &Mutex<Trap>) -> std::io::Result<()> {
         let _ = back.shutdown(Shutdown::Both);
         let _ = answers.shutdown(Shutdown::Both);
     });
-    let (mut held, mut buffer) = (Vec::new(), [0; 65536]);
+    let (mut held, mut buffer) = (Vec::new(), [0; 8192]);
     loop {
         while let Some(len) = request(&held) {
             if is_write(&held)
@@ -154,11 +154,11 @@ fn pass(mut client: TcpStream, trap: &Mutex<Trap>) -> std::io::Result<()> {
 
 /// Length of the request that the octets begin with; none: it is not whole yet.
 fn request(held: &[u8]) -> Option<usize> {
-    let head = held.windows(4).position(|end| end == b"\r\n\r\n")? + 4;
-    let text = String::from_utf8_lossy(&held[..head]).to_lowercase();
+    let start = held.windows(4).position(|end| end == b"\r\n\r\n")? + 4;
+    let text = String::from_utf8_lossy(&held[..start]).to_lowercase();
     assert!(!text.contains("transfer-encoding"), "the client says how long its requests are: {text}");
     let length = text.lines().find_map(|line| line.strip_prefix("content-length:"));
-    let whole = head + length.map_or(0, |digits| digits.trim().parse().unwrap());
+    let whole = start + length.map_or(0, |digits| digits.trim().parse().unwrap());
     (held.len() >= whole).then_some(whole)
 }
 

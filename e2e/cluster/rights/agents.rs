@@ -1,6 +1,6 @@
 //! What an agent may write, tried with the token that its pod would have.
 
-use super::{Rights, WORLD};
+use super::{Rights, WORLD, allowed};
 use crate::support::until;
 
 /// What the agent of `node-1` must not do.
@@ -87,8 +87,10 @@ reads who has which value | cannot list resource "allocations"
     get allocations
 reads a Secret | cannot get resource "secrets"
     get default:secrets/secret
-lists Nodes | cannot list resource "nodes"
-    get nodes
+labels its Node | cannot patch resource "nodes"
+    merge nodes/node-1 {metadata: {labels: {a: b}}}
+reads pods | cannot list resource "pods"
+    get pods
 makes itself a controller's token | cannot create resource "serviceaccounts/token"
     create tenet-system:serviceaccounts/tenet-controller/token {spec: {audiences: []}}
 lifts a policy | cannot delete resource "validatingadmissionpolicybindings"
@@ -155,13 +157,13 @@ fn an_agent_writes_what_its_node_does_and_nothing_else() {
     rights.refused(&rights.account("tenet-system", "tenet-agent"), NOWHERE);
 
     // Nothing is tied to an object, and nothing is cut off it, through its status (CVE-2025-5187).
-    rights.allowed(&agent, METADATA);
+    allowed(&agent, METADATA);
     let port = agent.ask("get default:ports/mine", "", false).unwrap();
     for field in ["labels", "finalizers", "ownerReferences"] {
         assert!(port["metadata"][field].is_null(), "{port}");
     }
 
-    rights.allowed(&agent, ALLOWED);
+    allowed(&agent, ALLOWED);
     rights.refused(&agent, OWN);
     rights.admin("delete node node-1", "").expect_ok();
     until("the token of a node that is gone is good for nothing", || {

@@ -27,13 +27,14 @@ impl Person {
     /// Sends `VERB [NAMESPACE:]PLURAL[/NAME[/SUBRESOURCE]]`, with a body in YAML. The verbs: get, create, replace, delete, and
     /// patches: merge, json, and apply with force. What the server answers, or its words.
     pub fn ask(&self, line: &str, body: &str, dry: bool) -> Result<Value, String> {
-        let (verb, path) = line.split_once(' ').unwrap();
-        let (namespace, path) = path.split_once(':').map_or((None, path), |(n, path)| (Some(n), path));
-        let mut parts = path.split('/');
+        let (verb, what) = line.split_once(' ').unwrap();
+        let (namespace, place) = what.split_once(':').map_or((None, what), |(n, place)| (Some(n), place));
+        let mut parts = place.split('/');
         let (plural, name, sub) = (parts.next().unwrap(), parts.next().unwrap_or_default(), parts.next());
         let (group, kind) = kind(plural);
-        let place = namespace.map_or(String::new(), |namespace| format!("/namespaces/{namespace}"));
-        let request = Request::new(format!("/{}{group}{place}/{plural}", if group == "v1" { "api/" } else { "apis/" }));
+        let within = namespace.map_or(String::new(), |namespace| format!("/namespaces/{namespace}"));
+        let request =
+            Request::new(format!("/{}{group}{within}/{plural}", if group == "v1" { "api/" } else { "apis/" }));
         let mut body: Value = if body.is_empty() { Value::Null } else { serde_saphyr::from_str(body).unwrap() };
         if ["create", "replace", "apply"].contains(&verb) && sub != Some("token") {
             body["apiVersion"] = group.into();

@@ -1,6 +1,6 @@
 //! What the controller may write, though it holds the whole.
 
-use super::{Rights, WORLD};
+use super::{Rights, WORLD, allowed};
 
 const FORBIDDEN: &str = r#"
 changes a spec | the controller changes its own finalizer and nothing else of what users write
@@ -51,5 +51,5 @@ fn the_controller_writes_statuses_and_its_finalizer_and_nothing_else_of_what_use
     let rights = Rights::start(WORLD);
     let controller = rights.account("tenet-system", "tenet-controller");
     rights.refused(&controller, FORBIDDEN);
-    rights.allowed(&controller, ALLOWED);
+    allowed(&controller, ALLOWED);
 }

@@ -1,6 +1,6 @@
 //! What a tenant may write: everything in its namespace that is a wish, and nothing else anywhere.
 
-use super::Rights;
+use super::{Rights, allowed};
 use crate::support::until;
 
 const WORLD: &str = include_str!("tenants.yaml");
@@ -73,7 +73,7 @@ lifts a policy | cannot delete resource "validatingadmissionpolicies"
     delete validatingadmissionpolicies/tenet-provider-networks
 "#;
 
-/// The right to use the PhysicalNetwork `public`, in one namespace.
+/// The right to use the `PhysicalNetwork` named `public`, in one namespace.
 const USE: &str = "
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
@@ -103,7 +103,7 @@ fn a_tenant_writes_wishes_in_its_namespace_and_nothing_else() {
     let rights = Rights::start(WORLD);
     let tenant = rights.person("team-a", "dev", "edit");
     until("`edit` has what is ours", || tenant.ask("create team-a:networks/x", "{spec: {}}", true).is_ok());
-    rights.allowed(&tenant, ALLOWED);
+    allowed(&tenant, ALLOWED);
     rights.refused(&tenant, FORBIDDEN);
 
     // An operator lets one namespace use one wire.
@@ -119,5 +119,5 @@ fn a_tenant_writes_wishes_in_its_namespace_and_nothing_else() {
     until("`view` has what is ours", || reader.ask("get team-a:ports", "", false).is_ok());
     rights.refused(&reader, READS_ONLY);
     until("`admin` has what is ours", || head.ask("delete team-a:ports/a", "", true).is_ok());
-    rights.allowed(&head, ADMINISTERS);
+    allowed(&head, ADMINISTERS);
 }

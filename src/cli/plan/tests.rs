@@ -29,7 +29,7 @@ fn a_plan_reads_object_by_object() {
          No longer declared\n  - link vswitch/tbr3  bridge, mtu 1500\n\n\
          1 to create (+), 1 to update (~), 1 to delete (-).\n"
     );
-    assert_eq!(text(&Plan::default(), true), "Nothing to change: this host is as the folders say.\n");
+    assert_eq!(text(&Plan::default(), true), "Nothing to change: this host is as declared.\n");
     assert!(text(&plan(), true).contains("\x1b[32m+ link vswitch/tbr1\x1b[0m"));
 }
 

@@ -3,12 +3,13 @@
 
 use super::*;
 use crate::cluster::write::Status;
+use crate::model::Kind;
 use crate::model::{Id, Key};
 use serde_json::Value;
 
 fn write(kind: Kind, name: &str) -> Write {
     let id = Id::new(kind, Key::new("default", name));
-    Write::Status(Status { id, uid: None, version: None, status: Value::Null, note: None })
+    Write::Status(Status { id, uid: None, version: None, status: Value::Null, lazy: kind == Kind::Subnet, note: None })
 }
 
 #[test]

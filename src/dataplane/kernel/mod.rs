@@ -148,6 +148,12 @@ impl Kernel {
         self.spaces.values().flat_map(Space::watched).collect()
     }
 
+    /// How often notifications were lost, since the program began.
+    #[must_use]
+    pub fn notifications_lost(&self) -> u64 {
+        netlink::lost()
+    }
+
     /// Reads all notifications. Whether one concerns us.
     pub fn disturbed(&mut self) -> bool {
         let state = &mut self.observed;

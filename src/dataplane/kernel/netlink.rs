@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::RouteNetlinkMessage;
@@ -20,6 +21,21 @@ const RECEIVE_BUFFER: usize = 4 << 20;
 const NFNLGRP_NFTABLES: u32 = 7;
 /// Bytes of one read: the kernel never sends more in one dump message.
 const READ: usize = 1 << 18;
+
+/// How often news were lost, in all namespaces, those that are gone included.
+static LOST: AtomicU64 = AtomicU64::new(0);
+
+/// How often the kernel dropped notifications because a receive buffer was full (`ENOBUFS`), since the program began.
+#[must_use]
+pub fn lost() -> u64 {
+    LOST.load(Ordering::Relaxed)
+}
+
+/// Counts that news were lost: always true.
+fn overrun() -> bool {
+    LOST.fetch_add(1, Ordering::Relaxed);
+    true
+}
 
 /// One request and its flags beyond REQUEST and ACK.
 pub struct Request {
@@ -240,7 +256,7 @@ impl Monitor {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return any,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.raw_os_error() != Some(nix::libc::ENOBUFS) => return true,
-                Err(_) => any = true,
+                Err(_) => any = overrun(),
                 Ok(_) => any |= counts(&self.buffer),
             }
         }
@@ -262,14 +278,14 @@ impl Monitor {
                     for message in parse(&self.buffer) {
                         match &message.payload {
                             NetlinkPayload::InnerMessage(inner) => hear(inner),
-                            NetlinkPayload::Overrun(_) => lost = true,
+                            NetlinkPayload::Overrun(_) => lost = overrun(),
                             _ => {}
                         }
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return lost,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.raw_os_error() == Some(nix::libc::ENOBUFS) => lost = true,
+                Err(error) if error.raw_os_error() == Some(nix::libc::ENOBUFS) => lost = overrun(),
                 Err(_) => return true,
             }
         }

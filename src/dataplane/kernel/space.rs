@@ -13,7 +13,7 @@ use crate::dataplane::kernel::netlink::{Answer, Monitor, Netlink, Request};
 use crate::dataplane::kernel::nft::Nft;
 use crate::dataplane::kernel::observe::{self, Ours};
 use crate::dataplane::kernel::{neighbour, news::News};
-use crate::dataplane::names::TABLE;
+use crate::dataplane::names::{GUARD, TABLE};
 use crate::dataplane::state::{IfName, Netns, State};
 
 /// `RTNLGRP_LINK`, `_NEIGH`, `_IPV4_IFADDR`, `_IPV4_ROUTE`.
@@ -51,7 +51,7 @@ impl Space {
         let groups: &[u32] = if netns == Netns::Host { &HOST_GROUPS } else { &GROUPS };
         Ok(Self {
             netlink: Netlink::open(fd.as_fd())?,
-            nft: Nft::open(fd.as_fd())?,
+            nft: Nft::named(fd.as_fd(), if netns == Netns::Host { GUARD } else { TABLE })?,
             monitor: Monitor::open(fd.as_fd(), groups)?,
             rules: (netns != Netns::Vswitch).then(|| Monitor::of_rules(fd.as_fd())).transpose()?,
             netns,
@@ -90,7 +90,7 @@ impl Space {
         let rules = self
             .rules
             .as_mut()
-            .is_some_and(|rules| if host { rules.mentions(format!("{TABLE}\0").as_bytes()) } else { rules.empty() });
+            .is_some_and(|rules| if host { rules.mentions(format!("{GUARD}\0").as_bytes()) } else { rules.empty() });
         let disturbed = self.monitor.drain(concerns) || rules;
         if disturbed {
             self.forget();

@@ -12,7 +12,9 @@ use std::os::fd::BorrowedFd;
 
 use crate::dataplane::kernel::netfilter::{Netfilter, Request, be32};
 use crate::dataplane::kernel::netns;
-use crate::dataplane::nft::{Family, Ruleset, Table};
+use crate::dataplane::names::TABLE;
+use crate::dataplane::nft::{Ruleset, Table};
+use request::At;
 
 /// `NFT_MSG_GETGEN`
 const GET_GENERATION: u16 = 16;
@@ -41,16 +43,24 @@ impl fmt::Display for Object<'_> {
     }
 }
 
-/// The nft rules of one namespace.
-pub struct Nft(Netfilter);
+/// The nft rules of one namespace, as far as they are in tables of one name.
+pub struct Nft(Netfilter, &'static str);
 
 impl Nft {
-    /// Opens the rules of a namespace.
+    /// Opens the rules of a namespace of ours.
     ///
     /// # Errors
     /// The namespace cannot be entered; the kernel has no nft.
     pub fn open(netns: BorrowedFd<'_>) -> io::Result<Self> {
-        netns::within(netns, Netfilter::open)?.map(Self)
+        Self::named(netns, TABLE)
+    }
+
+    /// Opens the rules of a namespace, those in tables of a name.
+    ///
+    /// # Errors
+    /// As [`Nft::open`].
+    pub fn named(netns: BorrowedFd<'_>, table: &'static str) -> io::Result<Self> {
+        Ok(Self(netns::within(netns, Netfilter::open)??, table))
     }
 
     /// A number that changes with every change of the namespace's rules (of any table, ours or not).
@@ -74,7 +84,7 @@ impl Nft {
     pub fn observe(&mut self) -> io::Result<Option<Ruleset>> {
         for _ in 0..READINGS {
             let before = self.generation()?;
-            match observe::read(&mut self.0) {
+            match observe::read(&mut self.0, self.1) {
                 // Gone between two of the questions.
                 Err(e) if matches!(e.kind(), io::ErrorKind::Interrupted | io::ErrorKind::NotFound) => {}
                 Ok(found) if self.generation()? == before => return Ok(found),
@@ -96,21 +106,22 @@ impl Nft {
         let (from, to) = (from.unwrap_or(&nothing), to.unwrap_or(&nothing));
         let mut requests = Vec::new();
         for (family, table) in &to.tables {
-            change(*family, from.tables.get(family), table, &mut requests);
+            let at = At { family: *family, table: self.1 };
+            change(at, from.tables.get(family), table, &mut requests);
         }
         for family in from.tables.keys().filter(|family| !to.tables.contains_key(family)) {
-            request::delete(*family, &mut requests);
+            request::delete(At { family: *family, table: self.1 }, &mut requests);
         }
         self.0.transaction(requests)
     }
 }
 
-fn change(family: Family, from: Option<&Table>, to: &Table, out: &mut Vec<Request>) {
+fn change(at: At<'_>, from: Option<&Table>, to: &Table, out: &mut Vec<Request>) {
     match from {
-        Some(from) if from.same_but_elements(to) => request::change_elements(family, from, to, out),
+        Some(from) if from.same_but_elements(to) => request::change_elements(at, from, to, out),
         _ => {
-            request::delete(family, out);
-            request::create(family, to, out);
+            request::delete(at, out);
+            request::create(at, to, out);
         }
     }
 }

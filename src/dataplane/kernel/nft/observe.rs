@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-use super::request::{DYNAMIC, INTERVAL, MAP, MARK, NFTABLES, RANGE_END, TIMEOUT, hook, types};
+use super::request::{At, DYNAMIC, INTERVAL, MAP, MARK, NFTABLES, RANGE_END, TIMEOUT, hook, types};
 use crate::dataplane::kernel::netfilter::{Answer, Netfilter, Request, attributes, be32, text};
-use crate::dataplane::names::TABLE;
 use crate::dataplane::nft::{Chain, ChainKind, Family, Hook, Octets, Policy, Rule, Ruleset, Set, Shape, range};
 
 const GET_TABLE: u16 = 1;
@@ -28,27 +27,27 @@ fn seconds(milliseconds: [u8; 8]) -> u32 {
     u32::try_from(u64::from_be_bytes(milliseconds) / 1000).unwrap_or(u32::MAX)
 }
 
-/// All tables of our name; none: there is none.
-pub fn read(netfilter: &mut Netfilter) -> io::Result<Option<Ruleset>> {
+/// All tables of a name; none: there is none.
+pub fn read(netfilter: &mut Netfilter, name: &str) -> io::Result<Option<Ruleset>> {
     let mut out = Ruleset::default();
     netfilter.dump(Request::new(NFTABLES, GET_TABLE, 0, ANY, "reading tables"), |answer| {
-        if Values::of(&answer).text(1) == TABLE {
+        if Values::of(&answer).text(1) == name {
             out.tables.entry(family(&answer)).or_default();
         }
     })?;
     if out.tables.is_empty() {
         return Ok(None);
     }
-    chains(netfilter, &mut out)?;
-    rules(netfilter, &mut out)?;
-    sets(netfilter, &mut out)?;
+    chains(netfilter, name, &mut out)?;
+    rules(netfilter, name, &mut out)?;
+    sets(netfilter, name, &mut out)?;
     Ok(Some(out))
 }
 
-fn chains(netfilter: &mut Netfilter, out: &mut Ruleset) -> io::Result<()> {
+fn chains(netfilter: &mut Netfilter, table_name: &str, out: &mut Ruleset) -> io::Result<()> {
     netfilter.dump(Request::new(NFTABLES, GET_CHAIN, 0, ANY, "reading chains"), |answer| {
         let values = Values::of(&answer);
-        let Some(table) = out.tables.get_mut(&family(&answer)).filter(|_| values.text(1) == TABLE) else { return };
+        let Some(table) = out.tables.get_mut(&family(&answer)).filter(|_| values.text(1) == table_name) else { return };
         let hooked = Values::inside(values.get(4));
         let kind = match values.text(7).as_str() {
             "filter" => ChainKind::Filter,
@@ -67,10 +66,10 @@ fn chains(netfilter: &mut Netfilter, out: &mut Ruleset) -> io::Result<()> {
 }
 
 /// Unlike the questions before, those for rules and sets want the family together with the table.
-fn rules(netfilter: &mut Netfilter, out: &mut Ruleset) -> io::Result<()> {
+fn rules(netfilter: &mut Netfilter, table_name: &str, out: &mut Ruleset) -> io::Result<()> {
     for (of, table) in &mut out.tables {
         let mut request = Request::new(NFTABLES, GET_RULE, 0, super::request::family(*of), "reading rules");
-        request.text(1, TABLE);
+        request.text(1, table_name);
         netfilter.dump(request, |answer| {
             let values = Values::of(&answer);
             let mark = match values.get(7) {
@@ -85,10 +84,10 @@ fn rules(netfilter: &mut Netfilter, out: &mut Ruleset) -> io::Result<()> {
     Ok(())
 }
 
-fn sets(netfilter: &mut Netfilter, out: &mut Ruleset) -> io::Result<()> {
+fn sets(netfilter: &mut Netfilter, table_name: &str, out: &mut Ruleset) -> io::Result<()> {
     for (of, table) in &mut out.tables {
         let mut request = Request::new(NFTABLES, GET_SET, 0, super::request::family(*of), "reading sets");
-        request.text(1, TABLE);
+        request.text(1, table_name);
         netfilter.dump(request, |answer| {
             let values = Values::of(&answer);
             let shape = match values.number(3).unwrap_or_default() & !(MAP | NO_MATTER) {
@@ -105,7 +104,7 @@ fn sets(netfilter: &mut Netfilter, out: &mut Ruleset) -> io::Result<()> {
             table.sets.insert(values.text(2).into(), set);
         })?;
         for (name, set) in table.sets.iter_mut().filter(|(_, set)| !matches!(set.shape, Shape::Dynamic { .. })) {
-            set.elements = elements(netfilter, *of, name, set.shape)?;
+            set.elements = elements(netfilter, At { family: *of, table: table_name }, name, set.shape)?;
         }
     }
     Ok(())
@@ -113,7 +112,7 @@ fn sets(netfilter: &mut Netfilter, out: &mut Ruleset) -> io::Result<()> {
 
 /// The kernel hands out a set in parts and finds its place again by counting. A hash table that grows meanwhile has another
 /// order then: as many elements come twice as are missed. That ends within milliseconds.
-fn elements(netfilter: &mut Netfilter, of: Family, name: &str, shape: Shape) -> io::Result<BTreeMap<Octets, Octets>> {
+fn elements(netfilter: &mut Netfilter, of: At<'_>, name: &str, shape: Shape) -> io::Result<BTreeMap<Octets, Octets>> {
     for pause in [0, 1, 2, 4, 8, 16, 32, 64] {
         std::thread::sleep(Duration::from_millis(pause));
         let mut found = parts(netfilter, of, name)?;
@@ -130,10 +129,10 @@ fn elements(netfilter: &mut Netfilter, of: Family, name: &str, shape: Shape) -> 
 /// Key, whether it is more than the end of a range, and data.
 type Element = (Octets, bool, Octets);
 
-fn parts(netfilter: &mut Netfilter, of: Family, name: &str) -> io::Result<Vec<Element>> {
+fn parts(netfilter: &mut Netfilter, of: At<'_>, name: &str) -> io::Result<Vec<Element>> {
     let what = format!("reading set {name}");
-    let mut request = Request::new(NFTABLES, GET_ELEMENTS, 0, super::request::family(of), what);
-    request.text(1, TABLE);
+    let mut request = Request::new(NFTABLES, GET_ELEMENTS, 0, super::request::family(of.family), what);
+    request.text(1, of.table);
     request.text(2, name);
     let mut found = Vec::new();
     netfilter.dump(request, |answer| {

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::{Object, expression};
 use crate::dataplane::kernel::netfilter::Request;
-use crate::dataplane::names::TABLE;
 use crate::dataplane::nft::{Chain, ChainKind, Family, Hook, Octets, Policy, Rule, Set, Shape, Table, Type};
 
 /// Subsystem of nft, and its requests.
@@ -32,6 +31,15 @@ pub const MARK: u8 = 0x74;
 /// A list of elements is one attribute of at most 64 KiB: an element needs 52 octets at most.
 const ELEMENTS_MAX: usize = 1000;
 
+/// Which table.
+#[derive(Clone, Copy)]
+pub struct At<'a> {
+    /// Its family.
+    pub family: Family,
+    /// Its name.
+    pub table: &'a str,
+}
+
 /// The kernel's number of a family.
 pub fn family(family: Family) -> u8 {
     match family {
@@ -41,23 +49,23 @@ pub fn family(family: Family) -> u8 {
     }
 }
 
-fn request(kind: u16, flags: u16, of: Family, object: &Object<'_>) -> Request {
-    Request::new(NFTABLES, kind, flags, family(of), format!("{object} of table {of} {TABLE}"))
+fn request(kind: u16, flags: u16, of: At<'_>, object: &Object<'_>) -> Request {
+    Request::new(NFTABLES, kind, flags, family(of.family), format!("{object} of table {} {}", of.family, of.table))
 }
 
 /// Deletes a table with all that is in it. The creation before makes the absence of the table no error.
-pub fn delete(of: Family, out: &mut Vec<Request>) {
+pub fn delete(of: At<'_>, out: &mut Vec<Request>) {
     for (kind, flags) in [(NEW_TABLE, CREATE), (DELETE_TABLE, 0)] {
         let mut r = request(kind, flags, of, &Object::Table);
-        r.text(1, TABLE);
+        r.text(1, of.table);
         out.push(r);
     }
 }
 
 /// Makes a table and all that is in it: sets before the rules that look things up in them.
-pub fn create(of: Family, table: &Table, out: &mut Vec<Request>) {
+pub fn create(of: At<'_>, table: &Table, out: &mut Vec<Request>) {
     let mut r = request(NEW_TABLE, CREATE, of, &Object::Table);
-    r.text(1, TABLE);
+    r.text(1, of.table);
     out.push(r);
     for (id, (name, set)) in (1..).zip(&table.sets) {
         out.push(new_set(of, name, set, id));
@@ -70,7 +78,7 @@ pub fn create(of: Family, table: &Table, out: &mut Vec<Request>) {
 }
 
 /// Makes the elements of one table's sets what those of another's are.
-pub fn change_elements(of: Family, from: &Table, to: &Table, out: &mut Vec<Request>) {
+pub fn change_elements(of: At<'_>, from: &Table, to: &Table, out: &mut Vec<Request>) {
     for (name, set) in &to.sets {
         let Some(old) = from.sets.get(name) else { continue };
         let (gone, new) = difference(&old.elements, &set.elements);
@@ -101,12 +109,12 @@ fn difference<'a>(
     }
 }
 
-fn new_chain(of: Family, name: &str, chain: &Chain) -> Request {
+fn new_chain(of: At<'_>, name: &str, chain: &Chain) -> Request {
     let mut r = request(NEW_CHAIN, CREATE, of, &Object::Chain(name));
-    r.text(1, TABLE);
+    r.text(1, of.table);
     r.text(3, name);
     r.nest(4, |h| {
-        h.be32(1, hook_number(of, chain.hook));
+        h.be32(1, hook_number(of.family, chain.hook));
         h.be32(2, chain.priority.cast_unsigned());
     });
     r.be32(5, u32::from(chain.policy == Policy::Accept));
@@ -132,9 +140,9 @@ pub fn hook(of: Family, number: u32) -> Hook {
     all.into_iter().find(|h| hook_number(of, *h) == number).unwrap_or(Hook::Unknown)
 }
 
-fn new_rule(of: Family, chain: &str, rule: &Rule) -> Request {
+fn new_rule(of: At<'_>, chain: &str, rule: &Rule) -> Request {
     let mut r = request(NEW_RULE, CREATE | APPEND, of, &Object::Rule(chain, rule.text()));
-    r.text(1, TABLE);
+    r.text(1, of.table);
     r.text(2, chain);
     r.nest(4, |list| rule.terms().iter().for_each(|term| expression::encode(term, list)));
     let mark = rule.mark().as_bytes();
@@ -143,9 +151,9 @@ fn new_rule(of: Family, chain: &str, rule: &Rule) -> Request {
     r
 }
 
-fn new_set(of: Family, name: &str, set: &Set, id: u32) -> Request {
+fn new_set(of: At<'_>, name: &str, set: &Set, id: u32) -> Request {
     let mut r = request(NEW_SET, CREATE, of, &Object::Set(name));
-    r.text(1, TABLE);
+    r.text(1, of.table);
     r.text(2, name);
     let shape = match set.shape {
         Shape::Exact | Shape::Unknown => 0,
@@ -195,7 +203,7 @@ fn length(types: &[Type]) -> u32 {
 
 /// Adds or deletes elements.
 fn elements<'a>(
-    of: Family,
+    of: At<'_>,
     name: &str,
     set: &Set,
     elements: impl Iterator<Item = Element<'a>>,
@@ -206,7 +214,7 @@ fn elements<'a>(
     for chunk in all.chunks(ELEMENTS_MAX) {
         let (kind, flags) = if add { (NEW_ELEMENTS, CREATE) } else { (DELETE_ELEMENTS, 0) };
         let mut r = request(kind, flags, of, &Object::Elements(name));
-        r.text(1, TABLE);
+        r.text(1, of.table);
         r.text(2, name);
         r.nest(3, |list| {
             for (key, data, flags) in chunk {

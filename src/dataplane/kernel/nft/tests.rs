@@ -9,7 +9,7 @@ use nix::sched::{CloneFlags, unshare};
 
 use super::*;
 use crate::api::MacAddr;
-use crate::dataplane::nft::{Chain, ChainKind, Field, Hook, Policy, Rule, Set, Term, Type, Value};
+use crate::dataplane::nft::{Chain, ChainKind, Family, Field, Hook, Policy, Rule, Set, Term, Type, Value};
 
 /// Runs `f` in a namespace of its own, which goes when the thread ends.
 fn private<T: Send>(f: impl FnOnce() -> T + Send) -> T {
@@ -63,6 +63,7 @@ fn everything() -> Ruleset {
     let more = vec![
         vec![Term::New, Term::MoreConnections { set: "connections".into(), over: 4096 }, Term::Drop],
         vec![Term::Syn, Term::ClampMss],
+        vec![Term::Original, Term::Mark(1)],
         vec![Term::NewOrUntracked, Term::Remember("asked".into()), Term::Accept],
         vec![Term::Dnatted, Term::Original, Term::Drop],
     ];
