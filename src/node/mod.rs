@@ -15,6 +15,7 @@ pub mod myself;
 mod probe;
 mod rehearsal;
 mod run;
+mod speak;
 pub mod watches;
 mod world;
 

@@ -38,7 +38,7 @@ fn with_somebody_who_writes_to_the_same_objects_all_the_time_everything_is_done_
     let cluster = Cluster::start(1);
     let (stop, touched) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let (kubeconfig, over, count) = (cluster.plane.kubeconfig(), stop.clone(), touched.clone());
-    let writer = thread::spawn(move || {
+    let second = thread::spawn(move || {
         let crowd = Crowd::new(&kubeconfig);
         crowd.run(async {
             while !over.load(Ordering::Relaxed) {
@@ -69,7 +69,7 @@ fn with_somebody_who_writes_to_the_same_objects_all_the_time_everything_is_done_
     until("p2 is free again", || cluster.get("tport", "p2")["status"]["binding"].is_null());
     audit::balances(&cluster);
     stop.store(true, Ordering::Relaxed);
-    writer.join().unwrap();
+    second.join().unwrap();
     let versions = || cluster.kubectl("get tport,tsub,tnet -o jsonpath={.items[*].metadata.resourceVersion}");
     thread::sleep(Duration::from_secs(1));
     let before = versions();

@@ -154,11 +154,11 @@ fn pass(mut client: TcpStream, trap: &Mutex<Trap>) -> std::io::Result<()> {
 
 /// Length of the request that the octets begin with; none: it is not whole yet.
 fn request(held: &[u8]) -> Option<usize> {
-    let start = held.windows(4).position(|end| end == b"\r\n\r\n")? + 4;
-    let text = String::from_utf8_lossy(&held[..start]).to_lowercase();
+    let prelude = held.windows(4).position(|end| end == b"\r\n\r\n")? + 4;
+    let text = String::from_utf8_lossy(&held[..prelude]).to_lowercase();
     assert!(!text.contains("transfer-encoding"), "the client says how long its requests are: {text}");
     let length = text.lines().find_map(|line| line.strip_prefix("content-length:"));
-    let whole = start + length.map_or(0, |digits| digits.trim().parse().unwrap());
+    let whole = prelude + length.map_or(0, |digits| digits.trim().parse().unwrap());
     (held.len() >= whole).then_some(whole)
 }
 

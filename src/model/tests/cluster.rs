@@ -146,7 +146,9 @@ fn a_router_on_a_provider_network_has_a_gateway_node_though_it_leaves_nowhere() 
         "Subnet wired {networkRef: {name: wired}, cidr: 10.5.0.0/24}",
         "Router inside {interfaces: [{subnetRef: {name: wired}}]}",
     ];
-    more.iter().for_each(|line| add(&mut snapshot, 5, line));
+    for line in more {
+        add(&mut snapshot, 5, line);
+    }
     agent(&mut snapshot, "a", "", false);
     let of = |s: &Snapshot| controller(s).routers.iter().find(|r| r.key == key("inside")).cloned().unwrap();
     assert_eq!(of(&snapshot).gateway_node, None, "the node has another wire");
