@@ -33,7 +33,8 @@ pub struct ControlPlane {
     pub folder: PathBuf,
     address: String,
     bin: PathBuf,
-    children: Vec<Child>,
+    /// Name, flags and what runs; none: it was killed.
+    children: Vec<(String, Vec<String>, Option<Child>)>,
 }
 
 #[allow(dead_code, reason = "no test target uses all of it")]
@@ -48,6 +49,11 @@ impl ControlPlane {
 
     /// Starts both in the calling thread's namespace; the API server listens at `address`, too.
     pub fn start_at(address: &str) -> Self {
+        Self::start_with(address, &[])
+    }
+
+    /// As [`Self::start_at`], with more flags for the API server.
+    pub fn start_with(address: &str, flags: &[&str]) -> Self {
         let bin = env::var_os("TENET_KUBE_BIN").map_or_else(default_bin, PathBuf::from);
         assert!(
             bin.join("kube-apiserver").exists(),
@@ -59,8 +65,9 @@ impl ControlPlane {
         fs::create_dir_all(&folder).unwrap();
         let mut plane = Self { folder, bin, address: address.into(), children: Vec::new() };
         plane.write_credentials();
-        plane.spawn("etcd", &plane.etcd());
-        plane.spawn("kube-apiserver", &plane.apiserver());
+        plane.spawn("etcd", plane.etcd());
+        let flags = plane.apiserver().into_iter().chain(flags.iter().map(|flag| (*flag).to_owned())).collect();
+        plane.spawn("kube-apiserver", flags);
         plane.wait_until_ready();
         plane
     }
@@ -104,8 +111,28 @@ impl ControlPlane {
         ]
     }
 
-    fn spawn(&mut self, name: &str, flags: &[String]) {
-        let log = File::create(self.path(&format!("{name}.log"))).unwrap();
+    fn spawn(&mut self, name: &str, flags: Vec<String>) {
+        let child = self.run(name, &flags);
+        self.children.push((name.to_owned(), flags, Some(child)));
+    }
+
+    /// Kills `etcd`, `kube-apiserver` or `kube-controller-manager` at once.
+    pub fn kill(&mut self, name: &str) {
+        let (.., child) = self.children.iter_mut().find(|(known, ..)| known == name).unwrap();
+        let mut child = child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Starts again what was killed, with what it had on its disk.
+    pub fn revive(&mut self, name: &str) {
+        let at = self.children.iter().position(|(known, ..)| known == name).unwrap();
+        let child = self.run(name, &self.children[at].1);
+        self.children[at].2 = Some(child);
+    }
+
+    fn run(&self, name: &str, flags: &[String]) -> Child {
+        let log = File::options().create(true).append(true).open(self.path(&format!("{name}.log"))).unwrap();
         // Also a test that is killed, and cannot drop anything, leaves nothing behind.
         let mut command = Command::new("setpriv");
         command
@@ -115,13 +142,18 @@ impl ControlPlane {
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log);
-        self.children.push(command.spawn().unwrap());
+        command.spawn().unwrap()
     }
 
-    fn wait_until_ready(&mut self) {
+    /// Waits until the API server serves.
+    pub fn wait_until_ready(&mut self) {
         let start = Instant::now();
         while !self.kubectl(&["get", "--raw", "/readyz"], "").status.success() {
-            let ended = self.children.iter_mut().any(|child| child.try_wait().unwrap().is_some());
+            let ended = self
+                .children
+                .iter_mut()
+                .filter_map(|(.., child)| child.as_mut())
+                .any(|child| child.try_wait().unwrap().is_some());
             if ended || start.elapsed() > PATIENCE {
                 let log = fs::read_to_string(self.path("kube-apiserver.log")).unwrap_or_default();
                 let tail: Vec<&str> = log.lines().rev().take(20).collect();
@@ -138,13 +170,7 @@ impl ControlPlane {
         flags.push(format!("--controllers={}", MANAGERS.join(",")));
         flags.extend(["--leader-elect=false", "--use-service-account-credentials=false"].map(String::from));
         flags.push(format!("--service-account-private-key-file={}", self.path("accounts.key")));
-        self.spawn("kube-controller-manager", &flags);
-    }
-
-    /// Kills the API server at once: started second, after etcd.
-    pub fn stop_server(&mut self) {
-        drop(self.children[1].kill());
-        drop(self.children[1].wait());
+        self.spawn("kube-controller-manager", flags);
     }
 
     /// A kubeconfig of an administrator, for whoever reaches the API server's address.
@@ -213,7 +239,7 @@ impl ControlPlane {
 
 impl Drop for ControlPlane {
     fn drop(&mut self) {
-        for child in self.children.iter_mut().rev() {
+        for child in self.children.iter_mut().rev().filter_map(|(.., child)| child.as_mut()) {
             drop(child.kill());
             drop(child.wait());
         }

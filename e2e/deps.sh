@@ -28,7 +28,8 @@ conntrack conntrack
 socat socat
 openssl openssl
 ethtool ethtool
-sysctl procps'
+sysctl procps
+strace strace'
 
 wanted=$demo
 [ "$what" = demo ] || wanted="$demo

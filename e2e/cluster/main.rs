@@ -3,11 +3,14 @@
 
 #[path = "../control_plane.rs"]
 mod control_plane;
+#[path = "../overlay/flow.rs"]
+mod flow;
 mod nodes;
 #[path = "../support/mod.rs"]
 mod support;
 
 mod apart;
+mod faults;
 mod first;
 mod life;
 mod moves;

@@ -2,7 +2,7 @@
 //! namespace on an underlay bridge. All of it is in namespaces of the calling thread.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -69,11 +69,16 @@ fn bound(program: &str) -> Command {
 impl Cluster {
     /// A control plane, a controller, and so many nodes with an agent each.
     pub fn start(nodes: usize) -> Self {
+        Self::start_with(nodes, &[])
+    }
+
+    /// As [`Self::start`], with more flags for the API server.
+    pub fn start_with(nodes: usize, flags: &[&str]) -> Self {
         let host = Host::new();
         // What is mounted below /run later, guests' namespaces above all, is seen on every node.
         run("mount --make-rshared /run").expect_ok();
         host.bridge("underlay", &format!("{SERVER}/24"));
-        let mut plane = ControlPlane::start_at(SERVER);
+        let mut plane = ControlPlane::start_with(SERVER, flags);
         plane.start_manager();
         plane.expect(&["create", "-f", INSTALL], "");
         plane.expect(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"], "");
@@ -88,9 +93,14 @@ impl Cluster {
 
     /// One more controller; one of all leads.
     pub fn start_controller(&mut self) {
+        self.start_controller_with(&self.kubeconfig.clone(), &[]);
+    }
+
+    /// As [`Self::start_controller`], by another way to the API server and with more arguments.
+    pub fn start_controller_with(&mut self, kubeconfig: &Path, arguments: &[&str]) {
         let log = self.host.dir.join(format!("controller-{}.log", self.controllers.len()));
         let mut command = bound(&program());
-        command.args(["--log-level", "info,tenet=debug", "controller", "--kubeconfig"]).arg(&self.kubeconfig);
+        command.args(["--log-level", "info,tenet=debug", "controller", "--kubeconfig"]).arg(kubeconfig).args(arguments);
         // All are on one host here.
         command.args(["--metrics", &format!("{SERVER}:{}", CONTROLLER_METRICS + self.controllers.len())]);
         self.controllers.push(spawn(&mut command, &log));
@@ -161,6 +171,16 @@ impl Cluster {
         self.controllers.iter().chain(agents).map(Child::id).collect()
     }
 
+    /// Whether a controller has ended.
+    pub fn has_no_controller(&mut self, number: usize) -> bool {
+        self.controllers[number].try_wait().unwrap().is_some()
+    }
+
+    /// The controllers' way to the API server.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
     /// Process id of a controller.
     pub fn controller_pid(&self, number: usize) -> u32 {
         self.controllers[number].id()
@@ -209,8 +229,14 @@ impl Cluster {
         guest
     }
 
-    /// What the processes said, for a test that fails.
-    fn logs(&self) -> String {
+    /// All that the processes said.
+    pub fn said(&self) -> String {
+        let logs = walk(&self.host.dir).into_iter().filter(|path| path.extension().is_some_and(|e| e == "log"));
+        logs.map(|path| fs::read_to_string(path).unwrap_or_default()).collect()
+    }
+
+    /// What the processes said at last, for a test that fails.
+    pub fn logs(&self) -> String {
         let mut text = String::new();
         for entry in walk(&self.host.dir).into_iter().filter(|path| path.extension().is_some_and(|e| e == "log")) {
             let all = fs::read_to_string(&entry).unwrap_or_default();
@@ -260,7 +286,15 @@ impl Node {
 
     /// Starts the agent.
     pub fn start_agent(&mut self) {
-        let mut command = self.enter(&program());
+        self.start_agent_under(&[]);
+    }
+
+    /// Starts the agent under another program, as `strace` is one, which is given with its arguments.
+    pub fn start_agent_under(&mut self, other: &[&str]) {
+        let program = program();
+        let words: Vec<&str> = other.iter().copied().chain([program.as_str()]).collect();
+        let mut command = self.enter(words[0]);
+        command.args(&words[1..]);
         command.args([
             "--log-level",
             "info,tenet=debug",
@@ -275,6 +309,11 @@ impl Node {
         command.arg("--kubeconfig").arg(&self.kubeconfig);
         command.arg("--state").arg(self.folder.join("state")).arg("--socket").arg(self.folder.join("run/tenet.sock"));
         self.agent = Some(spawn(&mut command, &self.folder.join("agent.log")));
+    }
+
+    /// Whether the agent has ended.
+    pub fn has_no_agent(&mut self) -> bool {
+        self.agent.as_mut().is_none_or(|agent| agent.try_wait().unwrap().is_some())
     }
 
     /// Process id of the agent.
@@ -311,6 +350,42 @@ impl Node {
         for link in links.lines().filter_map(|line| line.split(['@', ' ']).next()).filter(|name| *name != "lo") {
             self.station().run(&format!("ip link set {link} down"));
         }
+    }
+
+    /// Whether the agent listens.
+    pub fn listens(&self) -> bool {
+        std::os::unix::net::UnixStream::connect(self.socket()).is_ok()
+    }
+
+    /// Where the node's namespaces are pinned, as seen on the node.
+    pub fn run_dir(&self) -> PathBuf {
+        self.folder.join("run")
+    }
+
+    /// Runs a command line in the node's network and mount namespaces.
+    pub fn run(&self, line: &str) -> Said {
+        let mut words = line.split_whitespace();
+        Said::of(&self.enter(words.next().unwrap()).args(words).output().unwrap())
+    }
+
+    /// What our namespaces of the node hold, counters aside.
+    pub fn kernel(&self) -> String {
+        let (mut text, run) = (String::new(), self.folder.join("run").display().to_string());
+        let spaces = self.run(&format!("find {run} -mindepth 1 -maxdepth 1 -type f")).expect_ok();
+        let mut spaces: Vec<&str> = spaces.lines().collect();
+        spaces.sort_unstable();
+        for space in spaces {
+            let shows = ["ip -br addr", "ip route show table all", "ip rule", "bridge fdb", "nft -s list ruleset"];
+            for show in shows.into_iter().chain(["ip neigh show nud permanent"]) {
+                let said = self.run(&format!("nsenter --net={space} {show}"));
+                let mut lines: Vec<&str> = said.out.lines().collect();
+                if !show.starts_with("nft") {
+                    lines.sort_unstable();
+                }
+                text.extend([format!("# {show} in {space}\n{}\n", lines.join("\n"))]);
+            }
+        }
+        text
     }
 
     /// Runs `tenet` on the node.

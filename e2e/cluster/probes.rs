@@ -59,7 +59,7 @@ Port b {networkRef: {name: blue}}",
 
     // Without an API server a process that starts is healthy and not ready; one that runs stays ready.
     let ready = get(&agent, "/readyz");
-    cluster.plane.stop_server();
+    cluster.plane.kill("kube-apiserver");
     assert_eq!((ready.0, get(&agent, "/readyz").0), (200, 200));
     cluster.nodes[0].kill_agent();
     cluster.nodes[0].start_agent();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::flow::Flow;
-use crate::support::{Guest, run};
+use crate::support::{Guest, run, until};
 use crate::world::{World, mac};
 
 const BLUE: &str = "
@@ -129,7 +129,8 @@ fn whoever_meddles_with_tunnels_is_undone() {
         format!("ip link set {tunnel} nomaster"),
         format!("ip link del {tunnel}"),
     ];
-    assert!(!world.nodes[0].disturbed());
+    // What the kernel tells of our own links late is heard first.
+    until("all is heard", || !world.nodes[0].disturbed());
     for command in meddle {
         let said = vswitch.run(&command);
         assert!(said.ok(), "{command}: {said:?}");

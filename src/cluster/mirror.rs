@@ -68,7 +68,7 @@ pub enum Heard {
     Same,
     /// Something is.
     Different,
-    /// A list lacks so much that it has to be read again before it is believed.
+    /// A list lacks so much that it has to be read again before it is believed: start the watch anew.
     Doubtful,
 }
 
@@ -142,7 +142,9 @@ impl Mirror {
         let first = !std::mem::replace(&mut part.whole, true);
         let Some(listed) = part.listing.take() else { return Heard::Same };
         let gone: HashSet<Name> = part.here.difference(&listed).cloned().collect();
-        if gone.len() > FEW && gone.len() * 2 > part.here.len() && self.doubted.get(&source) != Some(&gone) {
+        // What has gone since the first list was read makes the second one no less of a confirmation.
+        let confirmed = self.doubted.get(&source).is_some_and(|doubted| doubted.is_subset(&gone));
+        if gone.len() > FEW && gone.len() * 2 > part.here.len() && !confirmed {
             self.doubted.insert(source, gone);
             return Heard::Doubtful;
         }

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::mirror::{Thing, thing};
 use crate::api::{
@@ -88,6 +89,9 @@ impl Write {
     }
 }
 
+/// How long an answer may take: a server that fell without a word would else be waited for as long as for a watch.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// What came of a write.
 #[derive(Debug)]
 pub enum Done {
@@ -108,6 +112,13 @@ pub enum Done {
 /// # Errors
 /// The API server's.
 pub async fn send(client: &Client, manager: &str, write: Write) -> Result<Done, kube::Error> {
+    match tokio::time::timeout(PATIENCE, sent(client, manager, write)).await {
+        Ok(ended) => ended,
+        Err(silence) => Err(kube::Error::Service(silence.into())),
+    }
+}
+
+async fn sent(client: &Client, manager: &str, write: Write) -> Result<Done, kube::Error> {
     match write {
         Write::Lock(lock) => make_lock(client, manager, *lock).await,
         Write::Unlock(slot, lock) => unlock(client, slot, &lock).await,

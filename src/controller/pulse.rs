@@ -18,6 +18,10 @@ pub struct Pulse {
 /// What a Lease promises at least, whatever it says: a busy API server is late by that much.
 const LEAST: Duration = Duration::from_secs(2);
 
+/// How long after an outage agents may need to be heard again, beyond what their Leases promise: their questions that were
+/// under way have to time out first.
+const AGAIN: Duration = Duration::from_secs(5);
+
 impl Pulse {
     /// A heartbeat was heard, at `now`.
     pub fn hear(&mut self, beat: Beat, now: Instant) {
@@ -32,23 +36,25 @@ impl Pulse {
         self.beats.remove(node);
     }
 
-    /// We were blind until `now`: every period begins anew.
+    /// We were blind until `now`: every period begins anew, once all have had the time to find the server again.
     pub fn blinded(&mut self, now: Instant) {
         for (_, since) in self.beats.values_mut() {
-            *since = now;
+            *since = now + AGAIN;
         }
     }
 
     /// Nodes that are silent at `now`.
     pub fn silent(&self, now: Instant) -> impl Iterator<Item = &Arc<str>> {
-        let late = move |(_, (beat, since)): &(&Arc<str>, &(Beat, Instant))| now.duration_since(*since) > term(beat);
+        let late = move |(_, (beat, since)): &(&Arc<str>, &(Beat, Instant))| {
+            now.saturating_duration_since(*since) > term(beat)
+        };
         self.beats.iter().filter(late).map(|(node, _)| node)
     }
 
     /// Whether a node was heard of lately; of one that never had a Lease nobody knows.
     #[must_use]
     pub fn is_silent(&self, node: &str, now: Instant) -> bool {
-        self.beats.get(node).is_some_and(|(beat, since)| now.duration_since(*since) > term(beat))
+        self.beats.get(node).is_some_and(|(beat, since)| now.saturating_duration_since(*since) > term(beat))
     }
 
     /// When the next node falls silent, if it is not heard.
@@ -90,8 +96,8 @@ mod tests {
         let at = |seconds| start + Duration::from_secs(seconds);
         pulse.hear(beat(1, 3), start);
         pulse.blinded(at(60));
-        assert!(!pulse.is_silent("n", at(62)));
-        assert!(pulse.is_silent("n", at(64)));
+        assert!(!pulse.is_silent("n", at(68)));
+        assert!(pulse.is_silent("n", at(69)));
         assert!(!pulse.is_silent("unheard of", at(64)));
     }
 }

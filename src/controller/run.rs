@@ -69,25 +69,20 @@ async fn serve(options: &Options) -> Result<(), String> {
     let client = client::connect(&options.access).await?;
     let (lead, leads) = channel::channel(None);
     let elector = Elector::new(&client, &options.namespace, CONTROLLER, &options.identity, TERM.0);
-    let election = tokio::spawn(elect(elector, lead));
     let (ear, news) = mpsc::channel(watch::BACKLOG);
     let mut mirror = Mirror::default();
-    let watches: Vec<JoinHandle<()>> = Kind::ALL
-        .into_iter()
-        .enumerate()
-        .map(|(source, kind)| {
-            mirror.expect(source);
-            watch::kind(&client, kind, None, source, &ear)
-        })
-        .chain(std::iter::once_with(|| watch::allocations(&client, Kind::ALL.len(), &ear)))
-        .collect();
-    mirror.expect(Kind::ALL.len());
+    let sources = 0..=Kind::ALL.len();
+    sources.clone().for_each(|source| mirror.expect(source));
+    let watches = sources.map(|source| begin(&client, source, &ear)).collect();
     let (tell_pulse, pulses) = mpsc::channel(watch::BACKLOG);
+    let election = tokio::spawn(elect(elector, lead, tell_pulse.clone()));
     let (tell_machine, machine_news) = mpsc::channel(watch::BACKLOG);
     let others = [watch::beats(&client, tell_pulse), watch::machines(&client, None, tell_machine)];
     let instance = Instance {
         client,
         mirror,
+        watches,
+        ear,
         news,
         leads,
         pulses,
@@ -104,18 +99,38 @@ async fn serve(options: &Options) -> Result<(), String> {
     info!(identity = options.identity, "controller started");
     let ended = instance.run().await;
     election.abort();
-    watches.iter().chain(&others).for_each(JoinHandle::abort);
+    others.iter().for_each(JoinHandle::abort);
     door.iter().for_each(JoinHandle::abort);
     ended
 }
 
-/// Keeps trying to lead; tells until when we do.
-async fn elect(mut elector: Elector, lead: channel::Sender<Option<Instant>>) {
+/// Begins the watch of a number: kinds first, then locks.
+fn begin(client: &Client, source: Source, ear: &watch::Ear) -> JoinHandle<()> {
+    match Kind::ALL.get(source) {
+        Some(kind) => watch::kind(client, *kind, None, source, ear),
+        None => watch::allocations(client, source, ear),
+    }
+}
+
+/// Keeps trying to lead; tells until when we do. Where we could not write, agents could not either, and what we were told
+/// while we were stopped is still on its way: so it also tells that we were blind, before it tells that we lead again.
+async fn elect(mut elector: Elector, lead: channel::Sender<Option<Instant>>, pulse: mpsc::Sender<watch::Pulse>) {
+    let mut answered = Instant::now();
     loop {
-        match elector.attempt().await {
-            Ok(Standing::Held(until)) => drop(lead.send_replace(until.checked_sub(MARGIN))),
-            Ok(Standing::Others) => drop(lead.send_replace(None)),
-            Err(error) => warn!(%error, "the lease cannot be read or written"),
+        let standing = tokio::time::timeout(TERM.0, elector.attempt()).await;
+        if !matches!(standing, Ok(Ok(_))) || answered.elapsed() > TERM.1 * 2 {
+            let _ = pulse.send(watch::Pulse::Blind).await;
+        }
+        match standing {
+            Ok(Ok(standing)) => {
+                answered = Instant::now();
+                lead.send_replace(match standing {
+                    Standing::Held(until) => until.checked_sub(MARGIN),
+                    Standing::Others => None,
+                });
+            }
+            Ok(Err(error)) => warn!(%error, "the lease cannot be read or written"),
+            Err(_) => warn!("the lease cannot be read or written: the API server does not answer"),
         }
         tokio::time::sleep(TERM.1).await;
     }
@@ -126,6 +141,9 @@ type Flight = BoxFuture<'static, (Target, Result<Done, kube::Error>)>;
 struct Instance {
     client: Client,
     mirror: Mirror,
+    /// By number of their source.
+    watches: Vec<JoinHandle<()>>,
+    ear: watch::Ear,
     news: mpsc::Receiver<(Source, News)>,
     leads: channel::Receiver<Option<Instant>>,
     pulses: mpsc::Receiver<watch::Pulse>,
@@ -188,6 +206,10 @@ impl Instance {
     }
 
     fn decide(&mut self, start: Instant) {
+        // That we were blind is told before that we lead.
+        while let Ok(pulse) = self.pulses.try_recv() {
+            self.feel(pulse);
+        }
         self.dirty = false;
         let lost = self.lost(start);
         let writes = self.controller.decide(self.mirror.snapshot(), &lost, Timestamp::now());
@@ -252,6 +274,10 @@ impl Instance {
             Heard::Different => self.dirty = true,
             Heard::Doubtful => {
                 warn!("a list lacks more than half of what was there: it is not believed before it is read again");
+                if let Some(watch) = self.watches.get_mut(source) {
+                    watch.abort();
+                    *watch = begin(&self.client, source, &self.ear);
+                }
             }
         }
     }

@@ -136,7 +136,7 @@ pub(super) struct RouterNode {
     pub legs: Vec<Leg>,
     pub external: Option<ExternalLeg>,
     pub routes: BTreeMap<IpNet, Vec<IpAddr>>,
-    /// Segment between its nodes, if it leaves to the outside; none in local mode.
+    /// Segment between its nodes, if it reaches a wire; none in local mode.
     pub vni: Option<u32>,
     /// The node that translates; none in local mode, where there is but one.
     pub gateway_node: Option<Arc<str>>,

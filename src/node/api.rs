@@ -224,8 +224,10 @@ async fn beat(mut elector: Elector, period: Duration) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Err(error) = elector.attempt().await {
-            warn!(%error, "the heartbeat is not heard");
+        match tokio::time::timeout(term(period), elector.attempt()).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => warn!(%error, "the heartbeat is not heard"),
+            Err(_) => warn!("the heartbeat is not heard: the API server does not answer"),
         }
     }
 }

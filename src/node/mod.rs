@@ -16,6 +16,7 @@ mod plugs;
 mod probe;
 mod rehearsal;
 mod run;
+mod speak;
 pub mod watches;
 mod world;
 

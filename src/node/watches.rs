@@ -90,8 +90,17 @@ impl Watches {
         self.running.get(&Reason::Own).is_some_and(|source| mirror.has(*source, &id))
     }
 
-    fn start(&mut self, reason: Reason, mirror: &mut Mirror, orders: &mut Vec<Order>) {
-        let (kind, fields) = match &reason {
+    /// Begins a watch anew, because its list is not believed before it is read again.
+    pub fn again(&self, source: Source, orders: &mut Vec<Order>) {
+        if let Some((reason, _)) = self.running.iter().find(|(_, running)| **running == source) {
+            let (kind, fields) = self.question(reason);
+            orders.extend([Order::Unwatch(source), Order::Watch(source, kind, fields)]);
+        }
+    }
+
+    /// What a watch asks for.
+    fn question(&self, reason: &Reason) -> (Kind, Option<String>) {
+        match reason {
             Reason::Whole(kind) => (*kind, None),
             Reason::Own => (Kind::Port, Some(format!("status.binding.nodeName={}", self.node))),
             Reason::Network(uid) => (Kind::Port, Some(format!("status.networkUID={uid:?}"))),
@@ -99,7 +108,11 @@ impl Watches {
             Reason::Awaited(key) => {
                 (Kind::Port, Some(format!("metadata.namespace={},metadata.name={}", key.namespace, key.name)))
             }
-        };
+        }
+    }
+
+    fn start(&mut self, reason: Reason, mirror: &mut Mirror, orders: &mut Vec<Order>) {
+        let (kind, fields) = self.question(&reason);
         let source = self.next;
         self.next += 1;
         mirror.expect(source);

@@ -26,7 +26,7 @@ pub fn link(world: &mut World) {
 }
 
 fn recorded(topology: &mut Topology) {
-    for node in topology.routers.iter_mut().filter(|node| node.external.is_some()) {
+    for node in &mut topology.routers {
         node.gateway_node = node.object.status.as_ref().and_then(|s| s.gateway_node.as_deref()).map(Into::into);
     }
     for node in topology.floating_ips.iter_mut().filter(|node| node.router.is_some()) {
@@ -45,7 +45,7 @@ fn choose(world: &mut World) {
         .map(|(key, agent)| Candidate { name: key.name.clone(), agent, open: agent.spec.drain != Some(true) })
         .collect();
     let wanted: Vec<Index> =
-        (0..world.topology.routers.len()).filter(|i| world.topology.routers[*i].external.is_some()).collect();
+        (0..world.topology.routers.len()).filter(|i| wires(&world.topology, *i).next().is_some()).collect();
     let mut load: HashMap<Arc<str>, usize> = HashMap::new();
     let mut homeless = Vec::new();
     for index in wanted {
@@ -73,7 +73,7 @@ fn choose(world: &mut World) {
                 continue;
             }
             let key = world.topology.routers[index].key.clone();
-            let message = "No live node that may be a gateway is attached to the external network's physical network: attach one (PhysicalNetwork attachments), or let one be a gateway (Agent spec.gateway).";
+            let message = "No live node that may be a gateway is attached to the physical networks that the router reaches: attach one (PhysicalNetwork attachments), or let one be a gateway (Agent spec.gateway).";
             world.topology.waiting.insert(Id::new(Kind::Router, key), remark(Reason::NoAttachment, message));
             continue;
         };
@@ -96,7 +96,14 @@ fn floating(world: &mut World) {
             let (key, agent) = world.snapshot.agents.get_key_value(&Key::new("", &bound.node_name))?;
             (is_alive(agent) && reaches(world, router, agent)).then(|| key.name.clone())
         });
-        world.topology.floating_ips[index].node = home.or(gateway);
+        let wanted = home.or(gateway);
+        // As with routers: a silent node may go on answering for the address.
+        let before = node.object.status.as_ref().and_then(|s| s.node_name.as_deref());
+        let follower = wanted.as_ref().and_then(|node| world.snapshot.agents.get(&Key::new("", node)));
+        let stays = before.filter(|b| {
+            wanted.as_deref() != Some(*b) && follower.is_none_or(|agent| !may_follow(world, before, agent))
+        });
+        world.topology.floating_ips[index].node = stays.map(Into::into).or(wanted);
     }
 }
 
@@ -112,11 +119,21 @@ fn may_follow(world: &World, before: Option<&str>, agent: &Agent) -> bool {
 
 /// Whether a node touches the wire that a router leaves to.
 fn reaches(world: &World, router: Index, agent: &Agent) -> bool {
-    let Some(external) = &world.topology.routers[router].external else { return false };
-    let network = &world.topology.networks[external.network];
-    let wire = network.physical.map(|p| &world.topology.physical_networks[p]);
     let attached = |name: &str| agent.status.as_ref().is_some_and(|s| s.physical_networks.iter().any(|p| p == name));
-    network.standing == Standing::InForce && wire.is_none_or(|wire| attached(&wire.key.name))
+    wires(&world.topology, router).all(|network| {
+        let network = &world.topology.networks[network];
+        let wire = network.physical.map(|p| &world.topology.physical_networks[p]);
+        network.standing == Standing::InForce && wire.is_none_or(|wire| attached(&wire.key.name))
+    })
+}
+
+/// Networks that only one node may have a router's leg on: the external one, and those with a provider, where a switch that
+/// learns would see the leg's MAC address at several places.
+pub fn wires(topology: &Topology, router: Index) -> impl Iterator<Item = Index> {
+    let node = &topology.routers[router];
+    let legs = node.legs.iter().filter_map(|leg| topology.subnets[leg.subnet].network);
+    let provider = legs.filter(|network| topology.networks[*network].physical.is_some());
+    node.external.iter().map(|external| external.network).chain(provider)
 }
 
 /// Whether a node was heard of lately: the controller says so in the Agent's `Ready`.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Role, World};
+use super::{Role, World, gateway};
 use crate::model::allocation::Slot;
 use crate::model::id::Uid;
 use crate::model::topology::Standing;
@@ -27,7 +27,7 @@ pub fn link(world: &mut World) {
         }
     }
     for (index, node) in world.topology.routers.iter().enumerate() {
-        if node.external.is_some() {
+        if gateway::wires(&world.topology, index).next().is_some() {
             wishes.push(Wish {
                 network: false,
                 index,

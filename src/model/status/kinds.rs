@@ -81,8 +81,9 @@ impl Judge<'_> {
             if self.is_others(node.gateway_node.as_deref()) {
                 known.progress = known.progress.unheard();
             }
-            let gateway_node =
-                node.external.as_ref().and(self.chosen(node.gateway_node.as_deref(), recorded.gateway_node.as_deref()));
+            let chosen = self.chosen(node.gateway_node.as_deref(), recorded.gateway_node.as_deref());
+            // On a host of its own every router is at home; only one to the outside says where.
+            let gateway_node = chosen.filter(|_| node.external.is_some() || self.topology.role != Role::Host);
             let same = recorded.gateway_node.as_deref() == gateway_node && recorded.vni == node.vni;
             if same && self.same_router(node, recorded) {
                 return None;

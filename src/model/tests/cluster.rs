@@ -138,6 +138,50 @@ fn a_router_leaves_by_a_live_node_with_the_wire_and_stays_there() {
 }
 
 #[test]
+fn a_router_on_a_provider_network_has_a_gateway_node_though_it_leaves_nowhere() {
+    let mut snapshot = world(BASE);
+    let more = [
+        "Network wired {provider: {physicalNetwork: other, type: Flat}}",
+        "PhysicalNetwork other {attachments: [{interface: br1}]}",
+        "Subnet wired {networkRef: {name: wired}, cidr: 10.5.0.0/24}",
+        "Router inside {interfaces: [{subnetRef: {name: wired}}]}",
+    ];
+    for line in more {
+        add(&mut snapshot, 5, line);
+    }
+    agent(&mut snapshot, "a", "", false);
+    let of = |s: &Snapshot| controller(s).routers.iter().find(|r| r.key == key("inside")).cloned().unwrap();
+    assert_eq!(of(&snapshot).gateway_node, None, "the node has another wire");
+    let there = Arc::make_mut(snapshot.agents.get_mut(&Key::new("", "a")).unwrap());
+    there.status.as_mut().unwrap().physical_networks.push("other".into());
+    assert_eq!(of(&snapshot).gateway_node.as_deref(), Some("a"));
+    assert!(of(&snapshot).vni.is_some());
+}
+
+#[test]
+fn a_floating_ip_is_translated_at_its_port_and_stays_with_a_silent_node_until_it_is_seen_dead() {
+    let mut snapshot = world(BASE);
+    add(&mut snapshot, 9, "FloatingIP f {networkRef: {name: public}, portRef: {name: p}}");
+    agent(&mut snapshot, "a", "", false);
+    agent(&mut snapshot, "b", "", false);
+    let at = |s: &Snapshot| controller(s).floating_ips[0].node.clone().map(|n| n.to_string());
+    let router = Arc::make_mut(snapshot.routers.get_mut(&key("r")).unwrap());
+    router.status = serde_json::from_str(r#"{"gatewayNode": "a"}"#).unwrap();
+    assert_eq!(at(&snapshot).as_deref(), Some("a"), "nobody has plugged its port");
+    let port = Arc::make_mut(snapshot.ports.get_mut(&key("p")).unwrap());
+    port.status = serde_json::from_str(r#"{"binding": {"nodeName": "b", "device": "eth0"}}"#).unwrap();
+    assert_eq!(at(&snapshot).as_deref(), Some("b"));
+    let floating = Arc::make_mut(snapshot.floating_ips.get_mut(&key("f")).unwrap());
+    floating.status = serde_json::from_str(r#"{"nodeName": "b"}"#).unwrap();
+    agent(&mut snapshot, "b", "", true);
+    assert_eq!(at(&snapshot).as_deref(), Some("b"), "two nodes must not answer for it");
+    let successor = Arc::make_mut(snapshot.agents.get_mut(&Key::new("", "a")).unwrap());
+    successor.status.as_mut().unwrap().failures =
+        serde_json::from_str(r#"[{"kind": "Agent", "name": "b", "reason": "Unreachable", "message": ""}]"#).unwrap();
+    assert_eq!(at(&snapshot).as_deref(), Some("a"));
+}
+
+#[test]
 fn guests_are_told_what_the_narrowest_tunnel_carries() {
     let mut snapshot = world(BASE);
     let mtu = |s: &Snapshot| controller(s).networks.iter().find(|n| n.key == key("blue")).unwrap().mtu;

@@ -1,0 +1,145 @@
+//! What a node says: of the objects that it realises, of silent nodes, and of itself. Never twice, never two at once.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use k8s_openapi::jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::api::Order;
+use super::world::{BEAT, World};
+use crate::agent::node::Node as Hands;
+use crate::api::{Agent, AgentFailure, AgentStatus, Condition, Port, Reason};
+use crate::cluster::write::{Status, Write};
+use crate::model::object::Object;
+use crate::model::status::voice;
+use crate::model::{Id, Key, Kind};
+
+impl<N: Hands> World<N> {
+    /// Asks silent nodes whether they live: only who sees that one does not may take its routers over.
+    fn probe(&mut self) {
+        let agents = &self.mirror.snapshot().agents;
+        let silent = |agent: &Agent| {
+            agent.status.iter().flat_map(|s| &s.conditions).any(|c| c.type_ == "Ready" && c.status == "Unknown")
+        };
+        self.probed.retain(|key, _| agents.get(key).is_some_and(|agent| silent(agent)));
+        for (key, agent) in agents.iter().filter(|(key, agent)| *key.name != *self.myself.node && silent(agent)) {
+            let address = agent.status.as_ref().and_then(|s| s.tunnel_address);
+            // One that answered is asked again: it may fall later.
+            let due = |(at, answer): &(Instant, _)| *answer == Some(true) && at.elapsed() >= BEAT.0;
+            let again = self.probed.get(key).is_none_or(due);
+            if let Some(address) = address.filter(|_| again) {
+                self.probed.insert(key.clone(), (Instant::now(), None));
+                self.orders.push(Order::Probe(key.clone(), address));
+            }
+        }
+    }
+
+    /// Nodes that are silent and do not answer either.
+    fn unreachable(&self) -> impl Iterator<Item = AgentFailure> {
+        let dead = self.probed.iter().filter(|(_, answers)| answers.1 == Some(false));
+        dead.map(|(key, _)| AgentFailure {
+            kind: Kind::Agent.to_string(),
+            namespace: None,
+            name: key.name.to_string(),
+            reason: Reason::Unreachable,
+            message: "Its heartbeat is overdue, and its tunnel address does not answer.".into(),
+        })
+    }
+
+    /// Says what is not said yet.
+    pub(super) fn speak(&mut self, released: &[Key], now: Timestamp) {
+        self.probe();
+        let realised = self.realised();
+        let (snapshot, node) = (self.mirror.snapshot(), self.myself.node.clone());
+        let gateway = snapshot
+            .routers
+            .values()
+            .any(|router| router.status.as_ref().and_then(|s| s.gateway_node.as_deref()) == Some(&*node));
+        let mut writes = Vec::new();
+        for voice in voice::voices(snapshot, &node, &self.report, |id| realised.contains(id), now) {
+            let released = voice.id.kind == Kind::Port && released.contains(&voice.id.key);
+            let Some(object) = Object::find(snapshot, &voice.id).filter(|_| !released) else { continue };
+            let assumed = voice.id.kind == Kind::Port && self.claims.assumes(&voice.id.key);
+            let version = assumed.then(|| object.meta().resource_version.clone()).flatten();
+            let mut status = json!({ "conditions": voice.conditions });
+            if let Object::Port(port) = &object {
+                status["binding"] = binding(port);
+            }
+            writes.push(Status {
+                uid: object.meta().uid.clone(),
+                id: voice.id,
+                version,
+                status,
+                lazy: false,
+                note: None,
+            });
+        }
+        for key in released {
+            let Some(port) = snapshot.ports.get(key) else { continue };
+            let recorded: &[Condition] = port.status.as_ref().map_or(&[], |s| &s.conditions);
+            let status = json!({ "conditions": voice::unplugged(port.metadata.generation, recorded, now) });
+            let id = Id::new(Kind::Port, key.clone());
+            writes.push(Status { id, uid: port.metadata.uid.clone(), version: None, status, lazy: false, note: None });
+        }
+        let ports = self.node.attachments().len();
+        let recorded = snapshot.agents.get(&Key::new("", &node)).cloned();
+        let status = self.myself.status(recorded.as_deref(), &self.view, &self.report, self.unreachable(), ports, now);
+        // How many ports there are changes with each; nobody needs it more often than once a second.
+        let counts = |a: &AgentStatus, b: &AgentStatus| AgentStatus { ports: b.ports, ..a.clone() } == *b;
+        let lazy = status.as_ref().zip(recorded.as_deref().and_then(|a| a.status.as_ref()));
+        let lazy = lazy.is_some_and(|(new, old)| counts(new, old));
+        let later = self.counted.map(|at| at + BEAT.0).filter(|at| lazy && *at > Instant::now());
+        self.recount = later.filter(|_| status.is_some());
+        let own = status.filter(|_| later.is_none()).map(|status| Status {
+            id: Id::new(Kind::Agent, Key::new("", &node)),
+            uid: None,
+            version: None,
+            status: serde_json::to_value(status).unwrap_or_default(),
+            lazy: false,
+            note: None,
+        });
+        for status in writes {
+            self.write(status, false);
+        }
+        if let Some(own) = own {
+            self.counted = Some(Instant::now());
+            self.write(own, recorded.is_none());
+        }
+        let beat = if gateway { BEAT.0 } else { BEAT.1 };
+        if self.beat != Some(beat) {
+            self.beat = Some(beat);
+            self.orders.push(Order::Beat(beat));
+        }
+    }
+
+    fn write(&mut self, status: Status, introduce: bool) {
+        let write = Write::Status(status);
+        let target = write.target();
+        let now = Instant::now();
+        match self.sent.get(&target) {
+            Some(None) => return,
+            Some(Some(at)) if *at > now => return,
+            _ => {}
+        }
+        self.sent.insert(target, None);
+        self.orders.push(if introduce && !self.introduced { Order::Introduce(write) } else { Order::Write(write) });
+    }
+
+    /// What the view has of the objects that this node speaks for.
+    fn realised(&self) -> BTreeSet<Id> {
+        let id = |kind| move |key: &Key| Id::new(kind, key.clone());
+        let ports = self.view.networks.values().flat_map(|network| network.ports.keys().map(id(Kind::Port)));
+        let routers = self.view.routers.keys().map(id(Kind::Router));
+        let floating = self.view.routers.values().filter_map(|router| router.external.as_ref()).flat_map(|external| {
+            let whole = external.floating.values().map(|f| Id::new(Kind::FloatingIP, f.key.clone()));
+            whole.chain(external.forwarding.values().map(|f| Id::new(Kind::FloatingIP, f.key.clone())))
+        });
+        ports.chain(routers).chain(floating).collect()
+    }
+}
+
+fn binding(port: &Port) -> Value {
+    let binding = port.status.as_ref().and_then(|status| status.binding.as_ref());
+    binding.map_or(Value::Null, |binding| serde_json::to_value(binding).unwrap_or_default())
+}
