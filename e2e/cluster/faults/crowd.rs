@@ -63,7 +63,10 @@ impl Crowd {
 
 /// An object.
 pub fn object(kind: &str, namespace: &str, name: &str, spec: Value) -> Value {
-    json!({ "apiVersion": "tenet.network/v1alpha1", "kind": kind, "metadata": { "namespace": namespace, "name": name }, "spec": spec })
+    let metadata = json!({ "namespace": namespace, "name": name });
+    let mut object = json!({ "apiVersion": "tenet.network/v1alpha1", "kind": kind, "metadata": metadata });
+    object["spec"] = spec;
+    object
 }
 
 /// A port of network `blue`.

@@ -37,7 +37,7 @@ fn junk_and_one_impossible_object_of_each_kind_keep_nobody_from_being_served() {
     cluster.apply("Network good\nSubnet web {networkRef: {name: good}, cidr: 10.0.0.0/16}");
     let lines: Vec<(&str, &str)> =
         POISON.lines().filter(|line| !line.is_empty()).map(|line| line.split_once(" |").unwrap()).collect();
-    cluster.apply(&lines.iter().map(|(line, _)| format!("{line}\n")).collect::<String>());
+    cluster.apply(&lines.iter().map(|(line, _)| *line).collect::<Vec<&str>>().join("\n"));
     let crowd = Crowd::new(&cluster.plane.kubeconfig());
     let good = |n| object("Port", "default", &format!("g{n}"), json!({ "networkRef": { "name": "good" } }));
     let start = Instant::now();

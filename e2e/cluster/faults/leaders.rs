@@ -75,7 +75,8 @@ fn a_leader_that_was_stopped_beyond_its_lease_does_no_harm_when_it_goes_on() {
 fn two_controllers_that_lead_at_once_give_no_address_twice_and_do_not_quarrel() {
     let mut cluster = Cluster::start(0);
     cluster.plane.expect(&["apply", "-f", "-"], ELSEWHERE);
-    cluster.start_controller_with(&cluster.kubeconfig().to_owned(), &["--lease-namespace", "elsewhere"]);
+    let kubeconfig = cluster.kubeconfig().to_owned();
+    cluster.start_controller_with(&kubeconfig, &["--lease-namespace", "elsewhere"]);
     cluster.apply(WORLD);
     cluster.wait("tsub/web", "Ready");
     until("both lead", || cluster.kubectl("get leases -n elsewhere --no-headers").contains("tenet-controller"));

@@ -114,7 +114,7 @@ fn pass(mut client: TcpStream, trap: &Mutex<Trap>) -> std::io::Result<()> {
     let dies: Arc<Mutex<Option<(u32, Form)>>> = Arc::default();
     let (mut answers, mut back, doomed) = (server.try_clone()?, client.try_clone()?, dies.clone());
     thread::spawn(move || {
-        let mut buffer = [0; 65536];
+        let mut buffer = [0; 16384];
         while let Ok(len @ 1..) = answers.read(&mut buffer) {
             let doomed = *doomed.lock().unwrap();
             if let Some((victim, Form::Landed)) = doomed {
@@ -130,7 +130,7 @@ fn pass(mut client: TcpStream, trap: &Mutex<Trap>) -> std::io::Result<()> {
         let _ = back.shutdown(Shutdown::Both);
         let _ = answers.shutdown(Shutdown::Both);
     });
-    let (mut held, mut buffer) = (Vec::new(), [0; 65536]);
+    let (mut held, mut buffer) = (Vec::new(), [0; 16384]);
     loop {
         while let Some(len) = request(&held) {
             if is_write(&held)

@@ -78,7 +78,7 @@ fn a_controller_that_is_killed_at_any_write_leaves_nothing_double_and_nothing_be
     let mut cluster = Cluster::start(0);
     cluster.kill_controller(0);
     cluster.apply(OUTSIDE);
-    let proxy = Proxy::start(&cluster, &cluster.kubeconfig().to_owned());
+    let proxy = Proxy::start(&cluster, cluster.kubeconfig());
     let mut trial = Trial { cluster, proxy, lives: 0 };
     trial.live();
     let all: Vec<usize> = (1..).take(sized(0, 60)).collect();
