@@ -27,8 +27,10 @@ fn what_is_used_stays_until_it_is_not_and_locks_go_with_their_owners() {
     until("two addresses and a segment are locked", || locks(&cluster) == 3);
     cluster.kubectl("delete tnet/blue tsub/web --wait=false");
     until("the network says who uses it", || ready(&cluster, "tnet", "blue").1.contains("Subnet default/web"));
-    let (status, why) = ready(&cluster, "tsub", "web");
-    assert!(status == "False" && why.contains("InUse") && why.contains("Port default/a"), "{status} {why}");
+    until("the subnet says so, too", || {
+        let (status, why) = ready(&cluster, "tsub", "web");
+        status == "False" && why.contains("InUse") && why.contains("Port default/a")
+    });
     cluster.kubectl("delete tport/a tport/b");
     until("all of it goes", || {
         cluster

@@ -12,6 +12,7 @@ pub mod api;
 mod claims;
 mod figures;
 pub mod myself;
+mod plugs;
 mod probe;
 mod rehearsal;
 mod run;

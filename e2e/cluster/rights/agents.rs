@@ -143,6 +143,24 @@ has no node and claims | the token of this agent names no node
     merge default:ports/free/status {status: {binding: {nodeName: node-1, device: eth0}}}
 ";
 
+/// What the policies refuse even if somebody gives agents every right there is.
+const WITH_EVERY_RIGHT: &str = "
+writes the status of a Network | an agent creates its Agent and writes statuses of Ports, Routers, FloatingIPs and of its Agent, nothing else
+    merge default:networks/blue/status {status: {vni: 99}}
+changes a port's spec | nothing else
+    merge default:ports/mine {spec: {nodeName: node-1}}
+deletes a port | nothing else
+    delete default:ports/mine
+takes a value of a pool | nothing else
+    create allocations/vni.2 {spec: {pool: {kind: VNI, name: vni}, value: '2', owner: {kind: Network, name: blue}}}
+drains another node | nothing else
+    merge agents/node-2 {spec: {drain: true}}
+ends another node's heartbeat | is not the heartbeat of node-1
+    delete tenet-agents:leases/node-2
+takes the leader's Lease | Lease tenet-system/tenet-controller is not the heartbeat of node-1
+    replace tenet-system:leases/tenet-controller {spec: {holderIdentity: node-1}}
+";
+
 /// A write of a status that carries metadata, too.
 const METADATA: &str = "
 writes metadata with a status
@@ -165,6 +183,13 @@ fn an_agent_writes_what_its_node_does_and_nothing_else() {
 
     allowed(&agent, ALLOWED);
     rights.refused(&agent, OWN);
+
+    let everything =
+        "create clusterrolebinding all --clusterrole=cluster-admin --serviceaccount=tenet-system:tenet-agent";
+    rights.admin(everything, "").expect_ok();
+    until("it has every right", || agent.ask("get default:secrets", "", false).is_ok());
+    rights.refused(&agent, WITH_EVERY_RIGHT);
+
     rights.admin("delete node node-1", "").expect_ok();
     until("the token of a node that is gone is good for nothing", || {
         agent.ask("get default:ports/mine", "", false) == Err("Unauthorized".into())
