@@ -7,7 +7,7 @@ use crate::agent::node::Node;
 use crate::agent::plugs::Ports;
 use crate::agent::protocol::Answer;
 use crate::api::Port;
-use crate::model::{Key, NodeView};
+use crate::model::{Id, Key, Kind, NodeView};
 
 impl<N: Node> Ports for World<N> {
     type Node = N;
@@ -21,7 +21,8 @@ impl<N: Node> Ports for World<N> {
     }
 
     fn is_wired(&self, key: &Key) -> bool {
-        !self.unwired.contains(key)
+        let fails = self.report.faults.contains_key(&Id::new(Kind::Port, key.clone()));
+        self.walked && !fails && !self.unwired.contains(key)
     }
 
     fn node(&self) -> &N {

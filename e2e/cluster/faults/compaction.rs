@@ -40,11 +40,11 @@ fn what_etcd_has_compacted_is_read_anew_and_nothing_that_is_there_is_taken_away(
     let pids = [cluster.controller_pid(0), cluster.nodes[0].pid()].map(|pid| Pid::from_raw(pid.cast_signed()));
     let all = |signal| pids.iter().for_each(|pid| kill(*pid, signal).unwrap());
     all(Signal::SIGSTOP);
-    crowd.run(crowd.delete((0..GONE).map(|n| format!("p{n}"))));
-    // Their watches are cut, so that they have to ask again.
+    // Their watches are cut, so that nothing is on its way to them and they have to ask again.
     cluster.plane.kill("kube-apiserver");
     cluster.plane.revive("kube-apiserver");
     cluster.plane.wait_until_ready();
+    crowd.run(crowd.delete((0..GONE).map(|n| format!("p{n}"))));
     std::thread::sleep(Duration::from_secs(4));
     let before = cluster.nodes[0].kernel();
     all(Signal::SIGCONT);
