@@ -34,8 +34,9 @@ fn what_etcd_has_compacted_is_read_anew_and_nothing_that_is_there_is_taken_away(
     let [a, b] = ["a", "b"].map(|name| cluster.guest(1, name));
     let to = cluster.get("tport", "b")["status"]["addresses"][0]["ip"].as_str().unwrap().to_owned();
     a.wait_pings(&to);
-    let count = |what: &str| cluster.kubectl(&format!("get {what} --no-headers")).lines().count();
-    until("all is served", || count("allocations") == PORTS + 3);
+    // In one piece: what etcd compacts every second does not last from page to page.
+    let locks = |cluster: &Cluster| cluster.kubectl("get allocations --no-headers --chunk-size=0").lines().count();
+    until("all is served", || locks(&cluster) == PORTS + 3);
     let flow = Flow::start(&a, &b, &to);
     let pids = [cluster.controller_pid(0), cluster.nodes[0].pid()].map(|pid| Pid::from_raw(pid.cast_signed()));
     let all = |signal| pids.iter().for_each(|pid| kill(*pid, signal).unwrap());
@@ -48,9 +49,7 @@ fn what_etcd_has_compacted_is_read_anew_and_nothing_that_is_there_is_taken_away(
     std::thread::sleep(Duration::from_secs(4));
     let before = cluster.nodes[0].kernel();
     all(Signal::SIGCONT);
-    // In one piece: what etcd compacts every second does not last from page to page.
-    let locks = || cluster.kubectl("get allocations --no-headers --chunk-size=0").lines().count();
-    let took = until("locks of what has gone while nobody looked are opened", || locks() == PORTS - GONE + 3);
+    let took = until("locks of what has gone while nobody looked are opened", || locks(&cluster) == PORTS - GONE + 3);
     println!("caught up within {took:?}");
     let said = cluster.said();
     assert!(said.contains("resourceVersion for the provided watch is too old"), "etcd had forgotten nothing");
