@@ -20,7 +20,7 @@ const LEAST: Duration = Duration::from_secs(2);
 
 /// How long after an outage agents may need to be heard again, beyond what their Leases promise: their questions that were
 /// under way have to time out first.
-const AGAIN: Duration = Duration::from_secs(5);
+const AGAIN: Duration = Duration::from_secs(15);
 
 impl Pulse {
     /// A heartbeat was heard, at `now`.
@@ -96,8 +96,8 @@ mod tests {
         let at = |seconds| start + Duration::from_secs(seconds);
         pulse.hear(beat(1, 3), start);
         pulse.blinded(at(60));
-        assert!(!pulse.is_silent("n", at(68)));
-        assert!(pulse.is_silent("n", at(69)));
+        assert!(!pulse.is_silent("n", at(78)));
+        assert!(pulse.is_silent("n", at(79)));
         assert!(!pulse.is_silent("unheard of", at(64)));
     }
 }

@@ -46,7 +46,7 @@ impl Default for Options {
 }
 
 /// How long the lead lasts without being renewed, and how often it is.
-const TERM: (Duration, Duration) = (Duration::from_secs(6), Duration::from_secs(2));
+const TERM: (Duration, Duration) = (Duration::from_secs(6), Duration::from_millis(500));
 /// The lead is given up before anybody else can have it.
 const MARGIN: Duration = Duration::from_secs(1);
 /// News that come together are taken in together: waiting a moment saves deciding twice.
@@ -211,7 +211,7 @@ impl Instance {
             self.feel(pulse);
         }
         self.dirty = false;
-        let lost = self.lost(start);
+        let lost = self.lost();
         let writes = self.controller.decide(self.mirror.snapshot(), &lost, Timestamp::now());
         if !writes.is_empty() {
             tracing::debug!(writes = writes.len(), took = ?start.elapsed(), "decided");
@@ -250,8 +250,10 @@ impl Instance {
         self.dirty = true;
     }
 
-    fn lost(&self, now: Instant) -> Lost {
-        let silent: BTreeSet<Arc<str>> = self.pulse.silent(now).cloned().collect();
+    fn lost(&self) -> Lost {
+        // Silence is believed only of a time at which the server took our own heartbeat.
+        let heard = self.leads.borrow().and_then(|until| (until + MARGIN).checked_sub(TERM.0));
+        let silent: BTreeSet<Arc<str>> = heard.iter().flat_map(|heard| self.pulse.silent(*heard)).cloned().collect();
         let gone = |node: &&Arc<str>| self.machines.get(*node).is_none_or(|machine| machine.out_of_service);
         Lost { gone: silent.iter().filter(gone).cloned().collect(), silent }
     }
