@@ -10,6 +10,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
+use k8s_openapi::jiff::Timestamp;
 use nix::sched::{CloneFlags, unshare};
 
 const TOKEN: &str = "test";
@@ -35,6 +36,8 @@ pub struct ControlPlane {
     bin: PathBuf,
     /// Name, flags and what runs; none: it was killed.
     children: Vec<(String, Vec<String>, Option<Child>)>,
+    /// When something of it was started again.
+    revived: Vec<Timestamp>,
 }
 
 #[allow(dead_code, reason = "no test target uses all of it")]
@@ -63,7 +66,7 @@ impl ControlPlane {
         let folder =
             env::temp_dir().join(format!("tenet-control-plane-{}-{}", std::process::id(), nix::unistd::gettid()));
         fs::create_dir_all(&folder).unwrap();
-        let mut plane = Self { folder, bin, address: address.into(), children: Vec::new() };
+        let mut plane = Self { folder, bin, address: address.into(), children: Vec::new(), revived: Vec::new() };
         plane.write_credentials();
         plane.spawn("etcd", plane.etcd());
         let flags = plane.apiserver().into_iter().chain(flags.iter().map(|flag| (*flag).to_owned())).collect();
@@ -129,6 +132,13 @@ impl ControlPlane {
         let at = self.children.iter().position(|(known, ..)| known == name).unwrap();
         let child = self.run(name, &self.children[at].1);
         self.children[at].2 = Some(child);
+        self.revived.push(Timestamp::now());
+    }
+
+    /// Whether it was just started again at that time: a server that has not read all roles yet refuses who has the right.
+    pub fn was_new(&self, at: Timestamp) -> bool {
+        let new = |start: &Timestamp| (0..10).contains(&at.duration_since(*start).as_secs());
+        self.revived.iter().any(new)
     }
 
     fn run(&self, name: &str, flags: &[String]) -> Child {

@@ -273,7 +273,11 @@ impl Drop for Cluster {
         let refused: Vec<&str> = text
             .lines()
             .filter(|line| {
-                line.contains("is forbidden: User") && !line.contains("RBAC: [clusterrole") && line.contains(" cannot ")
+                let at = line.split(' ').next().and_then(|first| first.parse().ok());
+                line.contains("is forbidden: User")
+                    && !line.contains("RBAC: [clusterrole")
+                    && line.contains(" cannot ")
+                    && !at.is_some_and(|at| self.plane.was_new(at))
             })
             .collect();
         assert!(refused.is_empty(), "rights are missing: {refused:#?}");
