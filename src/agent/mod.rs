@@ -9,6 +9,7 @@ pub mod plugs;
 pub mod protocol;
 mod record;
 pub mod server;
+pub mod sleep;
 
 use std::collections::BTreeMap;
 use std::io;

@@ -3,11 +3,10 @@
 use std::io;
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use k8s_openapi::jiff::Timestamp;
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use tracing::{error, info};
@@ -19,6 +18,7 @@ use crate::agent::desk::Desk;
 use crate::agent::node::Node;
 use crate::agent::pace::{Pace, RETRY};
 use crate::agent::server::Server;
+use crate::agent::sleep::{Awake, sleep};
 
 /// A running instance.
 #[derive(Debug)]
@@ -31,16 +31,6 @@ pub struct Instance<N> {
     /// When to look again for folders that are gone.
     look: Option<Instant>,
     dirty: bool,
-}
-
-/// Why the loop woke.
-#[derive(Clone, Copy, Debug, Default)]
-#[allow(clippy::struct_excessive_bools)]
-struct Awake {
-    signal: bool,
-    files: bool,
-    clients: bool,
-    node: bool,
 }
 
 impl<N: Node> Instance<N> {
@@ -88,28 +78,8 @@ impl<N: Node> Instance<N> {
     }
 
     fn sleep(&self) -> io::Result<Awake> {
-        let timeout = self.deadline().map_or(PollTimeout::NONE, |at| {
-            // Rounded up: waking a moment too early would be a wake-up for nothing.
-            let left = at.saturating_duration_since(Instant::now()) + Duration::from_micros(999);
-            PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
-        });
-        let node = self.world.node.watched();
-        let clients = self.desk.watched();
-        let all = [self.signals.as_fd(), self.watch.as_fd()].into_iter().chain(node.iter().copied()).chain(clients);
-        let mut polled: Vec<_> = all.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
-        match poll(&mut polled, timeout) {
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let ready: Vec<bool> = polled.iter().map(|p| p.any().unwrap_or(false)).collect();
-        let (first, rest) = ready.split_at(2);
-        let (of_node, of_clients) = rest.split_at(node.len());
-        Ok(Awake {
-            signal: first.first() == Some(&true),
-            files: first.get(1) == Some(&true),
-            node: of_node.contains(&true),
-            clients: of_clients.contains(&true),
-        })
+        let (signals, files) = (self.signals.as_fd(), self.watch.as_fd());
+        sleep(self.deadline(), signals, files, &self.world.node.watched(), self.desk.watched())
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -121,7 +91,7 @@ impl<N: Node> Instance<N> {
 
     fn wake(&mut self, awake: Awake) {
         let now = Instant::now();
-        if awake.files {
+        if awake.news {
             let events = self.watch.events();
             self.read(events);
         }

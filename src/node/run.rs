@@ -9,8 +9,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::jiff::Timestamp;
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use tracing::info;
@@ -20,6 +18,7 @@ use super::myself::Myself;
 use super::world::World;
 use crate::agent::desk::Desk;
 use crate::agent::pace::Pace;
+use crate::agent::sleep::{Awake, sleep};
 use crate::agent::{self, Agent};
 use crate::cluster::client::Access;
 use crate::cluster::probes;
@@ -91,45 +90,25 @@ impl Instance {
     fn run(&mut self) -> io::Result<()> {
         loop {
             self.settle();
-            let Some(awake) = self.sleep()? else {
+            let awake = self.sleep()?;
+            if awake.signal {
                 info!("stopping; forwarding goes on without this process");
                 return Ok(());
-            };
+            }
             self.wake(awake);
         }
     }
 
-    /// What woke it: the API thread, clients, the kernel. None: a signal to stop.
-    fn sleep(&self) -> io::Result<Option<[bool; 3]>> {
-        let deadline =
-            [self.desk.deadline(), self.pace.deadline(), self.world.deadline(), self.news.then_some(self.rest)]
-                .into_iter()
-                .flatten()
-                .min();
-        let timeout = deadline.map_or(PollTimeout::NONE, |at| {
-            let left = at.saturating_duration_since(Instant::now()) + Duration::from_micros(999);
-            PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
-        });
-        let node = self.world.node.watched();
-        let all =
-            [self.signals.as_fd(), self.api.bell()].into_iter().chain(node.iter().copied()).chain(self.desk.watched());
-        let mut polled: Vec<_> = all.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
-        match poll(&mut polled, timeout) {
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let ready: Vec<bool> = polled.iter().map(|p| p.any().unwrap_or(false)).collect();
-        let (first, rest) = ready.split_at(2);
-        let (of_node, of_clients) = rest.split_at(node.len());
-        if first.first() == Some(&true) {
-            return Ok(None);
-        }
-        Ok(Some([first.get(1) == Some(&true), of_clients.contains(&true), of_node.contains(&true)]))
+    fn sleep(&self) -> io::Result<Awake> {
+        let rest = self.news.then_some(self.rest);
+        let deadlines = [self.desk.deadline(), self.pace.deadline(), self.world.deadline(), rest];
+        let (deadline, signals) = (deadlines.into_iter().flatten().min(), self.signals.as_fd());
+        sleep(deadline, signals, self.api.bell(), &self.world.node.watched(), self.desk.watched())
     }
 
-    fn wake(&mut self, [api, clients, node]: [bool; 3]) {
+    fn wake(&mut self, awake: Awake) {
         let now = Instant::now();
-        if api {
+        if awake.news {
             for told in self.api.told() {
                 match told {
                     Told::Asked(asked) => self.world.answer(asked, self.world.node.notifications_lost()),
@@ -137,10 +116,10 @@ impl Instance {
                 }
             }
         }
-        if clients {
+        if awake.clients {
             self.dirty |= self.desk.hear(&mut self.world, now) || self.desk.is_busy();
         }
-        if node && self.world.node.disturbed() {
+        if awake.node && self.world.node.disturbed() {
             self.pace.disturbed();
         }
         self.dirty |= self.pace.retries(now) || self.world.deadline().is_some_and(|at| at <= now);
