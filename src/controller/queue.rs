@@ -1,6 +1,6 @@
 //! What is being written, and what has to wait: never two writes about one object, never more at once than the server likes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use crate::cluster::write::{Target, Write};
@@ -16,7 +16,8 @@ const COUNTS: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub struct Queue {
     waiting: Vec<Write>,
-    sent: HashSet<Target>,
+    /// What is on its way; true: more about it was decided meanwhile, and left for the next time.
+    sent: HashMap<Target, bool>,
     failed: HashMap<Target, (Instant, Duration)>,
     counted: HashMap<Target, Instant>,
 }
@@ -38,9 +39,14 @@ impl Queue {
             let lazy = matches!(&write, Write::Status(status) if status.lazy);
             let early = self.failed.get(&target).is_some_and(|(at, _)| *at > now)
                 || lazy && self.counted.get(&target).is_some_and(|at| *at + COUNTS > now);
-            if early || !self.sent.insert(target.clone()) {
+            if early {
                 continue;
             }
+            if let Some(more) = self.sent.get_mut(&target) {
+                *more = true;
+                continue;
+            }
+            self.sent.insert(target.clone(), false);
             if lazy {
                 self.counted.insert(target, now);
             }
@@ -49,15 +55,16 @@ impl Queue {
         None
     }
 
-    /// A write has ended, well or not.
-    pub fn ended(&mut self, target: &Target, well: bool, now: Instant) {
-        self.sent.remove(target);
+    /// A write has ended, well or not. Whether more about its target was left, so that it is to be decided anew.
+    pub fn ended(&mut self, target: &Target, well: bool, now: Instant) -> bool {
+        let more = self.sent.remove(target) == Some(true);
         if well {
             self.failed.remove(target);
-            return;
+            return more;
         }
         let wait = self.failed.get(target).map_or(RETRY.0, |(_, wait)| (*wait * 2).min(RETRY.1));
         self.failed.insert(target.clone(), (now + wait, wait));
+        more
     }
 
     /// Whether so little is left that it is worth deciding anew.

@@ -47,6 +47,8 @@ impl Default for Options {
 
 /// How long the lead lasts without being renewed, and how often it is.
 const TERM: (Duration, Duration) = (Duration::from_secs(6), Duration::from_millis(500));
+/// Who was not answered for so long was blind meanwhile, stopped, or cut off.
+const BLIND: Duration = Duration::from_secs(4);
 /// The lead is given up before anybody else can have it.
 const MARGIN: Duration = Duration::from_secs(1);
 /// News that come together are taken in together: waiting a moment saves deciding twice.
@@ -94,6 +96,8 @@ async fn serve(options: &Options) -> Result<(), String> {
         flights: FuturesUnordered::new(),
         asked,
         figures: Figures::default(),
+        led: false,
+        lost: Lost::default(),
         dirty: true,
     };
     info!(identity = options.identity, "controller started");
@@ -118,7 +122,7 @@ async fn elect(mut elector: Elector, lead: channel::Sender<Option<Instant>>, pul
     let mut answered = Instant::now();
     loop {
         let standing = tokio::time::timeout(TERM.0, elector.attempt()).await;
-        if !matches!(standing, Ok(Ok(_))) || answered.elapsed() > TERM.1 * 2 {
+        if !matches!(standing, Ok(Ok(_))) || answered.elapsed() > BLIND {
             let _ = pulse.send(watch::Pulse::Blind).await;
         }
         match standing {
@@ -155,6 +159,9 @@ struct Instance {
     flights: FuturesUnordered<Flight>,
     asked: mpsc::Receiver<Asked>,
     figures: Figures,
+    /// Whether we led, and who was lost, when that was last looked at.
+    led: bool,
+    lost: Lost,
     dirty: bool,
 }
 
@@ -198,7 +205,9 @@ impl Instance {
                     if changed.is_err() {
                         return Err("the election has ended".into());
                     }
-                    self.dirty = true;
+                    // That it is renewed says something new only of who is silent.
+                    let lead = self.leads.borrow().is_some();
+                    self.dirty |= lead != std::mem::replace(&mut self.led, lead) || self.lost() != self.lost;
                 }
                 () = tokio::time::sleep(wake) => self.dirty = true,
             }
@@ -211,8 +220,8 @@ impl Instance {
             self.feel(pulse);
         }
         self.dirty = false;
-        let lost = self.lost();
-        let writes = self.controller.decide(self.mirror.snapshot(), &lost, Timestamp::now());
+        self.lost = self.lost();
+        let writes = self.controller.decide(self.mirror.snapshot(), &self.lost, Timestamp::now());
         if !writes.is_empty() {
             tracing::debug!(writes = writes.len(), took = ?start.elapsed(), "decided");
         }
@@ -314,7 +323,7 @@ impl Instance {
                 }
             }
         }
-        self.queue.ended(target, well, Instant::now());
+        self.dirty |= self.queue.ended(target, well, Instant::now());
     }
 }
 

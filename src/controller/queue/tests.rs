@@ -19,7 +19,7 @@ fn an_object_is_written_once_at_a_time_and_again_a_while_after_a_failure() {
     let first = queue.take(now).unwrap().target();
     assert_eq!(queue.take(now).unwrap().target(), write(Kind::Port, "b").target());
     assert!(queue.take(now).is_none());
-    queue.ended(&first, false, now);
+    assert!(queue.ended(&first, false, now), "the second write about it was left");
     queue.refill(vec![write(Kind::Port, "a")]);
     assert!(queue.take(now).is_none());
     assert!(queue.deadline(now).unwrap() > now);
