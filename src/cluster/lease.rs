@@ -89,20 +89,6 @@ impl Elector {
         self.put(asked, Some(lease)).await
     }
 
-    /// Lets go of the Lease, so that the next one need not wait.
-    ///
-    /// # Errors
-    /// The API server's; the Lease then runs out.
-    pub async fn release(&mut self) -> Result<(), kube::Error> {
-        let Some(mut lease) = self.api.get_opt(&self.name).await? else { return Ok(()) };
-        let Some(spec) = &mut lease.spec else { return Ok(()) };
-        if spec.holder_identity.as_deref() != Some(&self.holder) {
-            return Ok(());
-        }
-        spec.holder_identity = Some(String::new());
-        self.api.replace(&self.name, &PostParams::default(), &lease).await.map(drop)
-    }
-
     async fn put(&mut self, asked: Instant, before: Option<Lease>) -> Result<Standing, kube::Error> {
         let old = before.as_ref().and_then(|l| l.spec.clone()).unwrap_or_default();
         let taken_over = old.holder_identity.as_deref() != Some(&self.holder);

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::api::Allocation;
-use crate::model::allocation::{self, Slot};
+use crate::model::allocation::Slot;
 use crate::model::object::Object;
-use crate::model::{Id, Key, Kind, Snapshot};
+use crate::model::{Id, Snapshot};
 
 /// A watch, by number.
 pub type Source = usize;
@@ -225,12 +225,6 @@ fn is_newer(known: &ObjectMeta, new: &ObjectMeta) -> bool {
     known.uid != new.uid || version(known).zip(version(new)).is_none_or(|(known, new)| known <= new)
 }
 
-/// An Allocation's id in logs.
-#[must_use]
-pub fn lock_name(slot: &Slot) -> Key {
-    allocation::key(slot)
-}
-
 /// Makes a thing of what the server sends, without the server's own bookkeeping, which is longer than the object.
 pub fn thing<T>(mut object: T, wrap: fn(Arc<T>) -> Thing) -> Thing
 where
@@ -242,12 +236,6 @@ where
         notes.remove("kubectl.kubernetes.io/last-applied-configuration");
     }
     wrap(Arc::new(object))
-}
-
-/// Whether objects of a kind are watched by the controller.
-#[must_use]
-pub fn kinds() -> [Kind; 8] {
-    Kind::ALL
 }
 
 #[cfg(test)]

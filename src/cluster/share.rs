@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use super::write::{Note, Status};
 use crate::api::{Condition, ConditionType};
-use crate::model::object::Object;
 use crate::model::status::Statuses;
 use crate::model::{Id, Kind, Snapshot};
 
@@ -85,10 +84,4 @@ fn part<S: Serialize>(status: &S, spoken: bool) -> Value {
         }
     }
     value
-}
-
-/// The object that a status is about, as it is known.
-#[must_use]
-pub fn subject(snapshot: &Snapshot, status: &Status) -> Option<Object> {
-    Object::find(snapshot, &status.id)
 }

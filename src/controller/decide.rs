@@ -11,6 +11,7 @@ use crate::api::{AgentFailure, AllocationParty, Condition, ConditionType, Port, 
 use crate::cluster::FINALIZER;
 use crate::cluster::share;
 use crate::cluster::write::{self, Status, Write};
+use crate::model::agent::is_silent;
 use crate::model::object::Object;
 use crate::model::status::statuses;
 use crate::model::{Id, Key, Kind, Linker, Remark, Report, Role, Snapshot, Topology};
@@ -19,20 +20,17 @@ use crate::model::{Id, Key, Kind, Linker, Remark, Report, Role, Snapshot, Topolo
 #[derive(Debug)]
 pub struct Controller {
     linker: Linker,
-    topology: Topology,
 }
 
 impl Default for Controller {
     fn default() -> Self {
-        Self { linker: Linker::new(Role::Controller), topology: Topology::default() }
+        Self { linker: Linker::new(Role::Controller) }
     }
 }
 
 impl Controller {
     /// All that is to be written, the most urgent first. What is written already is not written again.
     pub fn decide(&mut self, snapshot: &Snapshot, lost: &Lost, now: Timestamp) -> Vec<Write> {
-        // The linker need not copy what the old topology shares with it.
-        self.topology = Topology::default();
         let (topology, problems) = self.linker.link(snapshot);
         let report = heard(snapshot);
         let decided = statuses(snapshot, &topology, &problems, Some(&report), now);
@@ -62,21 +60,12 @@ impl Controller {
         });
         let said = silent(snapshot, lost, now).chain(released(snapshot, lost)).chain(said);
         // A value is locked before anybody hears of it.
-        let writes = locked.into_iter().chain(finalizers.into_values()).chain(said).chain(orphans).collect();
-        drop(open);
-        self.topology = topology;
-        writes
-    }
-
-    /// What it all means, as last decided.
-    #[must_use]
-    pub fn topology(&self) -> &Topology {
-        &self.topology
+        locked.into_iter().chain(finalizers.into_values()).chain(said).chain(orphans).collect()
     }
 }
 
 /// What is known of nodes that do not speak for themselves.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lost {
     /// Nodes whose heartbeat is overdue.
     pub silent: BTreeSet<Arc<str>>,
@@ -89,10 +78,8 @@ fn silent(snapshot: &Snapshot, lost: &Lost, now: Timestamp) -> impl Iterator<Ite
     lost.silent.iter().filter_map(move |node| {
         let key = Key { namespace: "".into(), name: node.clone() };
         let agent = snapshot.agents.get(&key)?;
-        let ready = ConditionType::Ready.to_string();
-        let known = agent.status.iter().flat_map(|s| &s.conditions).any(|c| c.type_ == ready && c.status == "Unknown");
         let condition = Condition {
-            type_: ready,
+            type_: ConditionType::Ready.to_string(),
             status: "Unknown".into(),
             reason: Reason::Silent.to_string(),
             message: "Nothing was heard of the node for longer than its heartbeat promises.".into(),
@@ -101,7 +88,7 @@ fn silent(snapshot: &Snapshot, lost: &Lost, now: Timestamp) -> impl Iterator<Ite
         };
         let status = json!({ "conditions": [condition] });
         let id = Id::new(Kind::Agent, key);
-        (!known).then(|| {
+        (!is_silent(agent)).then(|| {
             Write::Status(Status {
                 id,
                 uid: agent.metadata.uid.clone(),

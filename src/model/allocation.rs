@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::api::Allocation;
-use crate::model::id::{Key, Uid};
+use crate::model::id::Uid;
 
 /// What the names of segments' Allocations begin with.
 const SEGMENTS: &str = "vni";
@@ -26,6 +26,12 @@ impl Slot {
             Self::Segment(vni) => format!("{SEGMENTS}.{vni}"),
             Self::Address(subnet, number) => format!("{subnet:?}.{number:x}"),
         }
+    }
+
+    /// The VNI, if it is one.
+    #[must_use]
+    pub fn segment(self) -> Option<u32> {
+        if let Self::Segment(vni) = self { Some(vni) } else { None }
     }
 
     /// Reads a name.
@@ -102,20 +108,6 @@ impl Allocations {
     pub fn is_empty(&self) -> bool {
         self.held.is_empty()
     }
-}
-
-impl FromIterator<Arc<Allocation>> for Allocations {
-    fn from_iter<I: IntoIterator<Item = Arc<Allocation>>>(all: I) -> Self {
-        let mut allocations = Self::default();
-        all.into_iter().for_each(|object| allocations.insert(object));
-        allocations
-    }
-}
-
-/// The key of an Allocation in logs and messages.
-#[must_use]
-pub fn key(slot: &Slot) -> Key {
-    Key::new("", &slot.name())
 }
 
 #[cfg(test)]

@@ -82,7 +82,7 @@ impl Topology {
                         let value = address(number).to_string();
                         locks.missing.push(Lock {
                             slot,
-                            spec: AllocationSpec { pool, value, owner: owner_of(&id, owner) },
+                            spec: AllocationSpec { pool, value, owner: party(id.kind, &id.key, owner) },
                             owner: id,
                         });
                     }
@@ -101,7 +101,7 @@ impl Topology {
                 None => {
                     let (kind, name) = SEGMENTS;
                     let pool = AllocationParty { kind: kind.into(), namespace: None, name: name.into(), uid: None };
-                    let spec = AllocationSpec { pool, value: vni.to_string(), owner: owner_of(&id, owner) };
+                    let spec = AllocationSpec { pool, value: vni.to_string(), owner: party(id.kind, &id.key, owner) };
                     locks.missing.push(Lock { slot, owner: id, spec });
                 }
             }
@@ -129,8 +129,4 @@ fn party(kind: Kind, key: &Key, uid: Uid) -> AllocationParty {
         name: key.name.to_string(),
         uid: Some(format!("{uid:?}")),
     }
-}
-
-fn owner_of(id: &Id, uid: Uid) -> AllocationParty {
-    party(id.kind, &id.key, uid)
 }

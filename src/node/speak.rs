@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use super::api::Order;
 use super::world::{BEAT, World};
 use crate::agent::node::Node as Hands;
-use crate::api::{Agent, AgentFailure, AgentStatus, Condition, Port, Reason};
+use crate::api::{AgentFailure, AgentStatus, Condition, Port, Reason};
 use crate::cluster::write::{Status, Write};
+use crate::model::agent::is_silent;
 use crate::model::object::Object;
 use crate::model::status::voice;
 use crate::model::{Id, Key, Kind};
@@ -19,11 +20,8 @@ impl<N: Hands> World<N> {
     /// Asks silent nodes whether they live: only who sees that one does not may take its routers over.
     fn probe(&mut self) {
         let agents = &self.mirror.snapshot().agents;
-        let silent = |agent: &Agent| {
-            agent.status.iter().flat_map(|s| &s.conditions).any(|c| c.type_ == "Ready" && c.status == "Unknown")
-        };
-        self.probed.retain(|key, _| agents.get(key).is_some_and(|agent| silent(agent)));
-        for (key, agent) in agents.iter().filter(|(key, agent)| *key.name != *self.myself.node && silent(agent)) {
+        self.probed.retain(|key, _| agents.get(key).is_some_and(|agent| is_silent(agent)));
+        for (key, agent) in agents.iter().filter(|(key, agent)| *key.name != *self.myself.node && is_silent(agent)) {
             let address = agent.status.as_ref().and_then(|s| s.tunnel_address);
             // One that answered is asked again: it may fall later.
             let due = |(at, answer): &(Instant, _)| *answer == Some(true) && at.elapsed() >= BEAT.0;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::api::{Network, NetworkSpec};
+use crate::model::Key;
 
 fn network(name: &str, version: u64) -> Thing {
     let mut network = Network::new(name, NetworkSpec::default());

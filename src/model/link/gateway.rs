@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Role, World, remark};
 use crate::api::{Agent, AgentFailure, Reason};
+use crate::model::agent::is_silent;
 use crate::model::id::{Id, Key, Kind};
 use crate::model::topology::{Index, Standing, Topology};
 
@@ -139,6 +140,5 @@ pub fn wires(topology: &Topology, router: Index) -> impl Iterator<Item = Index> 
 /// Whether a node was heard of lately: the controller says so in the Agent's `Ready`.
 fn is_alive(agent: &Agent) -> bool {
     let Some(status) = &agent.status else { return false };
-    let silent = status.conditions.iter().any(|c| c.type_ == "Ready" && c.status == "Unknown");
-    status.tunnel_address.is_some() && !silent && agent.metadata.deletion_timestamp.is_none()
+    status.tunnel_address.is_some() && !is_silent(agent) && agent.metadata.deletion_timestamp.is_none()
 }

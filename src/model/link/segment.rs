@@ -38,11 +38,7 @@ pub fn link(world: &mut World) {
     }
     let mut taken = HashSet::new();
     let given: Vec<Option<u32>> = wishes.iter().map(|wish| keep(world, wish, &mut taken)).collect();
-    let held = world
-        .snapshot
-        .allocations
-        .iter()
-        .filter_map(|(slot, ..)| if let Slot::Segment(vni) = slot { Some(*vni) } else { None });
+    let held = world.snapshot.allocations.iter().filter_map(|(slot, ..)| slot.segment());
     taken.extend(held);
     for (wish, given) in wishes.iter().zip(given) {
         let vni =
@@ -64,12 +60,7 @@ struct Wish {
 
 /// What is recorded, or locked for the same owner, unless somebody before has it.
 fn keep(world: &World, wish: &Wish, taken: &mut HashSet<u32>) -> Option<u32> {
-    let locked = world
-        .snapshot
-        .allocations
-        .of(wish.uid)
-        .iter()
-        .filter_map(|slot| if let Slot::Segment(vni) = slot { Some(*vni) } else { None });
+    let locked = world.snapshot.allocations.of(wish.uid).iter().filter_map(|slot| slot.segment());
     let mine = |vni: &u32| world.snapshot.allocations.owner(&Slot::Segment(*vni)).is_none_or(|owner| owner == wish.uid);
     wish.recorded.into_iter().chain(locked).filter(mine).find(|vni| taken.insert(*vni))
 }

@@ -70,14 +70,21 @@ fn judge(
     realised: bool,
     now: Timestamp,
 ) -> Option<Conditions> {
-    let (refused, unresolved) =
-        (wrong(recorded, ConditionType::Accepted), wrong(recorded, ConditionType::ResolvedRefs));
     let progress = match (report.faults.get(id), report.remarks.get(id)) {
         (Some(fault), _) => Progress::Fault(fault),
         (None, Some(remark)) if realised => Progress::Remarked(remark),
         (None, None) if realised => Progress::Done,
         _ => Progress::Nothing,
     };
+    let new = nodes_part(generation, recorded, progress, now);
+    let before = recorded.iter().filter(|c| is_nodes(&c.type_));
+    (!before.eq(&new)).then_some(new)
+}
+
+/// The conditions that a node writes of an object that it is so far with.
+fn nodes_part(generation: Option<i64>, recorded: &[Condition], progress: Progress, now: Timestamp) -> Conditions {
+    let (refused, unresolved) =
+        (wrong(recorded, ConditionType::Accepted), wrong(recorded, ConditionType::ResolvedRefs));
     let known = Known {
         generation,
         judged: true,
@@ -87,12 +94,8 @@ fn judge(
         in_use: None,
         progress,
     };
-    let wanted = Wanted::of(&known, recorded);
-    let ours = |conditions: &[Condition]| -> Conditions {
-        conditions.iter().filter(|c| is_nodes(&c.type_)).cloned().collect()
-    };
-    let (before, new) = (ours(recorded), ours(&wanted.write(recorded, now)));
-    (before != new).then_some(new)
+    let all = Wanted::of(&known, recorded).write(recorded, now);
+    all.into_iter().filter(|c| is_nodes(&c.type_)).collect()
 }
 
 /// Why the controller says no, if it does.
@@ -109,17 +112,5 @@ fn wrong(recorded: &[Condition], type_: ConditionType) -> Option<Remark> {
 /// What a node says of a port when it lets go of it.
 #[must_use]
 pub fn unplugged(generation: Option<i64>, recorded: &[Condition], now: Timestamp) -> Conditions {
-    let (refused, unresolved) =
-        (wrong(recorded, ConditionType::Accepted), wrong(recorded, ConditionType::ResolvedRefs));
-    let known = Known {
-        generation,
-        judged: true,
-        refers: true,
-        refused: refused.as_ref(),
-        unresolved: unresolved.as_ref(),
-        in_use: None,
-        progress: Progress::Unbound,
-    };
-    let all = Wanted::of(&known, recorded).write(recorded, now);
-    all.into_iter().filter(|c| is_nodes(&c.type_)).collect()
+    nodes_part(generation, recorded, Progress::Unbound, now)
 }
