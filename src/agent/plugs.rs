@@ -7,7 +7,7 @@ use super::node::Node;
 use super::protocol::{Address, Answer, Plugged};
 use super::server::ClientId;
 use crate::api::ConditionType::{Accepted, Programmed, ResolvedRefs};
-use crate::api::Port;
+use crate::api::{Condition, Port};
 use crate::dataplane::attachment::Target;
 use crate::model::{Id, Key, Kind, NodeView, Uid};
 
@@ -106,9 +106,9 @@ impl Plug {
             return Err(format!("{id} does not exist; {}", world.advice()));
         };
         let generation = port.metadata.generation;
-        let conditions = port.status.iter().flat_map(|status| &status.conditions);
+        let conditions: &[Condition] = port.status.as_ref().map_or(&[], |status| &status.conditions);
         for aspect in [Accepted, ResolvedRefs, Programmed] {
-            match conditions.clone().find(|c| c.type_ == aspect.to_string()) {
+            match aspect.find(conditions) {
                 Some(c) if c.status == "True" && c.observed_generation == generation => {}
                 Some(c) => return Err(format!("{id} is not {aspect}: {}: {}", c.reason, c.message)),
                 None => return Err(format!("{id} is not {aspect} yet")),

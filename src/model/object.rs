@@ -179,8 +179,7 @@ impl Object {
     /// Its condition of one type.
     #[must_use]
     pub fn condition(&self, type_: crate::api::ConditionType) -> Option<&Condition> {
-        let name = type_.to_string();
-        self.conditions().iter().find(|c| c.type_ == name)
+        type_.find(self.conditions())
     }
 }
 

@@ -57,11 +57,10 @@ impl Myself {
                 .collect(),
             conditions: Vec::new(),
         };
-        let ready = ConditionType::Ready.to_string();
-        let was = before.and_then(|s| s.conditions.iter().find(|c| c.type_ == ready));
+        let was = before.and_then(|s| ConditionType::Ready.find(&s.conditions));
         let since = was.filter(|c| c.status == "True").map_or(Time(now), |c| c.last_transition_time.clone());
         status.conditions.push(Condition {
-            type_: ready,
+            type_: ConditionType::Ready.to_string(),
             status: "True".into(),
             reason: Reason::Ready.to_string(),
             message: "The agent runs.".into(),

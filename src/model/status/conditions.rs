@@ -134,11 +134,11 @@ impl<'a> Wanted<'a> {
     /// The conditions to write. Those of types that are not ours stay.
     pub fn write(&self, recorded: &[Condition], now: Timestamp) -> Conditions {
         let since = |want: &Want| {
-            let before = recorded.iter().find(|c| c.type_ == type_word(want.type_) && c.status == want.status);
+            let before = recorded.iter().find(|c| c.type_ == want.type_.as_str() && c.status == want.status);
             before.map_or(Time(now), |c| c.last_transition_time.clone())
         };
         let wanted = self.0.iter().flatten().map(|want| Condition {
-            type_: type_word(want.type_).to_owned(),
+            type_: want.type_.as_str().to_owned(),
             status: want.status.to_owned(),
             reason: want.reason.to_owned(),
             message: want.message.to_owned(),
@@ -151,7 +151,7 @@ impl<'a> Wanted<'a> {
 
 impl Want<'_> {
     fn is(&self, c: &Condition) -> bool {
-        c.type_ == type_word(self.type_)
+        c.type_ == self.type_.as_str()
             && c.status == self.status
             && c.observed_generation == self.generation
             && c.reason == self.reason
@@ -161,7 +161,7 @@ impl Want<'_> {
 
 /// What a node said of the object the last time, if it had anything to say.
 fn heard_before(recorded: &[Condition]) -> Option<Want<'_>> {
-    let of = |type_: ConditionType| recorded.iter().find(|c| c.type_ == type_word(type_));
+    let of = |type_: ConditionType| type_.find(recorded);
     let was_in_force = |type_| of(type_).is_none_or(|c| c.status == TRUE);
     let programmed = of(ConditionType::Programmed)?;
     let said = programmed.reason != word(Reason::Unbound)
@@ -178,18 +178,7 @@ fn heard_before(recorded: &[Condition]) -> Option<Want<'_>> {
 
 fn ours(condition: &Condition) -> bool {
     use ConditionType::{Accepted, Programmed, Ready, Reconciling, ResolvedRefs, Stalled};
-    [Accepted, ResolvedRefs, Programmed, Ready, Reconciling, Stalled].iter().any(|t| condition.type_ == type_word(*t))
-}
-
-fn type_word(type_: ConditionType) -> &'static str {
-    match type_ {
-        ConditionType::Accepted => "Accepted",
-        ConditionType::ResolvedRefs => "ResolvedRefs",
-        ConditionType::Programmed => "Programmed",
-        ConditionType::Ready => "Ready",
-        ConditionType::Reconciling => "Reconciling",
-        ConditionType::Stalled => "Stalled",
-    }
+    [Accepted, ResolvedRefs, Programmed, Ready, Reconciling, Stalled].iter().any(|t| condition.type_ == t.as_str())
 }
 
 /// A reason as it is written.

@@ -22,7 +22,7 @@ pub struct Voice {
 #[must_use]
 pub fn is_nodes(type_: &str) -> bool {
     use ConditionType::{Programmed, Ready, Reconciling, Stalled};
-    [Programmed, Ready, Reconciling, Stalled].iter().any(|t| t.to_string() == type_)
+    [Programmed, Ready, Reconciling, Stalled].iter().any(|t| t.as_str() == type_)
 }
 
 /// What `node` has to say that is not recorded yet. `realised`: whether an object is part of what the node realises.
@@ -76,13 +76,21 @@ fn judge(
         (None, None) if realised => Progress::Done,
         _ => Progress::Nothing,
     };
-    let new = nodes_part(generation, recorded, progress, now);
-    let before = recorded.iter().filter(|c| is_nodes(&c.type_));
-    (!before.eq(&new)).then_some(new)
+    wanted(generation, recorded, progress, |wanted| {
+        // Nearly all stays as it is.
+        let new = (!wanted.same(recorded)).then(|| nodes_part(wanted, recorded, now))?;
+        let before = recorded.iter().filter(|c| is_nodes(&c.type_));
+        (!before.eq(&new)).then_some(new)
+    })
 }
 
-/// The conditions that a node writes of an object that it is so far with.
-fn nodes_part(generation: Option<i64>, recorded: &[Condition], progress: Progress, now: Timestamp) -> Conditions {
+/// All that an object's conditions have to say, of which a node knows how far it is.
+fn wanted<R>(
+    generation: Option<i64>,
+    recorded: &[Condition],
+    progress: Progress,
+    then: impl FnOnce(&Wanted) -> R,
+) -> R {
     let (refused, unresolved) =
         (wrong(recorded, ConditionType::Accepted), wrong(recorded, ConditionType::ResolvedRefs));
     let known = Known {
@@ -94,23 +102,27 @@ fn nodes_part(generation: Option<i64>, recorded: &[Condition], progress: Progres
         in_use: None,
         progress,
     };
-    let all = Wanted::of(&known, recorded).write(recorded, now);
-    all.into_iter().filter(|c| is_nodes(&c.type_)).collect()
+    then(&Wanted::of(&known, recorded))
+}
+
+/// What a node writes of that.
+fn nodes_part(wanted: &Wanted, recorded: &[Condition], now: Timestamp) -> Conditions {
+    wanted.write(recorded, now).into_iter().filter(|c| is_nodes(&c.type_)).collect()
 }
 
 /// Why the controller says no, if it does.
 fn wrong(recorded: &[Condition], type_: ConditionType) -> Option<Remark> {
-    let name = type_.to_string();
-    let condition = recorded.iter().find(|c| c.type_ == name);
-    let Some(condition) = condition else {
+    let Some(condition) = type_.find(recorded) else {
         return Some(Remark { reason: Reason::Pending, message: "The controller has not looked at it yet.".into() });
     };
-    let reason = Reason::ALL.iter().copied().find(|r| r.to_string() == condition.reason).unwrap_or(Reason::Pending);
-    (condition.status != "True").then(|| Remark { reason, message: condition.message.clone() })
+    (condition.status != "True").then(|| {
+        let reason = Reason::ALL.iter().copied().find(|r| r.to_string() == condition.reason);
+        Remark { reason: reason.unwrap_or(Reason::Pending), message: condition.message.clone() }
+    })
 }
 
 /// What a node says of a port when it lets go of it.
 #[must_use]
 pub fn unplugged(generation: Option<i64>, recorded: &[Condition], now: Timestamp) -> Conditions {
-    nodes_part(generation, recorded, Progress::Unbound, now)
+    wanted(generation, recorded, Progress::Unbound, |wanted| nodes_part(wanted, recorded, now))
 }
