@@ -41,15 +41,8 @@ impl User {
         self.runtime.block_on(async {
             for document in yaml.split("---\n").filter(|text| !text.trim().is_empty()) {
                 let object: DynamicObject = serde_saphyr::from_str(document).unwrap();
-                let types = object.types.clone().unwrap();
-                let plural = match types.kind.as_str() {
-                    "FloatingIP" => "floatingips".to_owned(),
-                    kind => format!("{}s", kind.to_lowercase()),
-                };
-                let gvk = GroupVersionKind::gvk("tenet.network", "v1alpha1", &types.kind);
-                let resource = ApiResource::from_gvk_with_plural(&gvk, &plural);
-                let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), "default", &resource);
-                api.create(&PostParams::default(), &object).await.unwrap();
+                let kind = object.types.clone().unwrap().kind;
+                api(&self.client, &kind).create(&PostParams::default(), &object).await.unwrap();
             }
         });
     }
@@ -69,24 +62,30 @@ impl User {
     }
 }
 
-/// Watches all ports from a thread of its own.
-pub fn listen(kubeconfig: &Path) -> Heard {
+fn api(client: &Client, kind: &str) -> Api<DynamicObject> {
+    let plural = format!("{}s", kind.to_lowercase());
+    let gvk = GroupVersionKind::gvk("tenet.network", "v1alpha1", kind);
+    Api::namespaced_with(client.clone(), "default", &ApiResource::from_gvk_with_plural(&gvk, &plural))
+}
+
+/// Watches all objects of a kind from a thread of its own.
+pub fn listen(kubeconfig: &Path, kind: &'static str) -> Heard {
     let (tell, heard) = channel();
     let kubeconfig = kubeconfig.to_owned();
     std::thread::spawn(move || {
         let user = User::new(&kubeconfig);
         user.runtime.block_on(async {
-            let api: Api<Port> = Api::namespaced(user.client.clone(), "default");
-            let mut stream = std::pin::pin!(watcher(api, watcher::Config::default()));
+            let mut stream = std::pin::pin!(watcher(api(&user.client, kind), watcher::Config::default()));
             while let Some(event) = stream.next().await {
-                let Ok(Event::Apply(port) | Event::InitApply(port)) = event else { continue };
-                for condition in port.status.iter().flat_map(|s| &s.conditions).filter(|c| c.status == "True") {
-                    let what = match condition.type_.as_str() {
-                        "Programmed" => "Programmed",
-                        "Ready" => "Ready",
+                let Ok(Event::Apply(object) | Event::InitApply(object)) = event else { continue };
+                let conditions = object.data["status"]["conditions"].as_array();
+                for condition in conditions.into_iter().flatten().filter(|c| c["status"] == "True") {
+                    let what = match condition["type"].as_str() {
+                        Some("Programmed") => "Programmed",
+                        Some("Ready") => "Ready",
                         _ => continue,
                     };
-                    let name = port.metadata.name.clone().unwrap();
+                    let name = object.metadata.name.clone().unwrap();
                     if tell.send((name, what, Instant::now())).is_err() {
                         return;
                     }
@@ -98,12 +97,11 @@ pub fn listen(kubeconfig: &Path) -> Heard {
 }
 
 impl Heard {
-    /// Waits until a condition of all these ports was seen to be true; when the last one was.
+    /// Waits until a condition of all these objects was seen to be true; when the last one was.
     pub fn all(&self, names: &[String], what: &str) -> Instant {
         let mut missing: HashMap<&str, ()> = names.iter().map(|name| (name.as_str(), ())).collect();
         loop {
-            let (name, said, at) =
-                self.0.recv_timeout(Duration::from_secs(120)).expect("ports are not programmed in time");
+            let (name, said, at) = self.0.recv_timeout(Duration::from_secs(120)).expect("not all is served in time");
             if said == what && missing.remove(name.as_str()).is_some() && missing.is_empty() {
                 return at;
             }

@@ -3,13 +3,13 @@
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use crate::api::User;
+use crate::api::{User, listen};
 use crate::guest::Guest;
 use crate::meter::{ms, quantile};
 use crate::nodes::Cluster;
 use crate::plug::Client;
 use crate::row::{Row, Unit};
-use crate::support::{until, yaml};
+use crate::support::yaml;
 
 const ROUNDS: usize = 10;
 const ROUTERS: usize = 50;
@@ -60,14 +60,11 @@ Subnet outside {networkRef: {name: public}, cidr: 203.0.113.0/24, gatewayIP: 203
         })
         .collect();
     let text = yaml(&routers);
+    let heard = listen(&cluster.plane.kubeconfig(), "Router");
     let start = Instant::now();
     user.apply(&text);
-    let wired = |cluster: &Cluster| {
-        let table = cluster.kubectl("get trtr --no-headers");
-        table.lines().filter(|line| line.starts_with('m') && line.contains("True")).count() == ROUTERS
-    };
-    until("all routers are wired", || wired(&cluster));
-    let routers = start.elapsed();
+    let names: Vec<String> = (0..ROUTERS).map(|n| format!("m{n}")).collect();
+    let routers = heard.all(&names, "Programmed") - start;
     let p90 = |all: &[f64]| format!("p90 {:.1} ms", quantile(all.to_vec(), 0.9));
     let gateway = quantile(gateways.clone(), 0.5);
     vec![

@@ -24,7 +24,7 @@ pub fn rows() -> Vec<Row> {
     cluster.apply(&(0..NETWORKS).map(network).collect::<String>());
     cluster.wait("tnet --all", "Ready");
     let user = User::new(&cluster.plane.kubeconfig());
-    let heard = listen(&cluster.plane.kubeconfig());
+    let heard = listen(&cluster.plane.kubeconfig(), "Port");
     let mut guests = Vec::new();
     let plug = |cluster: &Cluster, name: &str, at: usize, guest: &Guest| {
         Client::plug(&cluster.nodes[at % NODES].socket(), name, guest)

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::nodes::{Cluster, SERVER};
+use crate::probes::writes;
 use crate::support::{ip, until};
 
 const WORLD: &str = "
@@ -58,6 +59,7 @@ fn routers_leave_by_a_gateway_node_that_another_takes_over_when_it_falls() {
     outside.wait_pings("203.0.113.50");
     c.wait_pings("203.0.113.50");
     println!("{}", cluster.kubectl("get tenet -A -o wide"));
+    rests(&cluster);
     let gateway = cluster.get("trtr", "r")["status"]["gatewayNode"].as_str().unwrap().to_owned();
     let number: usize = gateway.rsplit('-').next().unwrap().parse().unwrap();
     // The agent dies: nothing changes. The node dies: another takes over.
@@ -72,4 +74,13 @@ fn routers_leave_by_a_gateway_node_that_another_takes_over_when_it_falls() {
     println!("outside again {took:?} after the node fell");
     outside.wait_pings("203.0.113.50");
     assert_ne!(cluster.get("trtr", "r")["status"]["gatewayNode"], gateway);
+}
+
+/// What is ready is not under way, and nobody writes what changes nothing.
+fn rests(cluster: &Cluster) {
+    until("nothing is under way", || !cluster.kubectl("get trtr,tfip -o json").contains("Reconciling"));
+    std::thread::sleep(Duration::from_secs(2));
+    let before = writes(cluster);
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(writes(cluster), before, "writes of the controller and of each agent");
 }

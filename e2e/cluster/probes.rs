@@ -23,6 +23,13 @@ fn figure(page: &str, name: &str) -> u64 {
     value.unwrap_or_else(|| panic!("no {name}:\n{page}")).parse().unwrap()
 }
 
+/// How often the controller and each agent wrote.
+pub fn writes(cluster: &Cluster) -> Vec<u64> {
+    let agents = cluster.nodes.iter().map(|node| format!("{}:{METRICS}", node.address));
+    let all = [format!("{SERVER}:{CONTROLLER_METRICS}")].into_iter().chain(agents);
+    all.map(|address| figure(&get(&address, "/metrics").1, "tenet_api_writes_total{result=\"written\"}")).collect()
+}
+
 #[test]
 fn probes_answer_and_figures_tell_what_there_is() {
     let mut cluster = Cluster::start(1);

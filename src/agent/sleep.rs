@@ -21,14 +21,14 @@ pub struct Awake {
     pub node: bool,
 }
 
-/// Sleeps until one of the descriptors is readable, or until `deadline`.
+/// Sleeps until one of the descriptors is readable, or until `deadline`. Without `news`, those do not wake it.
 ///
 /// # Errors
 /// The kernel refuses to wait.
 pub fn sleep<'fd>(
     deadline: Option<Instant>,
     signals: BorrowedFd<'fd>,
-    news: BorrowedFd<'fd>,
+    news: Option<BorrowedFd<'fd>>,
     node: &[BorrowedFd<'fd>],
     clients: impl Iterator<Item = BorrowedFd<'fd>>,
 ) -> io::Result<Awake> {
@@ -37,18 +37,19 @@ pub fn sleep<'fd>(
         let left = at.saturating_duration_since(Instant::now()) + Duration::from_micros(999);
         PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
     });
-    let all = [signals, news].into_iter().chain(node.iter().copied()).chain(clients);
+    let all = [signals].into_iter().chain(news).chain(node.iter().copied()).chain(clients);
     let mut polled: Vec<_> = all.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
     match poll(&mut polled, timeout) {
         Ok(_) | Err(Errno::EINTR) => {}
         Err(error) => return Err(error.into()),
     }
     let ready: Vec<bool> = polled.iter().map(|p| p.any().unwrap_or(false)).collect();
-    let (first, rest) = ready.split_at(2);
+    let (signal, rest) = ready.split_at(1);
+    let (of_news, rest) = rest.split_at(usize::from(news.is_some()));
     let (of_node, of_clients) = rest.split_at(node.len());
     Ok(Awake {
-        signal: first.first() == Some(&true),
-        news: first.get(1) == Some(&true),
+        signal: signal.contains(&true),
+        news: of_news.contains(&true),
         node: of_node.contains(&true),
         clients: of_clients.contains(&true),
     })

@@ -3,8 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use kube::client::retry::RetryPolicy;
+use kube::client::{Body, ClientBuilder, ConfigExt as _};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
+use tower::retry::RetryLayer;
+use tower::{BoxError, ServiceBuilder};
 
 /// How to reach the API server.
 #[derive(Clone, Debug, Default)]
@@ -28,7 +34,28 @@ pub async fn connect(access: &Access) -> Result<Client, String> {
         })?,
     };
     config.connect_timeout = Some(PATIENCE);
-    Client::try_from(config).map_err(|error| format!("no connection to the API server can be made: {error}"))
+    put_together(&config).map_err(|error| format!("no connection to the API server can be made: {error}"))
+}
+
+/// What `Client::try_from` does, over sockets that send at once. Without that a request on a new connection waits for the
+/// server's acknowledgement of the handshake, which takes its 40 ms (RFC 1122, 4.2.3.2 and 4.2.3.4).
+fn put_together(config: &Config) -> Result<Client, kube::Error> {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(config.connect_timeout);
+    // A server that vanishes without a word is noticed also by who only waits for it.
+    tcp.set_keepalive(Some(PATIENCE));
+    tcp.set_tcp_user_timeout(Some(PATIENCE * 2));
+    let tls = config.rustls_https_connector_with_connector(tcp)?;
+    let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build::<_, Body>(tls);
+    let service = ServiceBuilder::new()
+        .layer(config.base_uri_layer())
+        .layer(RetryLayer::new(RetryPolicy::server_retry()))
+        .option_layer(config.auth_layer()?)
+        .map_err(BoxError::from)
+        .service(http);
+    Ok(ClientBuilder::new(service, config.default_namespace.clone()).build())
 }
 
 async fn from_file(path: &Path) -> Result<Config, String> {

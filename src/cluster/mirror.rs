@@ -106,6 +106,12 @@ impl Mirror {
         self.parts.values().all(|part| part.whole)
     }
 
+    /// Whether a watch has been whole once.
+    #[must_use]
+    pub fn is_whole_of(&self, source: Source) -> bool {
+        self.parts.get(&source).is_some_and(|part| part.whole)
+    }
+
     /// Whether a watch has told of an object.
     #[must_use]
     pub fn has(&self, source: Source, id: &Id) -> bool {
@@ -152,6 +158,16 @@ impl Mirror {
         part.here = listed;
         let left = gone.iter().filter(|name| self.leave(name) == Heard::Different).count();
         if first || left > 0 { Heard::Different } else { Heard::Same }
+    }
+
+    /// The version of an object, if it is the very one that is known already.
+    #[must_use]
+    pub fn knows(&self, thing: &Thing) -> Option<String> {
+        let Thing::Object(object) = thing else { return None };
+        let known = Object::find(&self.snapshot, &object.id())?;
+        let same =
+            known.meta().uid == object.meta().uid && known.meta().resource_version == object.meta().resource_version;
+        object.meta().resource_version.clone().filter(|_| same)
     }
 
     /// Takes in the server's answer to an own write: never anything that is not there, lest something deleted comes back.

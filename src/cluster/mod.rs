@@ -9,6 +9,7 @@
 
 pub mod client;
 pub mod figures;
+mod guard;
 pub mod lease;
 pub mod mirror;
 pub mod probes;

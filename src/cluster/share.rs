@@ -22,7 +22,8 @@ pub fn of_controller(snapshot: &Snapshot, statuses: &Statuses) -> Vec<Status> {
                 let before = object.status.as_ref();
                 let spoken: bool = before.is_some_and(|before| ($spoken)(before, status));
                 let wanted = part(status, spoken);
-                if before.map(|before| part(before, spoken)).as_ref() == Some(&wanted) {
+                let clean = !spoken || before.is_none_or(|before| !contradicts(&before.conditions));
+                if clean && before.map(|before| part(before, spoken)).as_ref() == Some(&wanted) {
                     continue;
                 }
                 let id = Id::new(Kind::$kind, key.clone());
@@ -51,7 +52,7 @@ pub fn of_controller(snapshot: &Snapshot, statuses: &Statuses) -> Vec<Status> {
 
 /// What an Event is to say: that an object cannot be, and since when that is over.
 fn note(before: Option<&[Condition]>, now: &[Condition]) -> Option<Note> {
-    let ready = |conditions: &[Condition]| conditions.iter().find(|c| c.type_ == "Ready").cloned();
+    let ready = |conditions: &[Condition]| ConditionType::Ready.find(conditions).cloned();
     let (before, now) = (before.and_then(ready), ready(now)?);
     let was_wrong = before.as_ref().is_some_and(|c| c.status != "True" && c.reason != PENDING);
     let is_wrong = now.status != "True" && now.reason != PENDING;
@@ -64,12 +65,21 @@ const PENDING: &str = "Pending";
 
 /// The conditions that are decided, not done.
 fn is_decided(type_: &str) -> bool {
-    [ConditionType::Accepted, ConditionType::ResolvedRefs].iter().any(|t| t.to_string() == type_)
+    [ConditionType::Accepted, ConditionType::ResolvedRefs].iter().any(|t| t.as_str() == type_)
 }
 
 /// Whether a node has said how far it is.
 fn has_spoken(conditions: &[Condition]) -> bool {
-    conditions.iter().any(|c| c.type_ == "Programmed" && c.status != "Unknown")
+    ConditionType::Programmed.find(conditions).is_some_and(|c| c.status != "Unknown")
+}
+
+/// Whether what is recorded cannot have been said by one writer: `Reconciling` or `Stalled` beside a true `Ready`, or beside
+/// each other. One of them is of the time before the node spoke, and only who said it can take it back.
+fn contradicts(conditions: &[Condition]) -> bool {
+    let holds = |type_: ConditionType| type_.find(conditions).is_some_and(|c| c.status == "True");
+    let [ready, reconciling, stalled] =
+        [ConditionType::Ready, ConditionType::Reconciling, ConditionType::Stalled].map(holds);
+    ready && (reconciling || stalled) || reconciling && stalled
 }
 
 /// The controller's part of a status. `spoken`: a node speaks of what is done.
@@ -84,4 +94,48 @@ fn part<S: Serialize>(status: &S, spoken: bool) -> Value {
         }
     }
     value
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::Router;
+    use crate::model::Key;
+
+    fn router(conditions: &[(&str, &str)]) -> Router {
+        let conditions: Vec<Value> = conditions
+            .iter()
+            .map(|(kind, holds)| {
+                json!({ "type": kind, "status": holds, "reason": "Test", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z" })
+            })
+            .collect();
+        let object = json!({
+            "apiVersion": "tenet.network/v1alpha1", "kind": "Router", "metadata": { "name": "r", "namespace": "default" },
+            "spec": {}, "status": { "gatewayNode": "node-1", "conditions": conditions },
+        });
+        serde_json::from_value(object).unwrap()
+    }
+
+    #[test]
+    fn what_was_said_before_the_node_spoke_is_taken_back() {
+        let decided = [("Accepted", "True"), ("ResolvedRefs", "True")];
+        let said = |recorded: &[(&str, &str)]| {
+            let (mut snapshot, mut statuses) = (Snapshot::default(), Statuses::default());
+            let key = Key::new("default", "r");
+            snapshot.routers.insert(key.clone(), Arc::new(router(&[&decided, recorded].concat())));
+            let wanted = router(&[&decided[..], &[("Programmed", "True"), ("Ready", "True")]].concat());
+            statuses.routers.insert(key, wanted.status.unwrap());
+            of_controller(&snapshot, &statuses)
+        };
+        assert!(said(&[("Programmed", "True"), ("Ready", "True")]).is_empty());
+        assert!(said(&[("Programmed", "False"), ("Ready", "False"), ("Stalled", "True")]).is_empty());
+        let again = said(&[("Programmed", "True"), ("Ready", "True"), ("Reconciling", "True")]);
+        let types = again[0].status["conditions"].as_array().unwrap();
+        assert!(types.iter().all(|c| is_decided(c["type"].as_str().unwrap())), "{types:?}");
+    }
 }

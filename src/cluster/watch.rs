@@ -8,7 +8,6 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Node;
-use kube::core::DeserializeGuard;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::{self, DefaultBackoff, Event, watcher};
@@ -19,6 +18,7 @@ use tokio::task::JoinHandle;
 use tracing::{debug, warn};
 
 use super::AGENTS;
+use super::guard::Guarded;
 use super::lease::Beat;
 use super::mirror::{News, Source, Thing, thing};
 use crate::api::{Agent, Allocation, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet};
@@ -50,13 +50,22 @@ impl Backoff for Patience {
 /// Where watches tell their news.
 pub type Ear = Sender<(Source, News)>;
 
+/// How new a first list is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Age {
+    /// Nothing that was written before is missing. The API server may have to wait for that, up to 100 ms.
+    New,
+    /// As old as the API server's memory: what is missing follows at once.
+    Any,
+}
+
 /// Watches all objects of a kind; `fields`: only those that a field selector chooses.
 #[must_use]
-pub fn kind(client: &Client, kind: Kind, fields: Option<&str>, source: Source, ear: &Ear) -> JoinHandle<()> {
+pub fn kind(client: &Client, kind: Kind, fields: Option<&str>, age: Age, source: Source, ear: &Ear) -> JoinHandle<()> {
     macro_rules! watch {
         ($($kind:ident)+) => {
             match kind {
-                $(Kind::$kind => start::<$kind>(client, |o| Thing::Object(Object::$kind(o)), fields, source, ear),)+
+                $(Kind::$kind => start::<$kind>(client, |o| Thing::Object(Object::$kind(o)), fields, age, source, ear),)+
             }
         };
     }
@@ -66,7 +75,7 @@ pub fn kind(client: &Client, kind: Kind, fields: Option<&str>, source: Source, e
 /// Watches all locks.
 #[must_use]
 pub fn allocations(client: &Client, source: Source, ear: &Ear) -> JoinHandle<()> {
-    start::<Allocation>(client, Thing::Allocation, None, source, ear)
+    start::<Allocation>(client, Thing::Allocation, None, Age::New, source, ear)
 }
 
 /// What the watch of heartbeats tells.
@@ -150,6 +159,7 @@ fn start<K>(
     client: &Client,
     wrap: fn(Arc<K>) -> Thing,
     fields: Option<&str>,
+    age: Age,
     source: Source,
     ear: &Ear,
 ) -> JoinHandle<()>
@@ -157,10 +167,13 @@ where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
     // An object that cannot be read is left out, and does not hide the others.
-    let api: Api<DeserializeGuard<K>> = Api::all(client.clone());
+    let api: Api<Guarded<K>> = Api::all(client.clone());
     let mut config = watcher::Config::default();
     if let Some(fields) = fields {
         config = config.fields(fields);
+    }
+    if age == Age::Any {
+        config = config.any_semantic();
     }
     let ear = ear.clone();
     tokio::spawn(async move {
@@ -183,16 +196,16 @@ where
     })
 }
 
-fn read<K>(event: Event<DeserializeGuard<K>>, wrap: fn(Arc<K>) -> Thing) -> Option<News>
+fn read<K>(event: Event<Guarded<K>>, wrap: fn(Arc<K>) -> Thing) -> Option<News>
 where
     K: Resource<DynamicType = ()>,
 {
-    let open = |guard: DeserializeGuard<K>| {
+    let open = |guard: Guarded<K>| {
         let name = guard.name_any();
         match guard.0 {
             Ok(object) => Some(thing(object, wrap)),
-            Err(error) => {
-                warn!(kind = %K::kind(&()), name, %error, "an object cannot be read and is left out");
+            Err(unreadable) => {
+                warn!(kind = %K::kind(&()), name, error = unreadable.error, "an object cannot be read and is left out");
                 None
             }
         }

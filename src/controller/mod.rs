@@ -12,5 +12,6 @@ mod figures;
 pub mod pulse;
 pub mod queue;
 mod run;
+mod width;
 
 pub use run::{Options, run};

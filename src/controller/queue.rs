@@ -3,52 +3,64 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use super::width::Width;
 use crate::cluster::write::{Target, Write};
 
-/// So many writes are on their way at once. More only wait inside the server.
-pub const WIDTH: usize = 16;
 /// How long a write that failed waits, at first and at most.
 const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(30));
-/// A subnet's counts change with every port; nobody needs them more often.
-const COUNTS: Duration = Duration::from_secs(1);
+/// A subnet's counts change with every port: they are written so much later, and not more often than that.
+const COUNTS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
 /// Writes on their way, and when others may follow.
 #[derive(Debug, Default)]
 pub struct Queue {
     waiting: Vec<Write>,
-    /// What is on its way; true: more about it was decided meanwhile, and left for the next time.
-    sent: HashMap<Target, bool>,
+    /// What is on its way.
+    sent: HashMap<Target, Sent>,
+    width: Width,
     failed: HashMap<Target, (Instant, Duration)>,
-    counted: HashMap<Target, Instant>,
+    /// When counts may be written.
+    counts: HashMap<Target, Instant>,
+}
+
+/// A write on its way.
+#[derive(Debug)]
+struct Sent {
+    since: Instant,
+    /// More about its target was decided meanwhile, and left for the next time.
+    more: bool,
 }
 
 impl Queue {
-    /// Replaces all that waits by what was just decided.
+    /// Replaces all that waits by what was just decided. What is about a target that a write is on its way to was decided
+    /// without the answer: it is left.
     pub fn refill(&mut self, mut writes: Vec<Write>) {
+        writes.retain(|write| match self.sent.get_mut(&write.target()) {
+            Some(sent) => {
+                sent.more = true;
+                false
+            }
+            None => true,
+        });
         writes.reverse();
         self.waiting = writes;
     }
 
     /// The next write that may be sent now.
     pub fn take(&mut self, now: Instant) -> Option<Write> {
-        if self.sent.len() >= WIDTH {
+        if self.sent.len() >= self.width.get() {
             return None;
         }
         while let Some(write) = self.waiting.pop() {
             let target = write.target();
             let lazy = matches!(&write, Write::Status(status) if status.lazy);
-            let early = self.failed.get(&target).is_some_and(|(at, _)| *at > now)
-                || lazy && self.counted.get(&target).is_some_and(|at| *at + COUNTS > now);
-            if early {
+            let early = self.failed.get(&target).is_some_and(|(at, _)| *at > now);
+            if early || lazy && *self.counts.entry(target.clone()).or_insert(now + COUNTS.0) > now {
                 continue;
             }
-            if let Some(more) = self.sent.get_mut(&target) {
-                *more = true;
-                continue;
-            }
-            self.sent.insert(target.clone(), false);
+            self.sent.insert(target.clone(), Sent { since: now, more: false });
             if lazy {
-                self.counted.insert(target, now);
+                self.counts.insert(target, now + COUNTS.1);
             }
             return Some(write);
         }
@@ -57,7 +69,11 @@ impl Queue {
 
     /// A write has ended, well or not. Whether more about its target was left, so that it is to be decided anew.
     pub fn ended(&mut self, target: &Target, well: bool, now: Instant) -> bool {
-        let more = self.sent.remove(target) == Some(true);
+        let sent = self.sent.remove(target);
+        if let Some(sent) = &sent {
+            self.width.hear(now.saturating_duration_since(sent.since));
+        }
+        let more = sent.is_some_and(|sent| sent.more);
         if well {
             self.failed.remove(target);
             return more;
@@ -70,7 +86,7 @@ impl Queue {
     /// Whether so little is left that it is worth deciding anew.
     #[must_use]
     pub fn is_low(&self) -> bool {
-        self.waiting.is_empty() && self.sent.len() * 2 <= WIDTH
+        self.waiting.is_empty() && self.sent.len() * 2 <= self.width.get()
     }
 
     /// How many writes wait or are on their way.
@@ -87,9 +103,9 @@ impl Queue {
 
     /// When something that had to wait may go on.
     pub fn deadline(&mut self, now: Instant) -> Option<Instant> {
-        self.counted.retain(|_, at| *at + COUNTS > now);
-        let counted = self.counted.values().map(|at| *at + COUNTS);
-        self.failed.values().map(|(at, _)| *at).filter(|at| *at > now).chain(counted).min()
+        // What is due is on its way within moments, if there is anything to write at all.
+        self.counts.retain(|_, at| *at + COUNTS.1 > now);
+        self.failed.values().map(|(at, _)| *at).chain(self.counts.values().copied()).filter(|at| *at > now).min()
     }
 }
 

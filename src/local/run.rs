@@ -79,7 +79,7 @@ impl<N: Node> Instance<N> {
 
     fn sleep(&self) -> io::Result<Awake> {
         let (signals, files) = (self.signals.as_fd(), self.watch.as_fd());
-        sleep(self.deadline(), signals, files, &self.world.node.watched(), self.desk.watched())
+        sleep(self.deadline(), signals, Some(files), &self.world.node.watched(), self.desk.watched())
     }
 
     fn deadline(&self) -> Option<Instant> {

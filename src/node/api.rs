@@ -23,11 +23,22 @@ use crate::cluster::write::{self, Done, Target, Write};
 use crate::cluster::{AGENT, AGENTS, watch};
 use crate::model::{Key, Kind};
 
+/// What a watch asks for.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Objects of this kind.
+    pub kind: Kind,
+    /// Only those that this field selector chooses.
+    pub fields: Option<String>,
+    /// How new the first list is to be.
+    pub age: watch::Age,
+}
+
 /// What the loop wants of the API server.
 #[derive(Clone, Debug)]
 pub enum Order {
     /// Watch objects of a kind; with a field selector, only those.
-    Watch(Source, Kind, Option<String>),
+    Watch(Source, Question),
     /// End a watch.
     Unwatch(Source),
     /// Send a write.
@@ -169,8 +180,8 @@ async fn serve(
             Some(asked) = asked.recv() => mouth.tell(Told::Asked(asked)),
             order = inbox.recv() => match order {
                 None => return,
-                Some(Order::Watch(source, kind, fields)) => {
-                    let task = watch::kind(&client, kind, fields.as_deref(), source, &ear);
+                Some(Order::Watch(source, Question { kind, fields, age })) => {
+                    let task = watch::kind(&client, kind, fields.as_deref(), age, source, &ear);
                     watches.insert(source, task.abort_handle());
                 }
                 Some(Order::Unwatch(source)) => {

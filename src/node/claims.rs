@@ -1,7 +1,8 @@
 //! Which ports this node has: what is plugged here and what the API server says of it.
 //!
 //! A port that is plugged and that nobody has is wired at once, as if it were bound here, and claimed with the version that
-//! was read: of two nodes one learns that it was second, and takes its wiring back.
+//! was read: of two nodes one learns that it was second, and takes its wiring back. It is claimed once the controller has
+//! looked at it, so that the claim and what came of the wiring are one write.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -18,6 +18,7 @@ mod rehearsal;
 mod run;
 mod speak;
 pub mod watches;
+mod words;
 mod world;
 
 pub use rehearsal::plans;

@@ -84,7 +84,7 @@ struct Instance {
 }
 
 /// The longest that news wait for more of them, while many come.
-const REST: Duration = Duration::from_millis(20);
+const REST: Duration = Duration::from_millis(40);
 
 impl Instance {
     fn run(&mut self) -> io::Result<()> {
@@ -103,12 +103,14 @@ impl Instance {
         let rest = self.news.then_some(self.rest);
         let deadlines = [self.desk.deadline(), self.pace.deadline(), self.world.deadline(), rest];
         let (deadline, signals) = (deadlines.into_iter().flatten().min(), self.signals.as_fd());
-        sleep(deadline, signals, self.api.bell(), &self.world.node.watched(), self.desk.watched())
+        // What comes while others rest is taken in with them.
+        let news = (!self.news).then_some(self.api.bell());
+        sleep(deadline, signals, news, &self.world.node.watched(), self.desk.watched())
     }
 
     fn wake(&mut self, awake: Awake) {
         let now = Instant::now();
-        if awake.news {
+        if awake.news || self.news && self.rest <= now {
             for told in self.api.told() {
                 match told {
                     Told::Asked(asked) => self.world.answer(asked, self.world.node.notifications_lost()),
@@ -117,7 +119,7 @@ impl Instance {
             }
         }
         if awake.clients {
-            self.dirty |= self.desk.hear(&mut self.world, now) || self.desk.is_busy();
+            self.news |= self.desk.hear(&mut self.world, now) || self.desk.is_busy();
         }
         if awake.node && self.world.node.disturbed() {
             self.pace.disturbed();
@@ -132,12 +134,12 @@ impl Instance {
     /// Plugs what can be plugged, converges when anything changed, and answers whoever waits for that.
     fn settle(&mut self) {
         let now = Instant::now();
-        self.dirty |= self.news && self.rest <= now;
-        self.dirty |= self.desk.attach(&mut self.world);
-        if std::mem::take(&mut self.dirty) {
+        let due = std::mem::take(&mut self.dirty) || self.news && self.rest <= now;
+        if due {
+            self.desk.attach(&mut self.world);
             self.converge();
         }
-        if self.desk.answer(&mut self.world, now) {
+        if (due || self.desk.deadline().is_some_and(|at| at <= now)) && self.desk.answer(&mut self.world, now) {
             self.converge();
         }
         for order in std::mem::take(&mut self.world.orders) {
@@ -150,8 +152,8 @@ impl Instance {
         self.news = false;
         let done = self.world.converge(self.desk.awaited().cloned().collect(), Timestamp::now());
         self.pace.ended(&Ok(done));
-        // After a convergence as much time is left to everybody else, and to more news.
-        self.rest = Instant::now() + start.elapsed().min(REST);
+        // After a convergence three times as much time is left to everybody else, and to more news.
+        self.rest = Instant::now() + (start.elapsed() * 3).min(REST);
         for (port, why) in std::mem::take(&mut self.world.lost) {
             self.desk.refuse(&port, &why);
         }

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::api::Order;
 use super::world::{BEAT, World};
 use crate::agent::node::Node as Hands;
-use crate::api::{AgentFailure, AgentStatus, Condition, Port, Reason};
-use crate::cluster::write::{Status, Write};
+use crate::api::{AgentFailure, AgentStatus, Condition, ConditionType, Port, Reason};
+use crate::cluster::write::{Status, Target, Write};
 use crate::model::agent::is_silent;
 use crate::model::object::Object;
 use crate::model::status::voice;
@@ -59,6 +59,10 @@ impl<N: Hands> World<N> {
             let released = voice.id.kind == Kind::Port && released.contains(&voice.id.key);
             let Some(object) = Object::find(snapshot, &voice.id).filter(|_| !released) else { continue };
             let assumed = voice.id.kind == Kind::Port && self.claims.assumes(&voice.id.key);
+            // The controller looks at it right now, and its word would make this one's version old.
+            if assumed && object.condition(ConditionType::Accepted).is_none() {
+                continue;
+            }
             let version = assumed.then(|| object.meta().resource_version.clone()).flatten();
             let mut status = json!({ "conditions": voice.conditions });
             if let Object::Port(port) = &object {
@@ -97,6 +101,8 @@ impl<N: Hands> World<N> {
             lazy: false,
             note: None,
         });
+        let there = self.mirror.snapshot();
+        self.words.prune(|target| !matches!(target, Target::Object(id) if Object::find(there, id).is_none()));
         for status in writes {
             self.write(status, false);
         }
@@ -112,15 +118,13 @@ impl<N: Hands> World<N> {
     }
 
     fn write(&mut self, status: Status, introduce: bool) {
-        let write = Write::Status(status);
-        let target = write.target();
-        let now = Instant::now();
-        match self.sent.get(&target) {
-            Some(None) => return,
-            Some(Some(at)) if *at > now => return,
-            _ => {}
+        let object = Object::find(self.mirror.snapshot(), &status.id);
+        let version = object.as_ref().and_then(|object| object.meta().resource_version.as_deref());
+        let (target, content) = (Target::Object(status.id.clone()), &status.status);
+        if !self.words.begin(&target, content, version, Instant::now()) {
+            return;
         }
-        self.sent.insert(target, None);
+        let write = Write::Status(status);
         self.orders.push(if introduce && !self.introduced { Order::Introduce(write) } else { Order::Write(write) });
     }
 

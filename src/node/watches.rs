@@ -1,14 +1,20 @@
 //! What an agent watches: small kinds whole, and of the ports only those of the networks that its node uses.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
-use super::api::Order;
+use super::api::{Order, Question};
 use crate::cluster::mirror::{Mirror, Source};
+use crate::cluster::watch::Age;
 use crate::model::{Id, Key, Kind, NodeView, Uid};
 
-/// A field selector costs the API server at every write of a port: beyond so many, all ports are watched and what is
-/// foreign is let go on arrival.
+/// A field selector costs the API server at every write of a port: beyond so many networks, all ports are watched and
+/// what is foreign is let go on arrival.
 const NETWORKS: usize = 32;
+/// So many ports may be awaited by a watch of their own, which is two requests each. A node that starts awaits hundreds.
+const AWAITED: usize = 8;
+/// Where many were awaited, more will be soon; and reading the ports of each network anew is not for nothing.
+const LINGER: Duration = Duration::from_secs(10);
 
 /// Kinds that are watched whole: there are few of them.
 const WHOLE: [Kind; 7] = [
@@ -42,12 +48,14 @@ pub struct Watches {
     node: String,
     running: BTreeMap<Reason, Source>,
     next: Source,
+    /// Until when all ports are watched because many were awaited.
+    many: Option<Instant>,
 }
 
 impl Watches {
     /// Begins with what every agent needs.
     pub fn begin(node: &str, mirror: &mut Mirror, orders: &mut Vec<Order>) -> Self {
-        let mut watches = Self { node: node.into(), running: BTreeMap::new(), next: 0 };
+        let mut watches = Self { node: node.into(), running: BTreeMap::new(), next: 0, many: None };
         for reason in WHOLE.into_iter().map(Reason::Whole).chain([Reason::Own]) {
             watches.start(reason, mirror, orders);
         }
@@ -56,31 +64,52 @@ impl Watches {
 
     /// Follows what the node uses now. `awaited`: ports that somebody waits to plug.
     pub fn follow(&mut self, view: &NodeView, awaited: &BTreeSet<Key>, mirror: &mut Mirror, orders: &mut Vec<Order>) {
-        let networks: Vec<Uid> = view.networks.values().map(|network| network.uid).collect();
-        let mut wanted: Vec<Reason> = if networks.len() > NETWORKS {
-            vec![Reason::Ports]
+        let now = Instant::now();
+        if awaited.len() > AWAITED {
+            self.many = Some(now + LINGER);
+        }
+        self.many = self.many.filter(|until| *until > now);
+        let mut wanted = BTreeSet::new();
+        if self.many.is_some() || view.networks.len() > NETWORKS {
+            wanted.insert(Reason::Ports);
         } else {
-            networks.into_iter().map(Reason::Network).collect()
-        };
-        wanted.extend(awaited.iter().cloned().map(Reason::Awaited));
-        let ended: Vec<Reason> = self
-            .running
-            .keys()
-            .filter(|reason| !matches!(reason, Reason::Whole(_) | Reason::Own) && !wanted.contains(reason))
-            .cloned()
-            .collect();
-        for reason in wanted {
-            if !self.running.contains_key(&reason) {
-                self.start(reason, mirror, orders);
+            wanted.extend(view.networks.values().map(|network| Reason::Network(network.uid)));
+            wanted.extend(awaited.iter().cloned().map(Reason::Awaited));
+        }
+        for reason in &wanted {
+            if !self.running.contains_key(reason) {
+                self.start(reason.clone(), mirror, orders);
             }
         }
-        // What takes the place of an ended watch is not whole yet; until it is, nothing is decided.
-        for reason in ended {
-            if let Some(source) = self.running.remove(&reason) {
-                mirror.forget(source);
-                orders.push(Order::Unwatch(source));
-            }
+        // What takes the place of others does so once it is whole: meanwhile nothing is missed and nothing waits.
+        if !wanted.iter().all(|reason| self.is_whole(reason, mirror)) {
+            return;
         }
+        let ended = |reason: &Reason| !matches!(reason, Reason::Whole(_) | Reason::Own) && !wanted.contains(reason);
+        for (_, source) in self.running.extract_if(.., |reason, _| ended(reason)) {
+            mirror.forget(source);
+            orders.push(Order::Unwatch(source));
+        }
+    }
+
+    /// When the watches will be others, though nothing else is.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.many
+    }
+
+    /// Whether everything about what the node uses is known. `plugged`: ports here that the watch of own ports lacks.
+    #[must_use]
+    pub fn suffice(&self, view: &NodeView, plugged: &BTreeSet<Key>, mirror: &Mirror) -> bool {
+        let always = WHOLE.into_iter().map(Reason::Whole).chain([Reason::Own]);
+        let mut networks = view.networks.values().map(|network| Reason::Network(network.uid));
+        let mut plugged = plugged.iter().cloned().map(Reason::Awaited);
+        let whole = |reason| self.is_whole(&reason, mirror);
+        always.into_iter().all(whole) && (whole(Reason::Ports) || networks.all(whole) && plugged.all(whole))
+    }
+
+    fn is_whole(&self, reason: &Reason, mirror: &Mirror) -> bool {
+        self.running.get(reason).is_some_and(|source| mirror.is_whole_of(*source))
     }
 
     /// Whether the watch of own ports has told of a port.
@@ -93,30 +122,30 @@ impl Watches {
     /// Begins a watch anew, because its list is not believed before it is read again.
     pub fn again(&self, source: Source, orders: &mut Vec<Order>) {
         if let Some((reason, _)) = self.running.iter().find(|(_, running)| **running == source) {
-            let (kind, fields) = self.question(reason);
-            orders.extend([Order::Unwatch(source), Order::Watch(source, kind, fields)]);
+            orders.extend([Order::Unwatch(source), Order::Watch(source, self.question(reason))]);
         }
     }
 
     /// What a watch asks for.
-    fn question(&self, reason: &Reason) -> (Kind, Option<String>) {
+    fn question(&self, reason: &Reason) -> Question {
+        let all = |kind| Question { kind, fields: None, age: Age::New };
+        let ports = |fields| Question { fields: Some(fields), ..all(Kind::Port) };
         match reason {
-            Reason::Whole(kind) => (*kind, None),
-            Reason::Own => (Kind::Port, Some(format!("status.binding.nodeName={}", self.node))),
-            Reason::Network(uid) => (Kind::Port, Some(format!("status.networkUID={uid:?}"))),
-            Reason::Ports => (Kind::Port, None),
-            Reason::Awaited(key) => {
-                (Kind::Port, Some(format!("metadata.namespace={},metadata.name={}", key.namespace, key.name)))
-            }
+            Reason::Whole(kind) => all(*kind),
+            Reason::Ports => all(Kind::Port),
+            Reason::Own => ports(format!("status.binding.nodeName={}", self.node)),
+            // What is plugged elsewhere is followed, not decided upon: a port that is told a moment later is reached then.
+            Reason::Network(uid) => Question { age: Age::Any, ..ports(format!("status.networkUID={uid:?}")) },
+            Reason::Awaited(key) => ports(format!("metadata.namespace={},metadata.name={}", key.namespace, key.name)),
         }
     }
 
     fn start(&mut self, reason: Reason, mirror: &mut Mirror, orders: &mut Vec<Order>) {
-        let (kind, fields) = self.question(&reason);
         let source = self.next;
         self.next += 1;
+        tracing::debug!(source, ?reason, "a watch begins");
         mirror.expect(source);
-        orders.push(Order::Watch(source, kind, fields));
+        orders.push(Order::Watch(source, self.question(&reason)));
         self.running.insert(reason, source);
     }
 }

@@ -1,6 +1,6 @@
 //! Everything that one node of a cluster knows, and one walk from there to the kernel and to what is said of it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::jiff::Timestamp;
@@ -11,9 +11,10 @@ use super::claims::Claims;
 use super::figures::Figures;
 use super::myself::Myself;
 use super::watches::Watches;
+use super::words::Words;
 use crate::agent::node::Node as Hands;
 use crate::cluster::mirror::{Heard, Mirror};
-use crate::cluster::write::{Done, Target};
+use crate::cluster::write::Done;
 use crate::model::view::Node;
 use crate::model::{Id, Key, Kind, Linker, NodeView, Report, Role, Topology};
 
@@ -42,8 +43,7 @@ pub struct World<N> {
     pub(super) view: NodeView,
     pub(super) report: Report,
     pub(super) figures: Figures,
-    /// Writes on their way, and those that were refused, with when they may be tried again.
-    pub(super) sent: HashMap<Target, Option<Instant>>,
+    pub(super) words: Words,
     pub(super) beat: Option<Duration>,
     /// When the Agent was written last, and when its counts may be again.
     pub(super) counted: Option<Instant>,
@@ -79,7 +79,7 @@ impl<N: Hands> World<N> {
             view: NodeView::default(),
             report: Report::default(),
             figures: Figures::default(),
-            sent: HashMap::new(),
+            words: Words::default(),
             beat: Some(BEAT.0),
             counted: None,
             recount: None,
@@ -117,19 +117,24 @@ impl<N: Hands> World<N> {
                 asked.is_some_and(|(_, answer)| answer.replace(answers) != Some(answers) && !answers)
             }
             Told::Ended(target, ended) => {
-                self.sent.remove(&target);
                 self.figures.ended(&ended);
                 match ended {
-                    Ok(Done::Now(thing)) => drop(self.mirror.answer(thing)),
+                    Ok(Done::Now(thing)) => {
+                        match self.mirror.knows(&thing) {
+                            Some(version) => self.words.vain(&target, &version),
+                            None => self.words.done(&target),
+                        }
+                        self.mirror.answer(thing);
+                    }
                     // What is different comes with the watch.
-                    Ok(_) | Err(Failure::Conflict) => {}
+                    Ok(_) | Err(Failure::Conflict) => self.words.done(&target),
                     Err(Failure::Refused(why)) => {
                         warn!(?target, "the API server refuses what this node says: {why}");
-                        self.sent.insert(target, Some(Instant::now() + REFUSED));
+                        self.words.refused(&target, Instant::now() + REFUSED);
                     }
                     Err(Failure::Unreachable(why)) => {
                         warn!("the API server cannot be reached: {why}");
-                        self.sent.insert(target, Some(Instant::now() + BEAT.0));
+                        self.words.refused(&target, Instant::now() + BEAT.0);
                     }
                 }
                 true
@@ -140,7 +145,8 @@ impl<N: Hands> World<N> {
     /// When something that was refused may be said again.
     pub fn deadline(&self) -> Option<Instant> {
         let asked = self.probed.values().filter(|(_, answer)| *answer == Some(true)).map(|(at, _)| *at + BEAT.0);
-        self.sent.values().flatten().copied().chain(asked).chain(self.recount).min()
+        let later = self.recount.into_iter().chain(self.watches.deadline());
+        self.words.deadline().into_iter().chain(asked).chain(later).min()
     }
 
     /// Makes the node like what the API server holds, and says what came of it. Whether all that could be done is done.
@@ -151,8 +157,8 @@ impl<N: Hands> World<N> {
         self.fresh.retain(|key| self.node.attachments().contains_key(key) && !self.watches.owns(key, &self.mirror));
         awaited.extend(self.fresh.iter().cloned());
         self.watches.follow(&self.view, &awaited, &mut self.mirror, &mut self.orders);
-        if !self.mirror.is_whole() {
-            return true;
+        if !self.knows_enough() {
+            return self.report.faults.is_empty();
         }
         if !self.walked {
             // What was plugged by a process that was killed before it claimed the port: no watch tells of it yet.
@@ -160,7 +166,7 @@ impl<N: Hands> World<N> {
             self.fresh.extend(self.node.attachments().keys().filter(unclaimed).cloned());
             awaited.extend(self.fresh.iter().cloned());
             self.watches.follow(&self.view, &awaited, &mut self.mirror, &mut self.orders);
-            if !self.mirror.is_whole() {
+            if !self.knows_enough() {
                 return true;
             }
         }
@@ -170,14 +176,19 @@ impl<N: Hands> World<N> {
         self.view = self.topology.view(Node { name: &self.myself.node, labels: Some(&self.labels) });
         // A network that was not used before: its ports on other nodes are to be known before it is wired.
         self.watches.follow(&self.view, &awaited, &mut self.mirror, &mut self.orders);
-        if !self.mirror.is_whole() {
-            return true;
+        if !self.knows_enough() {
+            return self.report.faults.is_empty();
         }
         self.walked = true;
         let outcome = self.node.converge(&self.view);
         self.figures.converged(start.elapsed(), &outcome);
         for port in &outcome.vanished {
             info!(object = %Id::new(Kind::Port, port.clone()), "its guest is gone: unplugged");
+        }
+        for (id, fault) in &outcome.report.faults {
+            if self.report.faults.get(id) != Some(fault) {
+                warn!(object = %id, reason = %fault.reason, "{}", fault.message);
+            }
         }
         self.report = outcome.report;
         let (view, faults, plugged) = (&self.view, &self.report.faults, self.node.attachments());
@@ -195,6 +206,11 @@ impl<N: Hands> World<N> {
         outcome.vanished.is_empty() && self.report.faults.is_empty()
     }
 
+    /// Whether all is known of what this node uses.
+    fn knows_enough(&self) -> bool {
+        self.watches.suffice(&self.view, &self.fresh, &self.mirror)
+    }
+
     /// Makes the node like the view again, after the kernel changed under us.
     pub fn repair(&mut self, now: Timestamp) -> bool {
         if !self.walked {
@@ -207,7 +223,7 @@ impl<N: Hands> World<N> {
             info!(changes = outcome.changes, "repaired");
         }
         let vanished = !outcome.vanished.is_empty();
-        if outcome.report != self.report && self.mirror.is_whole() {
+        if outcome.report != self.report && self.knows_enough() {
             self.report = outcome.report;
             self.speak(&[], now);
         }
