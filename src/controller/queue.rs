@@ -23,6 +23,17 @@ pub struct Queue {
     counts: HashMap<Target, Instant>,
 }
 
+/// How a write ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It holds.
+    Well,
+    /// Somebody was first, and news of that are on their way: however often that happens, the next try is as good.
+    Conflict,
+    /// It was not taken.
+    Failed,
+}
+
 /// A write on its way.
 #[derive(Debug)]
 struct Sent {
@@ -67,18 +78,21 @@ impl Queue {
         None
     }
 
-    /// A write has ended, well or not. Whether more about its target was left, so that it is to be decided anew.
-    pub fn ended(&mut self, target: &Target, well: bool, now: Instant) -> bool {
+    /// A write has ended. Whether more about its target was left, so that it is to be decided anew.
+    pub fn ended(&mut self, target: &Target, end: End, now: Instant) -> bool {
         let sent = self.sent.remove(target);
         if let Some(sent) = &sent {
             self.width.hear(now.saturating_duration_since(sent.since));
         }
         let more = sent.is_some_and(|sent| sent.more);
-        if well {
-            self.failed.remove(target);
-            return more;
-        }
-        let wait = self.failed.get(target).map_or(RETRY.0, |(_, wait)| (*wait * 2).min(RETRY.1));
+        let wait = match end {
+            End::Well => {
+                self.failed.remove(target);
+                return more;
+            }
+            End::Conflict => RETRY.0,
+            End::Failed => self.failed.get(target).map_or(RETRY.0, |(_, wait)| (*wait * 2).min(RETRY.1)),
+        };
         self.failed.insert(target.clone(), (now + wait, wait));
         more
     }

@@ -17,7 +17,7 @@ use tracing::{info, warn};
 use super::decide::{Controller, Lost};
 use super::figures::Figures;
 use super::pulse::Pulse;
-use super::queue::Queue;
+use super::queue::{End, Queue};
 use crate::cluster::client::{self, Access};
 use crate::cluster::lease::{Elector, Standing};
 use crate::cluster::mirror::{Heard, Mirror, News, Source};
@@ -294,7 +294,7 @@ impl Instance {
     }
 
     fn ended(&mut self, target: &Target, ended: Result<Done, kube::Error>) {
-        let mut well = true;
+        let mut end = End::Well;
         let counted = &mut self.figures.writes;
         *match &ended {
             Ok(_) => &mut counted.written,
@@ -310,20 +310,20 @@ impl Instance {
                 self.dirty = true;
             }
             Ok(Done::Unlocked(_) | Done::Vanished) => {}
-            Ok(Done::Kept) => well = false,
+            Ok(Done::Kept) => end = End::Failed,
             Err(error) => {
                 // A conflict says that news are on their way.
                 let conflict = matches!(&error, kube::Error::Api(status) if status.code == 409);
                 if !conflict {
                     warn!(?target, %error, "a write failed: it is tried again");
                 }
-                well = false;
+                end = if conflict { End::Conflict } else { End::Failed };
                 if !matches!(&error, kube::Error::Api(_)) {
                     self.blinded(Instant::now());
                 }
             }
         }
-        self.dirty |= self.queue.ended(target, well, Instant::now());
+        self.dirty |= self.queue.ended(target, end, Instant::now());
     }
 }
 

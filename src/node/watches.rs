@@ -149,3 +149,35 @@ impl Watches {
         self.running.insert(reason, source);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::mirror::News;
+
+    #[test]
+    fn many_awaited_ports_are_one_watch_which_takes_over_once_it_is_whole() {
+        let (mut mirror, mut orders, view) = (Mirror::default(), Vec::new(), NodeView::default());
+        let mut watches = Watches::begin("node-1", &mut mirror, &mut orders);
+        let awaited = |count: usize| (0..count).map(|n| Key::new("default", &n.to_string())).collect::<BTreeSet<Key>>();
+        let own = orders.len();
+        watches.follow(&view, &awaited(1), &mut mirror, &mut orders);
+        assert!(matches!(&orders[own..], [Order::Watch(_, question)] if question.fields.is_some()));
+        for source in 0..=own {
+            assert!(!watches.suffice(&view, &awaited(1), &mirror));
+            mirror.hear(source, News::Whole);
+        }
+        assert!(watches.suffice(&view, &awaited(1), &mirror));
+        orders.clear();
+        watches.follow(&view, &awaited(AWAITED + 1), &mut mirror, &mut orders);
+        assert!(matches!(&orders[..], [Order::Watch(_, question)] if question.fields.is_none()), "{orders:?}");
+        assert!(watches.suffice(&view, &awaited(1), &mirror), "the old watch goes on meanwhile");
+        mirror.hear(own + 1, News::Whole);
+        watches.follow(&view, &awaited(AWAITED + 1), &mut mirror, &mut orders);
+        assert!(matches!(orders[..], [_, Order::Unwatch(ended)] if ended == own), "{orders:?}");
+        assert!(watches.suffice(&view, &awaited(AWAITED + 1), &mirror));
+        // Fewer again: what is read is kept for a while.
+        watches.follow(&view, &awaited(1), &mut mirror, &mut orders);
+        assert!(orders.len() == 2 && watches.deadline().is_some());
+    }
+}

@@ -20,7 +20,7 @@ fn an_object_is_written_once_at_a_time_and_again_a_while_after_a_failure() {
     // Decided while the first is on its way: it does not know what comes of that.
     queue.refill(vec![write(Kind::Port, "a"), write(Kind::Port, "b")]);
     assert_eq!(queue.take(now).unwrap().target(), write(Kind::Port, "b").target());
-    assert!(queue.ended(&first, false, now), "more about it was left");
+    assert!(queue.ended(&first, End::Failed, now), "more about it was left");
     assert!(queue.take(now).is_none());
     queue.refill(vec![write(Kind::Port, "a")]);
     assert!(queue.take(now).is_none());
@@ -43,7 +43,7 @@ fn counts_of_a_subnet_are_written_after_what_is_urgent_and_once_a_second() {
     let mut counts = |at: Instant| {
         queue.refill(vec![write(Kind::Subnet, "web")]);
         let write = queue.take(at)?;
-        queue.ended(&write.target(), true, at);
+        queue.ended(&write.target(), End::Well, at);
         queue.deadline(at)
     };
     assert_eq!(counts(now), None);
@@ -51,4 +51,15 @@ fn counts_of_a_subnet_are_written_after_what_is_urgent_and_once_a_second() {
     assert_eq!(counts(later), Some(later + COUNTS.1));
     assert_eq!(counts(later + COUNTS.0), None);
     assert!(counts(later + COUNTS.1).is_some());
+}
+
+#[test]
+fn who_often_comes_second_does_not_wait_longer_than_who_did_once() {
+    let (mut queue, mut now) = (Queue::default(), Instant::now());
+    for end in [End::Conflict; 8] {
+        queue.refill(vec![write(Kind::Network, "blue")]);
+        let target = queue.take(now).unwrap().target();
+        queue.ended(&target, end, now);
+        now += RETRY.0;
+    }
 }
