@@ -143,7 +143,7 @@ has no node and claims | the token of this agent names no node
     merge default:ports/free/status {status: {binding: {nodeName: node-1, device: eth0}}}
 ";
 
-/// What the policies refuse even if somebody gives agents every right there is.
+/// What the policies refuse even if somebody gives agents every right there is. Of two that refuse, either may speak.
 const WITH_EVERY_RIGHT: &str = "
 writes the status of a Network | an agent creates its Agent and writes statuses of Ports, Routers, FloatingIPs and of its Agent, nothing else
     merge default:networks/blue/status {status: {vni: 99}}
@@ -153,7 +153,7 @@ deletes a port | nothing else
     delete default:ports/mine
 takes a value of a pool | nothing else
     create allocations/vni.2 {spec: {pool: {kind: VNI, name: vni}, value: '2', owner: {kind: Network, name: blue}}}
-drains another node | nothing else
+drains another node | ValidatingAdmissionPolicy 'tenet-agent-
     merge agents/node-2 {spec: {drain: true}}
 ends another node's heartbeat | is not the heartbeat of node-1
     delete tenet-agents:leases/node-2
