@@ -68,7 +68,7 @@ impl Rights {
         Said::of(&self.plane.kubectl(&line.split_whitespace().collect::<Vec<_>>(), input))
     }
 
-    /// Tries what must be refused with its sentence and leave everything as it is. The first is what a policy refuses:
+    /// Tries what must be refused with its sentence, or one of those that `or:` parts, and leave everything as it is. The first is what a policy refuses:
     /// policies are in force a moment after they were made.
     #[track_caller]
     fn refused(&self, who: &Person, attempts: &str) {
@@ -78,7 +78,7 @@ impl Rights {
         let mut wrong = Vec::new();
         for Attempt { what, line, body, sentence } in attempts {
             match who.ask(line, &body, false) {
-                Err(said) if said.contains(sentence) => println!("{what} | {said}"),
+                Err(said) if sentence.split(" or: ").any(|one| said.contains(one)) => println!("{what} | {said}"),
                 said => wrong.push(format!("{what}: {said:?}, instead of: {sentence}")),
             }
         }

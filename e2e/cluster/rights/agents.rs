@@ -153,7 +153,7 @@ deletes a port | nothing else
     delete default:ports/mine
 takes a value of a pool | nothing else
     create allocations/vni.2 {spec: {pool: {kind: VNI, name: vni}, value: '2', owner: {kind: Network, name: blue}}}
-drains another node | ValidatingAdmissionPolicy 'tenet-agent
+drains another node | nothing else or: is of another node: the agent of node-1 writes its own only
     merge agents/node-2 {spec: {drain: true}}
 ends another node's heartbeat | is not the heartbeat of node-1
     delete tenet-agents:leases/node-2
