@@ -95,6 +95,12 @@ impl ConditionType {
     pub fn find(self, conditions: &[Condition]) -> Option<&Condition> {
         conditions.iter().find(|condition| condition.type_ == self.as_str())
     }
+
+    /// Whether the condition of this type is there and `True`.
+    #[must_use]
+    pub fn holds(self, conditions: &[Condition]) -> bool {
+        self.find(conditions).is_some_and(|condition| condition.status == "True")
+    }
 }
 
 impl fmt::Display for ConditionType {

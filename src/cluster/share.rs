@@ -76,9 +76,8 @@ fn has_spoken(conditions: &[Condition]) -> bool {
 /// Whether what is recorded cannot have been said by one writer: `Reconciling` or `Stalled` beside a true `Ready`, or beside
 /// each other. One of them is of the time before the node spoke, and only who said it can take it back.
 fn contradicts(conditions: &[Condition]) -> bool {
-    let holds = |type_: ConditionType| type_.find(conditions).is_some_and(|c| c.status == "True");
     let [ready, reconciling, stalled] =
-        [ConditionType::Ready, ConditionType::Reconciling, ConditionType::Stalled].map(holds);
+        [ConditionType::Ready, ConditionType::Reconciling, ConditionType::Stalled].map(|type_| type_.holds(conditions));
     ready && (reconciling || stalled) || reconciling && stalled
 }
 

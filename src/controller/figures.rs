@@ -1,6 +1,6 @@
 //! The controller's figures.
 
-use crate::api::Condition;
+use crate::api::ConditionType;
 use crate::cluster::figures::{Durations, Page, Writes};
 use crate::model::Snapshot;
 
@@ -32,7 +32,7 @@ impl Figures {
             .value(&[("kind", "Router")], routers.len())
             .value(&[("kind", "FloatingIP")], floating_ips.len());
         let heard = |agent: &&std::sync::Arc<crate::api::Agent>| {
-            agent.status.as_ref().is_some_and(|status| holds(&status.conditions, "Ready"))
+            agent.status.as_ref().is_some_and(|status| ConditionType::Ready.holds(&status.conditions))
         };
         let ready = snapshot.agents.values().filter(heard).count();
         page.gauge("tenet_agents", "Agents by whether they are heard.")
@@ -58,11 +58,11 @@ fn ports(page: &mut Page, snapshot: &Snapshot) {
     let [mut unbound, mut bound, mut programmed, mut refused] = [0; 4];
     for port in snapshot.ports.values() {
         let conditions = port.status.as_ref().map_or(&[][..], |status| &status.conditions);
-        let count = if conditions.iter().any(|c| c.type_ == "Accepted" && c.status == "False") {
+        let count = if ConditionType::Accepted.find(conditions).is_some_and(|c| c.status == "False") {
             &mut refused
         } else if port.status.as_ref().is_none_or(|status| status.binding.is_none()) {
             &mut unbound
-        } else if holds(conditions, "Programmed") {
+        } else if ConditionType::Programmed.holds(conditions) {
             &mut programmed
         } else {
             &mut bound
@@ -74,8 +74,4 @@ fn ports(page: &mut Page, snapshot: &Snapshot) {
         .value(&[("state", "bound")], bound)
         .value(&[("state", "programmed")], programmed)
         .value(&[("state", "refused")], refused);
-}
-
-fn holds(conditions: &[Condition], type_: &str) -> bool {
-    conditions.iter().any(|c| c.type_ == type_ && c.status == "True")
 }

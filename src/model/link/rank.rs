@@ -3,7 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::jiff::Timestamp;
 
-use crate::api::Condition;
+use crate::api::{Condition, ConditionType};
 use crate::model::topology::Index;
 
 /// The smaller one stays. Objects of a kind stand in the order of their keys, so the position is the name's part of the rule.
@@ -18,8 +18,7 @@ pub struct Rank {
 impl Rank {
     /// The rank of an object.
     pub fn of(metadata: &ObjectMeta, conditions: Option<&Vec<Condition>>, index: Index) -> Self {
-        let accepted = |c: &Condition| c.type_ == "Accepted" && c.status == "True";
-        let fresh = !conditions.is_some_and(|c| c.iter().any(accepted));
+        let fresh = !conditions.is_some_and(|conditions| ConditionType::Accepted.holds(conditions));
         let created = metadata.creation_timestamp.as_ref().map_or(Timestamp::MAX, |t| t.0);
         Self { fresh, created, index }
     }
