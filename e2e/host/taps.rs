@@ -21,6 +21,9 @@ struct Machine {
 impl Machine {
     fn start(host: &Host, name: &str, mac: &str) -> Self {
         let guest = host.guest(name);
+        // A hypervisor drops what it cannot write to a tap that is down; socat ends, and its tap with it. So the machine
+        // says nothing of its own (neighbour discovery).
+        guest.run("sysctl -qw net.ipv6.conf.default.disable_ipv6=1").expect_ok();
         // Frames go from the tap of the host through a unix socket to a tap of the machine.
         let socket = host.dir.join(format!("{name}.sock"));
         let inside = Command::new("nsenter")
