@@ -19,7 +19,7 @@ use tenet::dataplane::attachment::Target;
 use tenet::dataplane::kernel::netns;
 
 use crate::dhcp;
-use crate::support::SOON;
+use crate::support::{SOON, ip};
 
 /// How long to wait for an answer before asking again.
 const AGAIN: Duration = Duration::from_millis(2);
@@ -187,5 +187,15 @@ impl Guest {
             }
         }
         panic!("no address is offered to {mac:02x?}");
+    }
+}
+
+/// Joins two guests by veth.
+pub fn join(a: (&Guest, &str, &str), b: (&Guest, &str, &str)) {
+    let path = |guest: &Guest| guest.path();
+    ip(&format!("link add {} netns {} type veth peer name {} netns {}", a.1, path(a.0), b.1, path(b.0)));
+    for (guest, device, cidr) in [a, b] {
+        guest.up(device);
+        guest.set(device, cidr.parse().unwrap(), None);
     }
 }

@@ -5,7 +5,8 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, UdpSocket};
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 use tenet::dataplane::kernel::netns;
@@ -53,13 +54,12 @@ impl Lane {
         panic!("no packet reaches {}", self.to);
     }
 
-    /// Sends a number; whether numbers came in.
-    pub fn send(&self, number: u64) {
+    fn send(&self, number: u64) {
         let _ = self.from.send_to(&number.to_be_bytes(), self.to);
     }
 
     /// How many packets have come in.
-    pub fn drain(&self) -> u64 {
+    fn drain(&self) -> u64 {
         self.at.set_nonblocking(true).unwrap();
         let mut count = 0;
         while self.at.recv(&mut [0; 64]).is_ok() {
@@ -72,6 +72,37 @@ impl Lane {
         self.from.send_to(&PAYLOAD, self.to).unwrap();
         self.at.recv(&mut [0; 64]).expect("a packet is lost");
     }
+}
+
+/// What came of a flow on one lane.
+pub struct Counted {
+    pub sent: u64,
+    pub lost: u64,
+}
+
+/// Sends a packet a millisecond on each lane while `work` is done.
+pub fn counted<T>(lanes: &[Lane], work: impl FnOnce() -> T) -> (T, Vec<Counted>) {
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let flows = scope.spawn(|| {
+            let (mut sent, mut got) = (0, vec![0; lanes.len()]);
+            let drain = |got: &mut [u64]| lanes.iter().zip(got).for_each(|(lane, got)| *got += lane.drain());
+            let mut next = Instant::now();
+            while !over.load(Ordering::Relaxed) {
+                lanes.iter().for_each(|lane| lane.send(sent));
+                sent += 1;
+                drain(&mut got);
+                next += Duration::from_millis(1);
+                std::thread::sleep(next.saturating_duration_since(Instant::now()));
+            }
+            std::thread::sleep(Duration::from_millis(200));
+            drain(&mut got);
+            got.into_iter().map(|got| Counted { sent, lost: sent - got }).collect()
+        });
+        let done = work();
+        over.store(true, Ordering::Relaxed);
+        (done, flows.join().unwrap())
+    })
 }
 
 /// A way for connections: called, taken, and torn down without waiting (RST), so that no port is used up.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use crate::guest::Guest;
-use crate::lane::{Lane, PORT, Way, costs};
+use crate::guest::{Guest, join};
+use crate::lane::{self, Counted, Lane, PORT, Way, costs};
 use crate::meter::Dice;
 use crate::plug::Client;
 use crate::row::{Row, Unit};
@@ -17,16 +17,6 @@ const ROUNDS: usize = 9;
 const KILLS: usize = 100;
 const FLOATING: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 100);
 const OUTSIDE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 2);
-
-/// Joins two guests by veth.
-fn join(a: (&Guest, &str, &str), b: (&Guest, &str, &str)) {
-    let path = |guest: &Guest| guest.path();
-    ip(&format!("link add {} netns {} type veth peer name {} netns {}", a.1, path(a.0), b.1, path(b.0)));
-    for (guest, device, cidr) in [a, b] {
-        guest.up(device);
-        guest.set(device, cidr.parse().unwrap(), None);
-    }
-}
 
 /// A station outside, on a bridge of the host.
 pub fn outside(bridge: &str, cidr: &str) -> Guest {
@@ -127,22 +117,7 @@ pub fn rows() -> Vec<Row> {
 pub fn kills() -> Vec<Row> {
     let mut cloud = Cloud::new();
     let lanes = cloud.lanes();
-    let over = std::sync::atomic::AtomicBool::new(false);
-    let (sent, got) = std::thread::scope(|scope| {
-        let flows = scope.spawn(|| {
-            let (mut sent, mut got) = (0, [0; 4]);
-            let mut next = std::time::Instant::now();
-            while !over.load(std::sync::atomic::Ordering::Relaxed) {
-                lanes.iter().for_each(|lane| lane.send(sent));
-                sent += 1;
-                lanes.iter().zip(&mut got).for_each(|(lane, got)| *got += lane.drain());
-                next += Duration::from_millis(1);
-                std::thread::sleep(next.saturating_duration_since(std::time::Instant::now()));
-            }
-            std::thread::sleep(Duration::from_millis(200));
-            lanes.iter().zip(&mut got).for_each(|(lane, got)| *got += lane.drain());
-            (sent, got)
-        });
+    let ((), counted) = lane::counted(&lanes, || {
         let mut dice = Dice(0x7e7e_0002);
         for kill in 0..KILLS {
             std::thread::sleep(Duration::from_millis(dice.below(60) as u64));
@@ -154,13 +129,11 @@ pub fn kills() -> Vec<Row> {
             cloud.host.spawn("info");
         }
         until("the last instance answers", || std::os::unix::net::UnixStream::connect(cloud.host.socket()).is_ok());
-        over.store(true, std::sync::atomic::Ordering::Relaxed);
-        flows.join().unwrap()
     });
     let names = ["same node", "routed", "SNAT", "floating IP"];
-    let row = |(name, got): (&str, &u64)| {
+    let row = |(name, flow): (&str, &Counted)| {
         let what = format!("packets lost over {KILLS} kills, 1000 a second, {name}");
-        Row::new("kills", &what, 0.0, sent as f64 - *got as f64, Unit::Count).note(format!("of {sent}"))
+        Row::new("kills", &what, 0.0, flow.lost as f64, Unit::Count).note(format!("of {}", flow.sent))
     };
-    names.into_iter().zip(&got).map(row).collect()
+    names.into_iter().zip(&counted).map(row).collect()
 }

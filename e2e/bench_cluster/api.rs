@@ -38,13 +38,18 @@ impl User {
 
     /// Creates objects of any kind, one after the other, as documents of YAML have them.
     pub fn apply(&self, yaml: &str) {
-        self.runtime.block_on(async {
-            for document in yaml.split("---\n").filter(|text| !text.trim().is_empty()) {
-                let object: DynamicObject = serde_saphyr::from_str(document).unwrap();
-                let kind = object.types.clone().unwrap().kind;
-                api(&self.client, &kind).create(&PostParams::default(), &object).await.unwrap();
-            }
-        });
+        self.apply_wide(yaml, 1);
+    }
+
+    /// As [`Self::apply`], with so many requests on their way at once.
+    pub fn apply_wide(&self, yaml: &str, width: usize) {
+        let create = async |document| {
+            let object: DynamicObject = serde_saphyr::from_str(document).unwrap();
+            let kind = object.types.clone().unwrap().kind;
+            api(&self.client, &kind).create(&PostParams::default(), &object).await.map(drop).unwrap();
+        };
+        let documents = yaml.split("---\n").filter(|text| !text.trim().is_empty());
+        self.runtime.block_on(futures::stream::iter(documents).map(create).buffer_unordered(width).collect::<Vec<_>>());
     }
 
     /// Creates ports with so many requests on their way at once.

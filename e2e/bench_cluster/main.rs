@@ -9,10 +9,14 @@ mod control_plane;
 mod dhcp;
 #[path = "../bench/guest.rs"]
 mod guest;
+#[path = "../bench/lane.rs"]
+mod lane;
 #[path = "../bench/meter.rs"]
 mod meter;
 #[path = "../cluster/nodes.rs"]
 mod nodes;
+#[path = "../cluster/page.rs"]
+mod page;
 #[path = "../bench/plug.rs"]
 mod plug;
 #[path = "../bench/row.rs"]
@@ -21,16 +25,22 @@ mod row;
 mod rows;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../bench/yaml.rs"]
+mod yaml;
 
 mod api;
 mod outside;
+mod overlay;
 mod ports;
+mod world;
 
 use rows::Group;
 
-const GROUPS: [Group; 2] = [
+const GROUPS: [Group; 4] = [
     (&["one", "burst", "offer", "restart", "memory", "rates"], ports::rows),
-    (&["gateway", "floating-ip", "routers"], outside::rows),
+    (&["gateway", "floating-ip", "routers", "resync"], outside::rows),
+    (&["overlay"], overlay::rows),
+    (&["never-seen", "in-place", "foreign"], world::rows),
 ];
 
 fn main() {

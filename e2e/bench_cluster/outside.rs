@@ -7,6 +7,7 @@ use crate::api::{User, listen};
 use crate::guest::Guest;
 use crate::meter::{ms, quantile};
 use crate::nodes::Cluster;
+use crate::page::converged;
 use crate::plug::Client;
 use crate::row::{Row, Unit};
 use crate::support::yaml;
@@ -16,7 +17,7 @@ const ROUTERS: usize = 50;
 const OUTSIDE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
 
 pub fn rows() -> Vec<Row> {
-    let cluster = Cluster::start(3);
+    let mut cluster = Cluster::start(3);
     let outside = cluster.wire(&[1, 2]);
     cluster.apply(
         "PhysicalNetwork wire {attachments: [{interface: br-ext}]}
@@ -65,6 +66,16 @@ Subnet outside {networkRef: {name: public}, cidr: 203.0.113.0/24, gatewayIP: 203
     user.apply(&text);
     let names: Vec<String> = (0..ROUTERS).map(|n| format!("m{n}")).collect();
     let routers = heard.all(&names, "Programmed") - start;
+    let translates = |name: &str| {
+        cluster.kubectl("get trtr --no-headers -o custom-columns=N:.status.gatewayNode").matches(name).count()
+    };
+    let (busiest, count) =
+        (0..2).map(|n| (n, translates(&cluster.nodes[n].name))).max_by_key(|(_, count)| *count).unwrap();
+    cluster.nodes[busiest].kill_agent();
+    let start = Instant::now();
+    cluster.nodes[busiest].start_agent();
+    converged(&cluster.nodes[busiest]);
+    let resync = start.elapsed();
     let p90 = |all: &[f64]| format!("p90 {:.1} ms", quantile(all.to_vec(), 0.9));
     let gateway = quantile(gateways.clone(), 0.5);
     vec![
@@ -79,5 +90,7 @@ Subnet outside {networkRef: {name: public}, cidr: 203.0.113.0/24, gatewayIP: 203
         )
         .note(p90(&floats)),
         Row::new("routers", "50 networks, subnets and routers created to wired", 3.0, routers.as_secs_f64(), Unit::S),
+        Row::new("resync", "agent of their gateway restarted to converged", 1.0, resync.as_secs_f64(), Unit::S)
+            .note(format!("translates for {count} routers")),
     ]
 }

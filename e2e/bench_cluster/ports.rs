@@ -2,8 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use tenet::agent::protocol::Plugged;
+
 use crate::api::{User, listen};
 use crate::guest::Guest;
+use crate::lane::{self, Lane, PORT};
 use crate::meter::{self, ms, quantile};
 use crate::nodes::Cluster;
 use crate::plug::Client;
@@ -68,15 +71,26 @@ pub fn rows() -> Vec<Row> {
     user.create(names.iter().enumerate().map(|(n, name)| (name.clone(), format!("n{}", n % NETWORKS))), 8);
     let burst = heard.all(&names, "Programmed") - start;
     let burst_cpu = cpu(&cluster) - before;
-    clients.into_iter().for_each(|client| drop(client.plugged()));
+    let plugged: Vec<Plugged> = clients.into_iter().map(Client::plugged).collect();
 
     let [controller, agent] = [cluster.controller_pid(0), cluster.nodes[0].pid()];
     let memory = [controller, agent].map(meter::resident);
-    cluster.nodes[0].kill_agent();
-    let start = Instant::now();
-    cluster.nodes[0].start_agent();
-    plug_again(&cluster, &names[0], &more[0]);
-    let restart = start.elapsed();
+    let (from, to) = (&more[0], &more[NODES * NETWORKS]);
+    let port = cluster.get("tport", &names[NODES * NETWORKS]);
+    let address = port["status"]["addresses"][0]["ip"].as_str().unwrap().parse().unwrap();
+    let own = [&plugged[0], &plugged[NODES * NETWORKS]];
+    [from, to].into_iter().zip(own).for_each(|(guest, plugged)| guest.take(plugged));
+    let lanes = [Lane::new(from, to, address, PORT)];
+    let (restart, flows) = lane::counted(&lanes, || {
+        std::thread::sleep(Duration::from_millis(500));
+        cluster.nodes[0].kill_agent();
+        let start = Instant::now();
+        cluster.nodes[0].start_agent();
+        plug_again(&cluster, &names[0], from);
+        let took = start.elapsed();
+        std::thread::sleep(Duration::from_secs(1));
+        took
+    });
 
     let flood: Vec<String> = (0..FLOOD).map(|n| format!("flood-{n}")).collect();
     let start = Instant::now();
@@ -102,6 +116,8 @@ pub fn rows() -> Vec<Row> {
         Row::new("memory", "controller and an agent with 500 ports", 80.0, memory.iter().sum(), Unit::MiB)
             .note(format!("controller {:.0}, agent {:.0} MiB", memory[0], memory[1])),
         Row::new("restart", "agent restarted with 500 ports to converged", 1.0, restart.as_secs_f64(), Unit::S),
+        Row::new("restart", "packets lost meanwhile, 1000 a second", 0.0, flows[0].lost as f64, Unit::Count)
+            .note(format!("of {}", flows[0].sent)),
         Row::new(
             "rates",
             "time of a create, 8 clients, a backlog allowed (250 a second)",

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::nodes::{Cluster, SERVER};
-use crate::probes::writes;
+use crate::page::writes;
 use crate::support::{ip, until};
 
 const WORLD: &str = "

@@ -14,5 +14,6 @@ mod faults;
 mod first;
 mod life;
 mod moves;
+mod page;
 mod probes;
 mod rights;

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 use tenet::cluster::NAMESPACE;
 
@@ -110,6 +112,19 @@ impl Cluster {
     pub fn kill_controller(&mut self, number: usize) {
         let _ = self.controllers[number].kill();
         let _ = self.controllers[number].wait();
+    }
+
+    /// Asks a controller to end, and waits until it has.
+    pub fn stop_controller(&mut self, number: usize) {
+        let child = &mut self.controllers[number];
+        kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Starts the last controller again, which was stopped or killed.
+    pub fn revive_controller(&mut self) {
+        self.controllers.pop();
+        self.start_controller();
     }
 
     fn add_node(&mut self, number: usize) {

@@ -1,34 +1,10 @@
 //! What kubelet and Prometheus are told, by the controller and by an agent.
 
-use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use crate::nodes::{CONTROLLER_METRICS, Cluster, METRICS, SERVER};
+use crate::page::{figure, get};
 use crate::support::until;
-
-/// The status line's number and the body.
-fn get(address: &str, path: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
-}
-
-/// The value of a figure, with its labels as they stand.
-#[track_caller]
-fn figure(page: &str, name: &str) -> u64 {
-    let value = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    value.unwrap_or_else(|| panic!("no {name}:\n{page}")).parse().unwrap()
-}
-
-/// How often the controller and each agent wrote.
-pub fn writes(cluster: &Cluster) -> Vec<u64> {
-    let agents = cluster.nodes.iter().map(|node| format!("{}:{METRICS}", node.address));
-    let all = [format!("{SERVER}:{CONTROLLER_METRICS}")].into_iter().chain(agents);
-    all.map(|address| figure(&get(&address, "/metrics").1, "tenet_api_writes_total{result=\"written\"}")).collect()
-}
 
 #[test]
 fn probes_answer_and_figures_tell_what_there_is() {

@@ -1,13 +1,14 @@
 //! Who says what of an object: two writers never share a field.
 //!
 //! The controller says what was decided. Whether packets pass is said by the node that does it: for a port its own, for a
-//! router or a floating IP the one that translates. Until that node has spoken, the controller says that it has not.
+//! router or a floating IP the one that translates. Until that node has spoken, the controller says that it has not; that
+//! something is under way it then leaves to be read from `Ready`, or it would have to take it back later by a write more.
 
 use serde::Serialize;
 use serde_json::Value;
 
 use super::write::{Note, Status};
-use crate::api::{Condition, ConditionType};
+use crate::api::{Condition, ConditionType, FloatingIPStatus, PortStatus, RouterStatus};
 use crate::model::status::Statuses;
 use crate::model::{Id, Kind, Snapshot};
 
@@ -16,14 +17,14 @@ use crate::model::{Id, Kind, Snapshot};
 pub fn of_controller(snapshot: &Snapshot, statuses: &Statuses) -> Vec<Status> {
     let mut writes = Vec::new();
     macro_rules! each {
-        ($($kind:ident $field:ident $spoken:expr;)+) => { $(
+        ($($kind:ident $field:ident $node:expr;)+) => { $(
             for (key, status) in &statuses.$field {
                 let Some(object) = snapshot.$field.get(key) else { continue };
                 let before = object.status.as_ref();
-                let spoken: bool = before.is_some_and(|before| ($spoken)(before, status));
-                let wanted = part(status, spoken);
-                let clean = !spoken || before.is_none_or(|before| !contradicts(&before.conditions));
-                if clean && before.map(|before| part(before, spoken)).as_ref() == Some(&wanted) {
+                let node: Node = ($node)(before, status);
+                let wanted = part(status, node);
+                let clean = node != Node::Heard || before.is_none_or(|before| !contradicts(&before.conditions));
+                if clean && before.map(|before| part(before, node)).as_ref() == Some(&wanted) {
                     continue;
                 }
                 let id = Id::new(Kind::$kind, key.clone());
@@ -36,18 +37,42 @@ pub fn of_controller(snapshot: &Snapshot, statuses: &Statuses) -> Vec<Status> {
         )+ };
     }
     each! {
-        PhysicalNetwork physical_networks |_: &_, _: &_| false;
-        Network networks |_: &_, _: &_| false;
-        Subnet subnets |_: &_, _: &_| false;
-        Router routers |before: &crate::api::RouterStatus, now: &crate::api::RouterStatus| {
-            now.gateway_node.is_some() && before.gateway_node == now.gateway_node && has_spoken(&before.conditions)
+        PhysicalNetwork physical_networks |_, _| Node::Nobody;
+        Network networks |_, _| Node::Nobody;
+        Subnet subnets |_, _| Node::Nobody;
+        Router routers |before: Option<&RouterStatus>, now: &RouterStatus| {
+            Node::of(now.gateway_node.as_ref(), before.map(|b| (b.gateway_node.as_ref(), &*b.conditions)))
         };
-        FloatingIP floating_ips |before: &crate::api::FloatingIPStatus, now: &crate::api::FloatingIPStatus| {
-            now.node_name.is_some() && before.node_name == now.node_name && has_spoken(&before.conditions)
+        FloatingIP floating_ips |before: Option<&FloatingIPStatus>, now: &FloatingIPStatus| {
+            Node::of(now.node_name.as_ref(), before.map(|b| (b.node_name.as_ref(), &*b.conditions)))
         };
-        Port ports |before: &crate::api::PortStatus, _: &_| before.binding.is_some();
+        Port ports |before: Option<&PortStatus>, _: &_| {
+            if before.is_some_and(|before| before.binding.is_some()) { Node::Heard } else { Node::Nobody }
+        };
     }
     writes
+}
+
+/// Who says whether an object is realised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Node {
+    /// No node: the controller does.
+    Nobody,
+    /// A node that has not spoken yet.
+    Awaited,
+    /// A node that has.
+    Heard,
+}
+
+impl Node {
+    /// By the node that is to speak, and the one that was, with what is recorded.
+    fn of(now: Option<&String>, before: Option<(Option<&String>, &[Condition])>) -> Self {
+        match (now, before) {
+            (None, _) => Self::Nobody,
+            (now, Some((then, conditions))) if now == then && has_spoken(conditions) => Self::Heard,
+            _ => Self::Awaited,
+        }
+    }
 }
 
 /// What an Event is to say: that an object cannot be, and since when that is over.
@@ -81,15 +106,20 @@ fn contradicts(conditions: &[Condition]) -> bool {
     ready && (reconciling || stalled) || reconciling && stalled
 }
 
-/// The controller's part of a status. `spoken`: a node speaks of what is done.
-fn part<S: Serialize>(status: &S, spoken: bool) -> Value {
+/// The controller's part of a status.
+fn part<S: Serialize>(status: &S, node: Node) -> Value {
     let mut value = serde_json::to_value(status).unwrap_or_default();
     if let Some(fields) = value.as_object_mut() {
         fields.remove("binding");
-        if let Some(Value::Array(conditions)) = fields.get_mut("conditions")
-            && spoken
-        {
-            conditions.retain(|c| c["type"].as_str().is_some_and(is_decided));
+        if let Some(Value::Array(conditions)) = fields.get_mut("conditions") {
+            conditions.retain(|c| {
+                let type_ = c["type"].as_str().unwrap_or_default();
+                match node {
+                    Node::Nobody => true,
+                    Node::Awaited => type_ != ConditionType::Reconciling.as_str(),
+                    Node::Heard => is_decided(type_),
+                }
+            });
         }
     }
     value
@@ -118,6 +148,25 @@ mod tests {
             "spec": {}, "status": { "gatewayNode": "node-1", "conditions": conditions },
         });
         serde_json::from_value(object).unwrap()
+    }
+
+    #[test]
+    fn of_an_awaited_node_nothing_is_said_that_would_have_to_be_taken_back() {
+        let (mut snapshot, mut statuses) = (Snapshot::default(), Statuses::default());
+        let key = Key::new("default", "r");
+        let decided = [("Accepted", "True"), ("ResolvedRefs", "True")];
+        let pending = [("Programmed", "Unknown"), ("Ready", "False"), ("Reconciling", "True")];
+        let wanted = router(&[&decided[..], &pending].concat()).status.unwrap();
+        let types = |status: &Status| {
+            let all = status.status["conditions"].as_array().unwrap();
+            all.iter().map(|c| c["type"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        snapshot.routers.insert(key.clone(), Arc::new(Router { status: None, ..router(&[]) }));
+        statuses.routers.insert(key.clone(), wanted.clone());
+        assert_eq!(types(&of_controller(&snapshot, &statuses)[0]), ["Accepted", "ResolvedRefs", "Programmed", "Ready"]);
+        // Where no node is to speak, the controller says it all.
+        statuses.routers.insert(key, RouterStatus { gateway_node: None, ..wanted });
+        assert_eq!(types(&of_controller(&snapshot, &statuses)[0]).len(), 5);
     }
 
     #[test]
