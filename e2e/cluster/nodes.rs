@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 use tenet::cluster::NAMESPACE;
 
@@ -29,6 +31,8 @@ pub struct Cluster {
     /// The controller's, with its own rights and no others.
     kubeconfig: PathBuf,
     host: Host,
+    /// Whether the test takes rights away, so that some are missed.
+    pub forbids: bool,
 }
 
 /// A node.
@@ -43,6 +47,8 @@ pub struct Node {
     folder: PathBuf,
     /// The agent's, with a token that is bound to the node.
     kubeconfig: PathBuf,
+    /// Another way for it.
+    way: Option<PathBuf>,
 }
 
 /// Everything that is installed in a cluster.
@@ -83,7 +89,7 @@ impl Cluster {
         plane.expect(&["create", "-f", INSTALL], "");
         plane.expect(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"], "");
         let kubeconfig = plane.kubeconfig_for("controller", &plane.token(NAMESPACE, "tenet-controller", None));
-        let mut cluster = Self { plane, nodes: Vec::new(), controllers: Vec::new(), kubeconfig, host };
+        let mut cluster = Self { plane, nodes: Vec::new(), controllers: Vec::new(), kubeconfig, host, forbids: false };
         cluster.start_controller();
         for number in 1..=nodes {
             cluster.add_node(number);
@@ -112,6 +118,12 @@ impl Cluster {
         let _ = self.controllers[number].wait();
     }
 
+    /// Tells a controller to stop, and waits until it has.
+    pub fn stop_controller(&mut self, number: usize) {
+        kill(Pid::from_raw(self.controllers[number].id().cast_signed()), Signal::SIGTERM).unwrap();
+        assert!(self.controllers[number].wait().unwrap().success());
+    }
+
     fn add_node(&mut self, number: usize) {
         let (name, address) = (format!("node-{number}"), format!("192.0.2.{}", 10 + number));
         ip(&format!(
@@ -136,7 +148,7 @@ impl Cluster {
         ]);
         let holder = spawn(&mut command, &folder.join("holder.log"));
         let kubeconfig = self.plane.kubeconfig_for(&name, &self.agent_token(&name));
-        let mut node = Node { name, address, holder, agent: None, folder, kubeconfig };
+        let mut node = Node { name, address, holder, agent: None, folder, kubeconfig, way: None };
         until("the node has a mount namespace of its own", || {
             let own = fs::read_link(format!("/proc/{}/ns/mnt", node.holder.id()));
             own.is_ok_and(|own| own != fs::read_link("/proc/self/ns/mnt").unwrap())
@@ -280,7 +292,7 @@ impl Drop for Cluster {
                     && !at.is_some_and(|at| self.plane.was_new(at))
             })
             .collect();
-        assert!(refused.is_empty(), "rights are missing: {refused:#?}");
+        assert!(refused.is_empty() || self.forbids, "rights are missing: {refused:#?}");
     }
 }
 
@@ -314,9 +326,19 @@ impl Node {
             "--metrics",
             &format!("{}:{METRICS}", self.address),
         ]);
-        command.arg("--kubeconfig").arg(&self.kubeconfig);
+        command.arg("--kubeconfig").arg(self.way.as_ref().unwrap_or(&self.kubeconfig));
         command.arg("--state").arg(self.folder.join("state")).arg("--socket").arg(self.folder.join("run/tenet.sock"));
         self.agent = Some(spawn(&mut command, &self.folder.join("agent.log")));
+    }
+
+    /// From now on the agent takes another way to the API server, with what rights that gives; none: its own again.
+    pub fn takes(&mut self, way: Option<&Path>) {
+        self.way = way.map(Path::to_owned);
+    }
+
+    /// The agent's own way to the API server.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
     }
 
     /// Whether the agent has ended.
@@ -327,6 +349,11 @@ impl Node {
     /// Process id of the agent.
     pub fn pid(&self) -> u32 {
         self.agent.as_ref().unwrap().id()
+    }
+
+    /// All that the agents of this node said.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("agent.log")).unwrap_or_default()
     }
 
     /// The control socket.

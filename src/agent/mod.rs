@@ -21,7 +21,7 @@ use std::sync::Arc;
 use crate::api::{AgentKernel, Reason};
 use crate::dataplane::attachment::{Attachment, Attachments, Target};
 use crate::dataplane::dhcp::Table;
-use crate::dataplane::kernel::{Failures, Kernel, dhcp::Server, guest_netns, netns};
+use crate::dataplane::kernel::{Failures, Feature, Kernel, dhcp::Server, guest_netns, netns};
 use crate::dataplane::names::Prefix;
 use crate::dataplane::plan::{self, Plan};
 use crate::dataplane::render::{Rendered, render};
@@ -100,8 +100,11 @@ impl Agent {
     #[must_use]
     pub fn kernel(&self) -> AgentKernel {
         let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-        let (found, missing): (Vec<_>, Vec<_>) = self.kernel.features().into_iter().partition(|(_, found)| *found);
-        let names = |list: Vec<(&str, bool)>| list.into_iter().map(|(name, _)| name.to_owned()).collect();
+        let (found, missing): (Vec<&Feature>, Vec<&Feature>) = self.kernel.features().iter().partition(|f| f.found);
+        for (name, without) in missing.iter().filter_map(|f| Some((f.name, f.without?))) {
+            tracing::warn!("this kernel has no {name}: {without} will not work on this node");
+        }
+        let names = |list: Vec<&Feature>| list.into_iter().map(|feature| feature.name.to_owned()).collect();
         AgentKernel { release: release.trim().into(), features: names(found), missing: names(missing) }
     }
 

@@ -41,7 +41,7 @@ pub struct PortSpec {
     #[schemars(length(min = 1, max = 16))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub addresses: Option<Vec<PortAddress>>,
-    /// Automatic, or None for a port without addresses. Default Automatic.
+    /// Automatic, or None for a port without addresses. Default Automatic: the port waits until its network has a subnet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip_allocation: Option<IpAllocation>,
     /// MAC address, unicast, unique in the network. Default: derived from the UID.

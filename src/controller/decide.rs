@@ -106,12 +106,12 @@ fn released(snapshot: &Snapshot, lost: &Lost) -> Vec<Write> {
     if lost.gone.is_empty() {
         return Vec::new();
     }
-    let on = |port: &Port| Some(port.status.as_ref()?.binding.as_ref()?.node_name.clone());
-    let bound = snapshot.ports.iter().filter(|(_, port)| on(port).is_some_and(|node| lost.gone.contains(&*node)));
     let release = |(key, port): (&Key, &Arc<Port>)| {
-        Write::Release(Id::new(Kind::Port, key.clone()), port.metadata.resource_version.clone())
+        let node = &port.status.as_ref()?.binding.as_ref()?.node_name;
+        let node = lost.gone.get(node.as_str())?.clone();
+        Some(Write::Release(Id::new(Kind::Port, key.clone()), node, port.metadata.resource_version.clone()))
     };
-    bound.map(release).collect()
+    snapshot.ports.iter().filter_map(release).collect()
 }
 
 /// What agents say they cannot do.

@@ -6,11 +6,15 @@ mod churn;
 mod compaction;
 mod conflicts;
 mod crowd;
+mod ends;
+mod etcd;
 mod junk;
 mod kernel;
 mod leaders;
+mod lists;
 mod outage;
 mod proxy;
+mod server;
 mod writes;
 
 use std::time::Duration;
