@@ -34,30 +34,33 @@ where
     api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.is_ok()
 }
 
-/// A tool that puts objects back as its files have them, and one that believes that a status is its own: for each of their
-/// writes there is one of ours at most, and in the end it is as it was.
+/// A tool that puts objects back as its files have them, and one that believes that a status is its own, and gives a port what
+/// another has: for each of their writes there is one of ours at most, and in the end it is as it was.
 fn tools(cluster: &Cluster) {
     let state = || {
         let path =
             "{range .items[*]}{.metadata.name}{.metadata.finalizers}{.status.addresses}{.status.macAddress}{end}";
-        cluster.plane.expect(&["get", "tnet/blue", "tsub/web", "tport/p0", "-o", &format!("jsonpath={path}")], "")
+        cluster.plane.expect(&["get", "tnet/blue", "tsub/web", "tport/p0", "tport/p1", "-o", &format!("jsonpath={path}")], "")
     };
     let (before, wrote) = (state(), writes(cluster));
+    let address = |port: &str| cluster.get("tport", port)["status"]["addresses"][0]["ip"].clone();
+    let (own, others) = (address("p0"), address("p1"));
     const TIMES: u64 = 10;
     for _ in 0..TIMES {
         cluster.plane.expect(&["replace", "-f", "-"], &yaml(WORLD));
         let status = json!({
             "apiVersion": "tenet.network/v1alpha1", "kind": "Port", "metadata": { "name": "p0", "namespace": "default" },
-            "status": { "addresses": [{ "subnetRef": { "name": "web" }, "ip": "10.0.0.250" }], "macAddress": "02:00:00:00:00:01" },
+            "status": { "addresses": [{ "subnetRef": { "name": "web" }, "ip": others }] },
         });
         let apply =
             ["apply", "--server-side", "--force-conflicts", "--subresource=status", "--field-manager=tool", "-f", "-"];
         cluster.plane.expect(&apply, &status.to_string());
         let start = std::time::Instant::now();
-        while state() != before {
+        while state() != before.replace(&own.to_string(), &address("p0").to_string()) || address("p0") == others {
             assert!(start.elapsed() < crate::support::SOON, "it was {before} and is {}", state());
         }
     }
+    audit::balances(cluster);
     thread::sleep(Duration::from_millis(500));
     for (who, (now, then)) in writes(cluster).into_iter().zip(&wrote).enumerate() {
         println!("writer {who}: {} writes for {} of tools", now - then, 3 * TIMES);
