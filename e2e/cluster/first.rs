@@ -21,5 +21,11 @@ fn what_is_applied_becomes_ready_and_guests_of_one_node_reach_each_other() {
     one.wait_pings("10.0.0.77");
     let a = cluster.get("tport", "a");
     assert_eq!(a["status"]["binding"]["nodeName"], "node-1", "{a}");
+    let kernel = cluster.get("tagent", "node-1")["status"]["kernel"].clone();
+    let found: Vec<&str> = kernel["features"].as_array().unwrap().iter().filter_map(|f| f.as_str()).collect();
+    assert!(
+        ["vxlan", "neigh-suppress", "nft-nat", "conntrack"].iter().all(|needed| found.contains(needed)),
+        "{kernel}"
+    );
     println!("{}", cluster.kubectl("get tenet -A"));
 }

@@ -1,9 +1,9 @@
 //! A cluster of one's own: a real control plane, a controller and agents as processes, every node a network and a mount
 //! namespace on an underlay bridge. All of it is in namespaces of the calling thread.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -12,7 +12,13 @@ use serde_json::Value;
 use tenet::cluster::NAMESPACE;
 
 use crate::control_plane::ControlPlane;
-use crate::support::{Guest, Host, Said, ip, run, until, yaml};
+use crate::support::{Guest, Host, ip, run, yaml};
+
+#[path = "node.rs"]
+mod node;
+
+pub use node::Node;
+use node::{bound, program, spawn};
 
 /// The control plane's address on the underlay; nodes follow from .11 on.
 pub const SERVER: &str = "192.0.2.1";
@@ -31,41 +37,12 @@ pub struct Cluster {
     /// The controller's, with its own rights and no others.
     kubeconfig: PathBuf,
     host: Host,
-}
-
-/// A node.
-pub struct Node {
-    /// Its name.
-    pub name: String,
-    /// Its address on the underlay.
-    pub address: String,
-    /// Keeps its namespaces.
-    holder: Child,
-    agent: Option<Child>,
-    folder: PathBuf,
-    /// The agent's, with a token that is bound to the node.
-    kubeconfig: PathBuf,
+    /// Whether the test takes rights away, so that some are missed.
+    pub forbids: bool,
 }
 
 /// Everything that is installed in a cluster.
 pub const INSTALL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/manifests/install.yaml");
-
-fn spawn(command: &mut Command, log: &PathBuf) -> Child {
-    let log = File::options().create(true).append(true).open(log).unwrap();
-    command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
-}
-
-/// The program.
-fn program() -> String {
-    crate::support::binary().display().to_string()
-}
-
-/// A command that ends with us.
-fn bound(program: &str) -> Command {
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", program]);
-    command
-}
 
 #[allow(dead_code, reason = "no target uses all of it")]
 impl Cluster {
@@ -85,7 +62,7 @@ impl Cluster {
         plane.expect(&["create", "-f", INSTALL], "");
         plane.expect(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"], "");
         let kubeconfig = plane.kubeconfig_for("controller", &plane.token(NAMESPACE, "tenet-controller", None));
-        let mut cluster = Self { plane, nodes: Vec::new(), controllers: Vec::new(), kubeconfig, host };
+        let mut cluster = Self { plane, nodes: Vec::new(), controllers: Vec::new(), kubeconfig, host, forbids: false };
         cluster.start_controller();
         for number in 1..=nodes {
             cluster.add_node(number);
@@ -114,11 +91,10 @@ impl Cluster {
         let _ = self.controllers[number].wait();
     }
 
-    /// Asks a controller to end, and waits until it has.
+    /// Tells a controller to stop, and waits until it has.
     pub fn stop_controller(&mut self, number: usize) {
-        let child = &mut self.controllers[number];
-        kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).unwrap();
-        child.wait().unwrap();
+        kill(Pid::from_raw(self.controllers[number].id().cast_signed()), Signal::SIGTERM).unwrap();
+        assert!(self.controllers[number].wait().unwrap().success());
     }
 
     /// Starts the last controller again, which was stopped or killed.
@@ -128,37 +104,9 @@ impl Cluster {
     }
 
     fn add_node(&mut self, number: usize) {
-        let (name, address) = (format!("node-{number}"), format!("192.0.2.{}", 10 + number));
-        ip(&format!(
-            "netns add {name}
-             link add u{number} type veth peer name eth0 netns {name}
-             link set u{number} master underlay up
-             -n {name} link set lo up
-             -n {name} addr add {address}/24 dev eth0
-             -n {name} link set eth0 up"
-        ));
-        let folder = self.host.dir.join(&name);
-        fs::create_dir_all(&folder).unwrap();
-        let mut command = bound("nsenter");
-        command.args([
-            &format!("--net=/run/netns/{name}"),
-            "unshare",
-            "--mount",
-            "--propagation",
-            "slave",
-            "sleep",
-            "infinity",
-        ]);
-        let holder = spawn(&mut command, &folder.join("holder.log"));
+        let name = format!("node-{number}");
         let kubeconfig = self.plane.kubeconfig_for(&name, &self.agent_token(&name));
-        let mut node = Node { name, address, holder, agent: None, folder, kubeconfig };
-        until("the node has a mount namespace of its own", || {
-            let own = fs::read_link(format!("/proc/{}/ns/mnt", node.holder.id()));
-            own.is_ok_and(|own| own != fs::read_link("/proc/self/ns/mnt").unwrap())
-                && fs::read_to_string(format!("/proc/{}/comm", node.holder.id())).is_ok_and(|c| c.trim() == "sleep")
-        });
-        node.start_agent();
-        self.nodes.push(node);
+        self.nodes.push(Node::start(number, self.host.dir.join(&name), kubeconfig));
     }
 
     /// Joins the nodes of these numbers to one wire by a bridge `br-ext` each. The outside host there has 203.0.113.1.
@@ -182,7 +130,7 @@ impl Cluster {
 
     /// Process ids of all controllers and agents.
     pub fn pids(&self) -> Vec<u32> {
-        let agents = self.nodes.iter().filter_map(|node| node.agent.as_ref());
+        let agents = self.nodes.iter().filter_map(Node::agent);
         self.controllers.iter().chain(agents).map(Child::id).collect()
     }
 
@@ -270,14 +218,11 @@ fn walk(folder: &PathBuf) -> Vec<PathBuf> {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        for child in self.controllers.iter_mut().chain(self.nodes.iter_mut().filter_map(|node| node.agent.as_mut())) {
+        for child in &mut self.controllers {
             let _ = child.kill();
             let _ = child.wait();
         }
-        for node in &mut self.nodes {
-            let _ = node.holder.kill();
-            let _ = node.holder.wait();
-        }
+        self.nodes.iter_mut().for_each(Node::end);
         if std::thread::panicking() {
             eprintln!("{}", self.logs());
             return;
@@ -295,132 +240,7 @@ impl Drop for Cluster {
                     && !at.is_some_and(|at| self.plane.was_new(at))
             })
             .collect();
-        assert!(refused.is_empty(), "rights are missing: {refused:#?}");
-    }
-}
-
-#[allow(dead_code, reason = "tests grow into it")]
-impl Node {
-    fn enter(&self, program: &str) -> Command {
-        let mut command = bound("nsenter");
-        command.args(["-t", &self.holder.id().to_string(), "--net", "--mount", program]);
-        command
-    }
-
-    /// Starts the agent.
-    pub fn start_agent(&mut self) {
-        self.start_agent_under(&[]);
-    }
-
-    /// Starts the agent under another program, as `strace` is one, which is given with its arguments.
-    pub fn start_agent_under(&mut self, other: &[&str]) {
-        let program = program();
-        let words: Vec<&str> = other.iter().copied().chain([program.as_str()]).collect();
-        let mut command = self.enter(words[0]);
-        command.args(&words[1..]);
-        command.args([
-            "--log-level",
-            "info,tenet=debug",
-            "agent",
-            "--node",
-            &self.name,
-            "--tunnel-address",
-            &self.address,
-            "--metrics",
-            &format!("{}:{METRICS}", self.address),
-        ]);
-        command.arg("--kubeconfig").arg(&self.kubeconfig);
-        command.arg("--state").arg(self.folder.join("state")).arg("--socket").arg(self.folder.join("run/tenet.sock"));
-        self.agent = Some(spawn(&mut command, &self.folder.join("agent.log")));
-    }
-
-    /// Whether the agent has ended.
-    pub fn has_no_agent(&mut self) -> bool {
-        self.agent.as_mut().is_none_or(|agent| agent.try_wait().unwrap().is_some())
-    }
-
-    /// Process id of the agent.
-    pub fn pid(&self) -> u32 {
-        self.agent.as_ref().unwrap().id()
-    }
-
-    /// The control socket.
-    pub fn socket(&self) -> PathBuf {
-        self.folder.join("run/tenet.sock")
-    }
-
-    /// What an agent that only rehearses says in so many seconds.
-    pub fn rehearse(&self, seconds: &str) -> String {
-        let mut command = self.enter("timeout");
-        command.args([seconds, &program(), "agent", "--dry-run", "--node", &self.name]);
-        command.args(["--tunnel-address", &self.address, "--kubeconfig"]).arg(&self.kubeconfig);
-        command.arg("--state").arg(self.folder.join("state")).arg("--socket").arg(self.folder.join("run/tenet.sock"));
-        Said::of(&command.output().unwrap()).out
-    }
-
-    /// Kills the agent at once.
-    pub fn kill_agent(&mut self) {
-        if let Some(mut agent) = self.agent.take() {
-            let _ = agent.kill();
-            let _ = agent.wait();
-        }
-    }
-
-    /// The node falls: its agent dies and all its wires are dead.
-    pub fn fall(&mut self) {
-        self.kill_agent();
-        let links = self.station().run("ip -br link").out;
-        for link in links.lines().filter_map(|line| line.split(['@', ' ']).next()).filter(|name| *name != "lo") {
-            self.station().run(&format!("ip link set {link} down"));
-        }
-    }
-
-    /// Whether the agent listens.
-    pub fn listens(&self) -> bool {
-        std::os::unix::net::UnixStream::connect(self.socket()).is_ok()
-    }
-
-    /// Where the node's namespaces are pinned, as seen on the node.
-    pub fn run_dir(&self) -> PathBuf {
-        self.folder.join("run")
-    }
-
-    /// Runs a command line in the node's network and mount namespaces.
-    pub fn run(&self, line: &str) -> Said {
-        let mut words = line.split_whitespace();
-        Said::of(&self.enter(words.next().unwrap()).args(words).output().unwrap())
-    }
-
-    /// What our namespaces of the node hold, counters aside.
-    pub fn kernel(&self) -> String {
-        let (mut text, run) = (String::new(), self.folder.join("run").display().to_string());
-        let spaces = self.run(&format!("find {run} -mindepth 1 -maxdepth 1 -type f")).expect_ok();
-        let mut spaces: Vec<&str> = spaces.lines().collect();
-        spaces.sort_unstable();
-        for space in spaces {
-            let shows = ["ip -br addr", "ip route show table all", "ip rule", "bridge fdb", "nft -s list ruleset"];
-            for show in shows.into_iter().chain(["ip neigh show nud permanent"]) {
-                let said = self.run(&format!("nsenter --net={space} {show}"));
-                let mut lines: Vec<&str> = said.out.lines().collect();
-                if !show.starts_with("nft") {
-                    lines.sort_unstable();
-                }
-                text.extend([format!("# {show} in {space}\n{}\n", lines.join("\n"))]);
-            }
-        }
-        text
-    }
-
-    /// Runs `tenet` on the node.
-    pub fn tenet(&self, line: &str) -> Said {
-        let mut command = self.enter(&program());
-        command.args(line.split_whitespace()).arg("--socket").arg(self.folder.join("run/tenet.sock"));
-        Said::of(&command.output().unwrap())
-    }
-
-    /// The node as a station.
-    pub fn station(&self) -> Guest {
-        Guest::named(&self.name)
+        assert!(refused.is_empty() || self.forbids, "rights are missing: {refused:#?}");
     }
 }
 

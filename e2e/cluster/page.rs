@@ -37,6 +37,7 @@ pub fn writes(cluster: &Cluster) -> Vec<u64> {
 }
 
 /// Waits until an agent has made its kernel as it is to be.
+#[allow(dead_code, reason = "no target uses all of it")]
 #[track_caller]
 pub fn converged(node: &Node) {
     let address = format!("{}:{METRICS}", node.address);

@@ -78,7 +78,7 @@ pub struct PortAddress {
     pub ip: Option<IpAddr>,
 }
 
-/// Whether a port gets addresses.
+/// Whether a port gets addresses: Automatic (the default) waits until the network has a subnet, None needs none.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum IpAllocation {
     /// Addresses as `addresses` says, by default one for each family.

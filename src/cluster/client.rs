@@ -10,6 +10,7 @@ use kube::client::{Body, ClientBuilder, ConfigExt as _};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tower::retry::RetryLayer;
+use tower::timeout::TimeoutLayer;
 use tower::{BoxError, ServiceBuilder};
 
 /// How to reach the API server.
@@ -19,7 +20,7 @@ pub struct Access {
     pub kubeconfig: Option<PathBuf>,
 }
 
-/// Nothing that we ask takes so long; watches have their own way to notice silence.
+/// Nothing that we ask takes twice as long to be answered at all; watches, once answered, have their own way to notice silence.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Connects; nothing is sent yet.
@@ -46,6 +47,8 @@ fn put_together(config: &Config) -> Result<Client, kube::Error> {
     tcp.set_connect_timeout(config.connect_timeout);
     // A server that vanishes without a word is noticed also by who only waits for it.
     tcp.set_keepalive(Some(PATIENCE));
+    tcp.set_keepalive_interval(Some(PATIENCE / 3));
+    tcp.set_keepalive_retries(Some(3));
     tcp.set_tcp_user_timeout(Some(PATIENCE * 2));
     let tls = config.rustls_https_connector_with_connector(tcp)?;
     let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build::<_, Body>(tls);
@@ -53,6 +56,7 @@ fn put_together(config: &Config) -> Result<Client, kube::Error> {
         .layer(config.base_uri_layer())
         .layer(RetryLayer::new(RetryPolicy::server_retry()))
         .option_layer(config.auth_layer()?)
+        .layer(TimeoutLayer::new(PATIENCE * 2))
         .map_err(BoxError::from)
         .service(http);
     Ok(ClientBuilder::new(service, config.default_namespace.clone()).build())

@@ -89,6 +89,26 @@ impl Elector {
         self.put(asked, Some(lease)).await
     }
 
+    /// Lets go of the Lease if we hold it, so that nobody has to wait until it has run out (client-go's `ReleaseOnCancel`).
+    ///
+    /// # Errors
+    /// The API server's; the Lease then runs out.
+    pub async fn release(&mut self) -> Result<(), kube::Error> {
+        loop {
+            let Some(mut lease) = self.api.get_opt(&self.name).await? else { return Ok(()) };
+            let spec = lease.spec.get_or_insert_default();
+            if spec.holder_identity.as_deref() != Some(&self.holder) {
+                return Ok(());
+            }
+            spec.holder_identity = Some(String::new());
+            match self.api.replace(&self.name, &PostParams::default(), &lease).await {
+                // Our own last try has landed meanwhile, or somebody else's.
+                Err(kube::Error::Api(status)) if status.code == 409 => {}
+                answer => return answer.map(drop),
+            }
+        }
+    }
+
     async fn put(&mut self, asked: Instant, before: Option<Lease>) -> Result<Standing, kube::Error> {
         let old = before.as_ref().and_then(|l| l.spec.clone()).unwrap_or_default();
         let taken_over = old.holder_identity.as_deref() != Some(&self.holder);

@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use crate::api::Allocation;
 use crate::model::allocation::Slot;
 use crate::model::object::Object;
-use crate::model::{Id, Snapshot};
+use crate::model::{Id, Key, Kind, Snapshot};
 
 /// A watch, by number.
 pub type Source = usize;
@@ -33,15 +33,34 @@ pub enum News {
     Whole,
     /// It is new, or different.
     Put(Thing),
+    /// It is there, and cannot be read: what was known of it before stays.
+    Unreadable(Name),
     /// It is gone, or no longer what the watch asks for.
-    Gone(Thing),
+    Gone(Name),
 }
 
 /// How a thing is found again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Name {
+pub enum Name {
+    /// An object that means something.
     Object(Id),
+    /// A lock.
     Slot(Slot),
+}
+
+impl Name {
+    /// The name of what has these metadata; `kind`: none for locks.
+    #[must_use]
+    pub fn of(kind: Option<Kind>, meta: &ObjectMeta) -> Option<Self> {
+        let name = meta.name.as_deref()?;
+        match kind {
+            Some(kind) => {
+                let key = Key::new(meta.namespace.as_deref().unwrap_or_default(), name);
+                Some(Self::Object(Id::new(kind, key)))
+            }
+            None => Slot::parse(name).map(Self::Slot),
+        }
+    }
 }
 
 /// One watch's part of the mirror.
@@ -59,6 +78,8 @@ pub struct Mirror {
     parts: BTreeMap<Source, Part>,
     /// Lists that would take away more than half of what a watch had: they are believed when a second one says the same.
     doubted: HashMap<Source, HashSet<Name>>,
+    /// Whether also a first list that is empty is believed only when a second one says the same.
+    wary: bool,
 }
 
 /// What became of news.
@@ -70,12 +91,25 @@ pub enum Heard {
     Different,
     /// A list lacks so much that it has to be read again before it is believed: start the watch anew.
     Doubtful,
+    /// A first list is empty, and is to be read again, too.
+    Empty,
 }
 
 /// Fewer objects than this may vanish at once without a second look.
 const FEW: usize = 8;
 
 impl Mirror {
+    /// A mirror of a server that is known to hold something: it doubts first lists that are empty, if `wary`.
+    #[must_use]
+    pub fn new(wary: bool) -> Self {
+        Self { wary, ..Self::default() }
+    }
+
+    /// Believes first lists as they are from now on.
+    pub fn trust(&mut self) {
+        self.wary = false;
+    }
+
     /// All objects.
     #[must_use]
     pub fn snapshot(&self) -> &Snapshot {
@@ -118,6 +152,13 @@ impl Mirror {
         self.parts.get(&source).is_some_and(|part| part.here.contains(&Name::Object(id.clone())))
     }
 
+    /// Whether any watch has told of an object, be it readable or not.
+    #[must_use]
+    pub fn tells_of(&self, id: &Id) -> bool {
+        let name = Name::Object(id.clone());
+        self.parts.values().any(|part| part.here.contains(&name))
+    }
+
     /// Takes in what a watch tells.
     pub fn hear(&mut self, source: Source, news: News) -> Heard {
         let Some(part) = self.parts.get_mut(&source) else { return Heard::Same };
@@ -134,9 +175,15 @@ impl Mirror {
                 part.here.insert(name);
                 self.put(thing, true)
             }
+            News::Unreadable(name) => {
+                if let Some(listing) = &mut part.listing {
+                    listing.insert(name.clone());
+                }
+                part.here.insert(name);
+                Heard::Same
+            }
             News::Whole => self.whole(source),
-            News::Gone(thing) => {
-                let Some(name) = name(&thing) else { return Heard::Same };
+            News::Gone(name) => {
                 part.here.remove(&name);
                 self.leave(&name)
             }
@@ -145,8 +192,15 @@ impl Mirror {
 
     fn whole(&mut self, source: Source) -> Heard {
         let Some(part) = self.parts.get_mut(&source) else { return Heard::Same };
-        let first = !std::mem::replace(&mut part.whole, true);
-        let Some(listed) = part.listing.take() else { return Heard::Same };
+        let first = !part.whole;
+        let Some(listed) = part.listing.take() else {
+            part.whole = true;
+            return Heard::Same;
+        };
+        if first && listed.is_empty() && self.wary && self.doubted.insert(source, HashSet::new()).is_none() {
+            return Heard::Empty;
+        }
+        part.whole = true;
         let gone: HashSet<Name> = part.here.difference(&listed).cloned().collect();
         // What has gone since the first list was read makes the second one no less of a confirmation.
         let confirmed = self.doubted.get(&source).is_some_and(|doubted| doubted.is_subset(&gone));
@@ -218,7 +272,7 @@ impl Mirror {
 fn name(thing: &Thing) -> Option<Name> {
     match thing {
         Thing::Object(object) => Some(Name::Object(object.id())),
-        Thing::Allocation(lock) => lock.metadata.name.as_deref().and_then(Slot::parse).map(Name::Slot),
+        Thing::Allocation(lock) => Name::of(None, &lock.metadata),
     }
 }
 

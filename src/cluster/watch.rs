@@ -1,6 +1,6 @@
 //! Watches: one task each, from the API server into a channel.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use tracing::{debug, warn};
 use super::AGENTS;
 use super::guard::Guarded;
 use super::lease::Beat;
-use super::mirror::{News, Source, Thing, thing};
+use super::mirror::{Name, News, Source, Thing, thing};
 use crate::api::{Agent, Allocation, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet};
 use crate::model::Kind;
 use crate::model::object::Object;
@@ -65,7 +65,10 @@ pub fn kind(client: &Client, kind: Kind, fields: Option<&str>, age: Age, source:
     macro_rules! watch {
         ($($kind:ident)+) => {
             match kind {
-                $(Kind::$kind => start::<$kind>(client, |o| Thing::Object(Object::$kind(o)), fields, age, source, ear),)+
+                $(Kind::$kind => {
+                    let wrap = |o| Thing::Object(Object::$kind(o));
+                    start::<$kind>(client, Some(Kind::$kind), wrap, fields, age, source, ear)
+                })+
             }
         };
     }
@@ -75,7 +78,7 @@ pub fn kind(client: &Client, kind: Kind, fields: Option<&str>, age: Age, source:
 /// Watches all locks.
 #[must_use]
 pub fn allocations(client: &Client, source: Source, ear: &Ear) -> JoinHandle<()> {
-    start::<Allocation>(client, Thing::Allocation, None, Age::New, source, ear)
+    start::<Allocation>(client, None, Thing::Allocation, None, Age::New, source, ear)
 }
 
 /// What the watch of heartbeats tells.
@@ -83,8 +86,6 @@ pub fn allocations(client: &Client, source: Source, ear: &Ear) -> JoinHandle<()>
 pub enum Pulse {
     /// A Lease is new, or has changed.
     Beat(Beat),
-    /// The Lease of a node is gone.
-    Gone(Arc<str>),
     /// The server was not heard for a while: so were they.
     Blind,
 }
@@ -98,9 +99,9 @@ pub fn beats(client: &Client, tell: Sender<Pulse>) -> JoinHandle<()> {
         while let Some(event) = stream.next().await {
             let pulse = match event {
                 Ok(Event::Apply(lease) | Event::InitApply(lease)) => Beat::of(&lease).map(Pulse::Beat),
-                Ok(Event::Delete(lease)) => lease.metadata.name.map(|name| Pulse::Gone(name.into())),
                 Ok(Event::Init) | Err(_) => Some(Pulse::Blind),
-                Ok(Event::InitDone) => None,
+                // Who deletes a Lease ends no node: the next heartbeat makes it again, or does not come.
+                Ok(Event::Delete(_) | Event::InitDone) => None,
             };
             if let Some(pulse) = pulse
                 && tell.send(pulse).await.is_err()
@@ -120,8 +121,16 @@ pub struct Machine {
     pub out_of_service: bool,
 }
 
-/// Name of a node, and what became of it; none: it is gone.
-pub type MachineNews = (Arc<str>, Option<Machine>);
+/// What the watch of Kubernetes' nodes tells.
+#[derive(Clone, Debug)]
+pub enum MachineNews {
+    /// A node is new, or has changed.
+    Is(Arc<str>, Machine),
+    /// A node is gone.
+    Gone(Arc<str>),
+    /// All that are there have been told: any other is gone.
+    Whole,
+}
 
 /// Watches Kubernetes' nodes; `only`: the one of this name.
 #[must_use]
@@ -133,23 +142,50 @@ pub fn machines(client: &Client, only: Option<&str>, tell: Sender<MachineNews>) 
     }
     tokio::spawn(async move {
         let mut stream = std::pin::pin!(watcher(api, config).backoff(Patience::default()));
+        let (mut known, mut listed) = (BTreeSet::new(), BTreeSet::new());
         while let Some(event) = stream.next().await {
             let news = match event {
-                Ok(Event::Apply(node) | Event::InitApply(node)) => (node.name_any().into(), Some(machine(&node))),
-                Ok(Event::Delete(node)) => (node.name_any().into(), None),
-                Ok(Event::Init | Event::InitDone) | Err(_) => continue,
+                Ok(Event::Init) => {
+                    listed.clear();
+                    continue;
+                }
+                Ok(Event::Apply(node) | Event::InitApply(node)) => {
+                    let name: Arc<str> = node.name_any().into();
+                    known.insert(name.clone());
+                    listed.insert(name.clone());
+                    vec![MachineNews::Is(name, machine(&node))]
+                }
+                Ok(Event::Delete(node)) => {
+                    known.remove(&*node.name_any());
+                    vec![MachineNews::Gone(node.name_any().into())]
+                }
+                // Also what has gone while nobody looked.
+                Ok(Event::InitDone) => {
+                    let gone = known.difference(&listed).cloned().map(MachineNews::Gone);
+                    let news = gone.chain([MachineNews::Whole]).collect();
+                    known.clone_from(&listed);
+                    news
+                }
+                Err(_) => continue,
             };
-            if tell.send(news).await.is_err() {
-                return;
+            for news in news {
+                if tell.send(news).await.is_err() {
+                    return;
+                }
             }
         }
     })
 }
 
 fn machine(node: &Node) -> Machine {
-    let taints = node.spec.iter().flat_map(|spec| spec.taints.iter().flatten());
-    let labels = node.metadata.labels.clone().unwrap_or_default();
-    Machine { labels, out_of_service: taints.into_iter().any(|taint| taint.key == OUT_OF_SERVICE) }
+    Machine { labels: node.metadata.labels.clone().unwrap_or_default(), out_of_service: is_down(node) }
+}
+
+/// Whether somebody declared a node out of service.
+#[must_use]
+pub fn is_down(node: &Node) -> bool {
+    let mut taints = node.spec.iter().flat_map(|spec| spec.taints.iter().flatten());
+    taints.any(|taint| taint.key == OUT_OF_SERVICE)
 }
 
 /// The taint by which a person says that a node is down for good.
@@ -157,6 +193,7 @@ const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
 
 fn start<K>(
     client: &Client,
+    kind: Option<Kind>,
     wrap: fn(Arc<K>) -> Thing,
     fields: Option<&str>,
     age: Age,
@@ -180,7 +217,7 @@ where
         let mut stream = std::pin::pin!(watcher(api, config).backoff(Patience::default()));
         while let Some(event) = stream.next().await {
             let news = match event {
-                Ok(event) => read(event, wrap),
+                Ok(event) => read(event, kind, wrap),
                 Err(error) => {
                     warn!(kind = %K::kind(&()), %error, "the API server does not answer a watch: it is tried again");
                     continue;
@@ -196,25 +233,23 @@ where
     })
 }
 
-fn read<K>(event: Event<Guarded<K>>, wrap: fn(Arc<K>) -> Thing) -> Option<News>
+fn read<K>(event: Event<Guarded<K>>, kind: Option<Kind>, wrap: fn(Arc<K>) -> Thing) -> Option<News>
 where
     K: Resource<DynamicType = ()>,
 {
-    let open = |guard: Guarded<K>| {
-        let name = guard.name_any();
-        match guard.0 {
-            Ok(object) => Some(thing(object, wrap)),
-            Err(unreadable) => {
-                warn!(kind = %K::kind(&()), name, error = unreadable.error, "an object cannot be read and is left out");
-                None
-            }
+    let open = |guard: Guarded<K>, news: fn(Thing) -> News| match guard.0 {
+        Ok(object) => Some(news(thing(object, wrap))),
+        Err(unreadable) => {
+            let name = Name::of(kind, &unreadable.metadata)?;
+            warn!(?name, error = unreadable.error, "an object cannot be read: what is known of it stays");
+            Some(News::Unreadable(name))
         }
     };
     match event {
         Event::Init => Some(News::Listing),
         Event::InitDone => Some(News::Whole),
-        Event::InitApply(object) => open(object).map(News::Listed),
-        Event::Apply(object) => open(object).map(News::Put),
-        Event::Delete(object) => open(object).map(News::Gone),
+        Event::InitApply(object) => open(object, News::Listed),
+        Event::Apply(object) => open(object, News::Put),
+        Event::Delete(object) => Name::of(kind, object.meta()).map(News::Gone),
     }
 }

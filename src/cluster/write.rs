@@ -1,6 +1,6 @@
 //! Writes: what is decided, sent to the API server.
 
-use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::api::core::v1::{Node, ObjectReference};
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use k8s_openapi::jiff::Timestamp;
@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::mirror::{Thing, thing};
+use super::watch;
 use crate::api::{
     API_VERSION, Agent, AgentSpec, Allocation, FloatingIP, GROUP, Network, PhysicalNetwork, Port, ReferenceGrant,
     Router, Subnet,
@@ -33,10 +34,25 @@ pub enum Write {
     Unlock(Slot, Arc<Allocation>),
     /// Says something in an object's status.
     Status(Status),
-    /// Says that a port is plugged nowhere any more: its node is gone. The version that this was read from must hold.
-    Release(Id, Option<String>),
-    /// Adds or removes our finalizer: all finalizers that are to stay, and the version that they were read from.
-    Finalizers(Id, Vec<String>, Option<String>),
+    /// Says that a port is plugged nowhere any more: this node, which has it, is gone. The server itself is asked whether it
+    /// is, and the version that the port was read from must hold.
+    Release(Id, Arc<str>, Option<String>),
+    /// Adds or removes our finalizer.
+    Finalizers(Finalizers),
+}
+
+/// All finalizers of an object, as they are and as they are to be. Whatever else somebody writes to it meanwhile, however
+/// often, does not matter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finalizers {
+    /// The object.
+    pub id: Id,
+    /// Its UID: another object of the same name is not meant.
+    pub uid: Option<String>,
+    /// As they were read.
+    pub from: Option<Vec<String>>,
+    /// As they are to be.
+    pub to: Vec<String>,
 }
 
 /// What one writer says of an object.
@@ -84,7 +100,7 @@ impl Write {
             Self::Lock(lock) => Target::Slot(lock.slot),
             Self::Unlock(slot, _) => Target::Slot(*slot),
             Self::Status(status) => Target::Object(status.id.clone()),
-            Self::Finalizers(id, ..) | Self::Release(id, _) => Target::Object(id.clone()),
+            Self::Finalizers(Finalizers { id, .. }) | Self::Release(id, ..) => Target::Object(id.clone()),
         }
     }
 }
@@ -101,7 +117,7 @@ pub enum Done {
     Locked(Arc<Allocation>),
     /// The lock is gone, or was not ours to open.
     Unlocked(Slot),
-    /// The lock stays: its owner still has the value.
+    /// All stays as it is: the lock's owner still has the value, or the node is there.
     Kept,
     /// There is no such object any more.
     Vanished,
@@ -123,15 +139,33 @@ async fn sent(client: &Client, manager: &str, write: Write) -> Result<Done, kube
         Write::Lock(lock) => make_lock(client, manager, *lock).await,
         Write::Unlock(slot, lock) => unlock(client, slot, &lock).await,
         Write::Status(status) => gone_is_fine(say(client, manager, status).await),
-        Write::Release(id, version) => {
+        Write::Release(id, node, version) => {
+            if Api::<Node>::all(client.clone()).get_opt(&node).await?.is_some_and(|node| !watch::is_down(&node)) {
+                return Ok(Done::Kept);
+            }
             let patch = json!({ "metadata": { "resourceVersion": version }, "status": { "binding": null } });
             gone_is_fine(patch_object(client, &id, &PatchParams::default(), &Patch::Merge(patch), true).await)
         }
-        Write::Finalizers(id, finalizers, version) => {
-            let patch = json!({ "metadata": { "finalizers": finalizers, "resourceVersion": version } });
-            gone_is_fine(patch_object(client, &id, &PatchParams::default(), &Patch::Merge(patch), false).await)
-        }
+        Write::Finalizers(finalizers) => gone_is_fine(set(client, finalizers).await),
     }
+}
+
+async fn set(client: &Client, Finalizers { id, uid, from, to }: Finalizers) -> Result<Thing, kube::Error> {
+    let patch = json!([
+        { "op": "test", "path": "/metadata/uid", "value": uid },
+        { "op": "test", "path": "/metadata/finalizers", "value": from },
+        { "op": "add", "path": "/metadata/finalizers", "value": to },
+    ]);
+    let patch = Patch::Json(serde_json::from_value(patch).map_err(kube::Error::SerdeError)?);
+    let answer = patch_object(client, &id, &PatchParams::default(), &patch, false).await;
+    answer.map_err(|error| match error {
+        // A test has failed: somebody was first.
+        kube::Error::Api(mut status) if status.code == 422 => {
+            status.code = 409;
+            kube::Error::Api(status)
+        }
+        other => other,
+    })
 }
 
 fn gone_is_fine(answer: Result<Thing, kube::Error>) -> Result<Done, kube::Error> {
@@ -228,6 +262,28 @@ async fn get(client: &Client, id: &Id) -> Result<Option<Object>, kube::Error> {
         };
     }
     of!(namespaced Network Subnet Port Router FloatingIP ReferenceGrant; cluster PhysicalNetwork Agent)
+}
+
+/// UID of an object by the server's own word: not of its cache, as a list may be, and also where the object cannot be read.
+/// None: there is no such object.
+///
+/// # Errors
+/// The API server's.
+pub async fn find(client: &Client, id: &Id) -> Result<Option<String>, kube::Error> {
+    macro_rules! of {
+        (namespaced $($kind:ident)+; cluster $($other:ident)+) => {
+            match id.kind {
+                $(Kind::$kind => namespaced::<$kind>(client, &id.key).get_metadata_opt(&id.key.name).await?.map(|o| o.metadata),)+
+                $(Kind::$other => Api::<$other>::all(client.clone()).get_metadata_opt(&id.key.name).await?.map(|o| o.metadata),)+
+            }
+        };
+    }
+    let found = async {
+        let metadata =
+            of!(namespaced Network Subnet Port Router FloatingIP ReferenceGrant; cluster PhysicalNetwork Agent);
+        Ok(metadata.map(|metadata| metadata.uid.unwrap_or_default()))
+    };
+    tokio::time::timeout(PATIENCE, found).await.unwrap_or_else(|silence| Err(kube::Error::Service(silence.into())))
 }
 
 fn namespaced<K>(client: &Client, key: &Key) -> Api<K>

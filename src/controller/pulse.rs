@@ -31,9 +31,14 @@ impl Pulse {
         }
     }
 
-    /// A Lease is gone: its node will not be heard again.
-    pub fn forget(&mut self, node: &str) {
-        self.beats.remove(node);
+    /// Nodes that should be heard: of one that has no Lease (any more) the first heartbeat is due within a term from `now`.
+    pub fn expect<'a>(&mut self, nodes: impl Iterator<Item = &'a str>, now: Instant) {
+        for node in nodes {
+            if !self.beats.contains_key(node) {
+                let beat = Beat { node: node.into(), version: String::new(), term: AGAIN };
+                self.beats.insert(beat.node.clone(), (beat, now));
+            }
+        }
     }
 
     /// We were blind until `now`: every period begins anew, once all have had the time to find the server again.
@@ -86,6 +91,18 @@ mod tests {
         pulse.hear(beat(2, 3), at(5));
         assert!(!is_silent(&pulse, at(8)));
         assert_eq!(pulse.deadline(at(6)), Some(at(8)));
+    }
+
+    #[test]
+    fn a_node_without_a_lease_is_silent_too_after_a_while() {
+        let (mut pulse, start) = (Pulse::default(), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        pulse.expect(["n"].into_iter(), start);
+        pulse.expect(["n"].into_iter(), at(10));
+        assert!(!is_silent(&pulse, at(15)));
+        assert!(is_silent(&pulse, at(16)));
+        pulse.hear(beat(1, 3), at(17));
+        assert!(!is_silent(&pulse, at(18)));
     }
 
     #[test]

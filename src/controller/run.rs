@@ -10,7 +10,7 @@ use futures::future::{BoxFuture, FutureExt as _};
 use futures::stream::FuturesUnordered;
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
-use tokio::sync::{mpsc, watch as channel};
+use tokio::sync::{mpsc, oneshot, watch as channel};
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
@@ -22,9 +22,10 @@ use crate::cluster::client::{self, Access};
 use crate::cluster::lease::{Elector, Standing};
 use crate::cluster::mirror::{Heard, Mirror, News, Source};
 use crate::cluster::probes::{self, Asked, Question};
+use crate::cluster::watch::MachineNews;
 use crate::cluster::write::{self, Done, Target};
 use crate::cluster::{CONTROLLER, NAMESPACE, watch};
-use crate::model::Kind;
+use crate::model::{Kind, Snapshot};
 
 /// How the controller runs.
 #[derive(Clone, Debug)]
@@ -51,6 +52,8 @@ const TERM: (Duration, Duration) = (Duration::from_secs(6), Duration::from_milli
 const BLIND: Duration = Duration::from_secs(4);
 /// The lead is given up before anybody else can have it.
 const MARGIN: Duration = Duration::from_secs(1);
+/// How long letting go of the lead may take: who is told to stop is killed soon after.
+const FAREWELL: Duration = Duration::from_secs(2);
 /// News that come together are taken in together: waiting a moment saves deciding twice.
 const MOMENT: Duration = Duration::from_millis(2);
 /// The longest sleep.
@@ -72,12 +75,13 @@ async fn serve(options: &Options) -> Result<(), String> {
     let (lead, leads) = channel::channel(None);
     let elector = Elector::new(&client, &options.namespace, CONTROLLER, &options.identity, TERM.0);
     let (ear, news) = mpsc::channel(watch::BACKLOG);
-    let mut mirror = Mirror::default();
+    let mut mirror = Mirror::new(true);
     let sources = 0..=Kind::ALL.len();
     sources.clone().for_each(|source| mirror.expect(source));
     let watches = sources.map(|source| begin(&client, source, &ear)).collect();
     let (tell_pulse, pulses) = mpsc::channel(watch::BACKLOG);
-    let election = tokio::spawn(elect(elector, lead, tell_pulse.clone()));
+    let (resign, resigned) = oneshot::channel();
+    let election = tokio::spawn(elect(elector, lead, tell_pulse.clone(), resigned));
     let (tell_machine, machine_news) = mpsc::channel(watch::BACKLOG);
     let others = [watch::beats(&client, tell_pulse), watch::machines(&client, None, tell_machine)];
     let instance = Instance {
@@ -91,6 +95,7 @@ async fn serve(options: &Options) -> Result<(), String> {
         pulse: Pulse::default(),
         machine_news,
         machines: BTreeMap::new(),
+        knows_machines: false,
         controller: Controller::default(),
         queue: Queue::default(),
         flights: FuturesUnordered::new(),
@@ -102,7 +107,9 @@ async fn serve(options: &Options) -> Result<(), String> {
     };
     info!(identity = options.identity, "controller started");
     let ended = instance.run().await;
-    election.abort();
+    // Only now: whoever leads next finds nobody beside.
+    drop(resign);
+    let _ = election.await;
     others.iter().for_each(JoinHandle::abort);
     door.iter().for_each(JoinHandle::abort);
     ended
@@ -118,10 +125,20 @@ fn begin(client: &Client, source: Source, ear: &watch::Ear) -> JoinHandle<()> {
 
 /// Keeps trying to lead; tells until when we do. Where we could not write, agents could not either, and what we were told
 /// while we were stopped is still on its way: so it also tells that we were blind, before it tells that we lead again.
-async fn elect(mut elector: Elector, lead: channel::Sender<Option<Instant>>, pulse: mpsc::Sender<watch::Pulse>) {
+/// Ends when `resigned` does, and lets go of the lead then.
+async fn elect(
+    mut elector: Elector,
+    lead: channel::Sender<Option<Instant>>,
+    pulse: mpsc::Sender<watch::Pulse>,
+    mut resigned: oneshot::Receiver<()>,
+) {
     let mut answered = Instant::now();
     loop {
-        let standing = tokio::time::timeout(TERM.0, elector.attempt()).await;
+        let standing = tokio::select! {
+            biased;
+            _ = &mut resigned => return let_go(elector).await,
+            standing = tokio::time::timeout(TERM.0, elector.attempt()) => standing,
+        };
         if !matches!(standing, Ok(Ok(_))) || answered.elapsed() > BLIND {
             let _ = pulse.send(watch::Pulse::Blind).await;
         }
@@ -136,7 +153,19 @@ async fn elect(mut elector: Elector, lead: channel::Sender<Option<Instant>>, pul
             Ok(Err(error)) => warn!(%error, "the lease cannot be read or written"),
             Err(_) => warn!("the lease cannot be read or written: the API server does not answer"),
         }
-        tokio::time::sleep(TERM.1).await;
+        tokio::select! {
+            _ = &mut resigned => return let_go(elector).await,
+            () = tokio::time::sleep(TERM.1) => {}
+        }
+    }
+}
+
+/// Lets go of the lead; without an answer it runs out.
+async fn let_go(mut elector: Elector) {
+    match tokio::time::timeout(FAREWELL, elector.release()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => warn!(%error, "the lease is not let go of: it runs out"),
+        Err(_) => warn!("the lease is not let go of: the API server does not answer"),
     }
 }
 
@@ -153,7 +182,9 @@ struct Instance {
     pulses: mpsc::Receiver<watch::Pulse>,
     pulse: Pulse,
     machine_news: mpsc::Receiver<watch::MachineNews>,
+    /// Kubernetes' nodes, once all have been told.
     machines: BTreeMap<Arc<str>, watch::Machine>,
+    knows_machines: bool,
     controller: Controller,
     queue: Queue,
     flights: FuturesUnordered<Flight>,
@@ -194,10 +225,11 @@ impl Instance {
                     None => return Err("all watches have ended".into()),
                 },
                 Some(pulse) = self.pulses.recv() => self.feel(pulse),
-                Some((name, machine)) = self.machine_news.recv() => {
-                    match machine {
-                        Some(machine) => drop(self.machines.insert(name, machine)),
-                        None => drop(self.machines.remove(&name)),
+                Some(news) = self.machine_news.recv() => {
+                    match news {
+                        MachineNews::Is(name, machine) => drop(self.machines.insert(name, machine)),
+                        MachineNews::Gone(name) => drop(self.machines.remove(&name)),
+                        MachineNews::Whole => self.knows_machines = true,
                     }
                     self.dirty = true;
                 }
@@ -220,6 +252,7 @@ impl Instance {
             self.feel(pulse);
         }
         self.dirty = false;
+        self.pulse.expect(nodes(self.mirror.snapshot()), start);
         self.lost = self.lost();
         let writes = self.controller.decide(self.mirror.snapshot(), &self.lost, Timestamp::now());
         if !writes.is_empty() {
@@ -247,7 +280,6 @@ impl Instance {
         let now = Instant::now();
         match pulse {
             watch::Pulse::Beat(beat) => self.pulse.hear(beat, now),
-            watch::Pulse::Gone(node) => self.pulse.forget(&node),
             watch::Pulse::Blind => self.blinded(now),
         }
     }
@@ -263,7 +295,8 @@ impl Instance {
         // Silence is believed only of a time at which the server took our own heartbeat.
         let heard = self.leads.borrow().and_then(|until| (until + MARGIN).checked_sub(TERM.0));
         let silent: BTreeSet<Arc<str>> = heard.iter().flat_map(|heard| self.pulse.silent(*heard)).cloned().collect();
-        let gone = |node: &&Arc<str>| self.machines.get(*node).is_none_or(|machine| machine.out_of_service);
+        let is_gone = |node: &Arc<str>| self.machines.get(node).is_none_or(|machine| machine.out_of_service);
+        let gone = |node: &&Arc<str>| self.knows_machines && is_gone(node);
         Lost { gone: silent.iter().filter(gone).cloned().collect(), silent }
     }
 
@@ -283,8 +316,10 @@ impl Instance {
         match self.mirror.hear(source, news) {
             Heard::Same => {}
             Heard::Different => self.dirty = true,
-            Heard::Doubtful => {
-                warn!("a list lacks more than half of what was there: it is not believed before it is read again");
+            doubt @ (Heard::Doubtful | Heard::Empty) => {
+                if doubt == Heard::Doubtful {
+                    warn!("a list lacks more than half of what was there: it is not believed before it is read again");
+                }
                 if let Some(watch) = self.watches.get_mut(source) {
                     watch.abort();
                     *watch = begin(&self.client, source, &self.ear);
@@ -325,6 +360,12 @@ impl Instance {
         }
         self.dirty |= self.queue.ended(target, end, Instant::now());
     }
+}
+
+/// Nodes that should be heard: those that have an Agent, and those that have ports.
+fn nodes(snapshot: &Snapshot) -> impl Iterator<Item = &str> {
+    let bound = snapshot.ports.values().filter_map(|port| port.status.as_ref()?.binding.as_ref());
+    snapshot.agents.keys().map(|key| &*key.name).chain(bound.map(|binding| binding.node_name.as_str()))
 }
 
 /// Waits for the signal to stop.

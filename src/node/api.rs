@@ -19,9 +19,10 @@ use crate::cluster::client::{self, Access};
 use crate::cluster::lease::Elector;
 use crate::cluster::mirror::{News, Source};
 use crate::cluster::probes::{self, Asked};
+use crate::cluster::watch::MachineNews;
 use crate::cluster::write::{self, Done, Target, Write};
 use crate::cluster::{AGENT, AGENTS, watch};
-use crate::model::{Key, Kind};
+use crate::model::{Id, Key, Kind};
 
 /// What a watch asks for.
 #[derive(Clone, Debug)]
@@ -45,6 +46,8 @@ pub enum Order {
     Write(Write),
     /// Make the Agent of this node if there is none, then send the write.
     Introduce(Write),
+    /// Find out from the server itself whether an object is there.
+    Ask(Id),
     /// Find out whether a node's tunnel address answers.
     Probe(Key, IpAddr),
     /// Show from now on that this node is alive, so often.
@@ -60,6 +63,8 @@ pub enum Told {
     Machine(Option<watch::Machine>),
     /// Whether a node's tunnel address answers.
     Probed(Key, bool),
+    /// UID of an object that was asked for; none: the server has no such object.
+    Found(Id, Result<Option<String>, String>),
     /// A write has ended.
     Ended(Target, Result<Done, Failure>),
     /// Somebody asks how the loop is.
@@ -176,7 +181,11 @@ async fn serve(
                 let Some((source, news)) = told else { return };
                 mouth.tell(Told::News(source, news));
             }
-            Some((_, machine)) = machines.recv() => mouth.tell(Told::Machine(machine)),
+            Some(news) = machines.recv() => match news {
+                MachineNews::Is(_, machine) => mouth.tell(Told::Machine(Some(machine))),
+                MachineNews::Gone(_) => mouth.tell(Told::Machine(None)),
+                MachineNews::Whole => {}
+            },
             Some(asked) = asked.recv() => mouth.tell(Told::Asked(asked)),
             order = inbox.recv() => match order {
                 None => return,
@@ -204,6 +213,13 @@ async fn serve(
                             Err(error) => Err(error),
                         };
                         mouth.tell(Told::Ended(target, ended.map_err(|error| failure(&error))));
+                    });
+                }
+                Some(Order::Ask(id)) => {
+                    let (client, mouth) = (client.clone(), mouth.clone());
+                    tokio::spawn(async move {
+                        let found = write::find(&client, &id).await.map_err(|error| error.to_string());
+                        mouth.tell(Told::Found(id, found));
                     });
                 }
                 Some(Order::Probe(node, address)) => {

@@ -10,6 +10,7 @@
 
 pub mod api;
 mod claims;
+mod doubts;
 mod figures;
 pub mod myself;
 mod plugs;

@@ -126,6 +126,14 @@ impl Watches {
         }
     }
 
+    /// Begins all watches anew, because what they have told is not what is there.
+    pub fn all_again(&self, orders: &mut Vec<Order>) {
+        for (reason, source) in &self.running {
+            let question = Question { age: Age::New, ..self.question(reason) };
+            orders.extend([Order::Unwatch(*source), Order::Watch(*source, question)]);
+        }
+    }
+
     /// What a watch asks for.
     fn question(&self, reason: &Reason) -> Question {
         let all = |kind| Question { kind, fields: None, age: Age::New };

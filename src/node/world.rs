@@ -8,6 +8,7 @@ use tracing::{info, warn};
 
 use super::api::{Failure, Order, Told};
 use super::claims::Claims;
+use super::doubts::Doubts;
 use super::figures::Figures;
 use super::myself::Myself;
 use super::watches::Watches;
@@ -34,6 +35,7 @@ pub struct World<N> {
     pub(super) myself: Myself,
     pub(super) watches: Watches,
     pub(super) claims: Claims,
+    pub(super) doubts: Doubts,
     /// Plugged by this process, and not yet told by the watch of own ports.
     pub(super) fresh: BTreeSet<Key>,
     /// Plugged, and not wired yet: what is recorded of such a port may be of the last time it was plugged.
@@ -60,7 +62,8 @@ pub struct World<N> {
 impl<N: Hands> World<N> {
     /// A world that knows nothing yet; its first orders are watches.
     pub fn new(node: N, myself: Myself) -> Self {
-        let (mut mirror, mut orders) = (Mirror::default(), Vec::new());
+        // Where something is plugged, there is something.
+        let (mut mirror, mut orders) = (Mirror::new(!node.attachments().is_empty()), Vec::new());
         let watches = Watches::begin(&myself.node, &mut mirror, &mut orders);
         // It lives, whatever it knows: until it knows whether it translates, it beats as if it did.
         orders.push(Order::Beat(BEAT.0));
@@ -72,6 +75,7 @@ impl<N: Hands> World<N> {
             myself,
             watches,
             claims: Claims::default(),
+            doubts: Doubts::default(),
             fresh: BTreeSet::new(),
             unwired: BTreeSet::new(),
             linker: Linker::new(Role::Node),
@@ -93,17 +97,23 @@ impl<N: Hands> World<N> {
     /// Takes in what the API server said; whether to converge.
     pub fn hear(&mut self, told: Told) -> bool {
         match told {
-            Told::News(source, news) => match self.mirror.hear(source, news) {
-                Heard::Same => false,
-                Heard::Different => true,
-                Heard::Doubtful => {
-                    warn!(
-                        "a list lacks more than half of what was there: nothing is taken away before it is read again"
-                    );
-                    self.watches.again(source, &mut self.orders);
-                    false
+            Told::News(source, news) => {
+                self.doubts.hear(&news, self.node.attachments());
+                match self.mirror.hear(source, news) {
+                    Heard::Same => false,
+                    Heard::Different => true,
+                    doubt @ (Heard::Doubtful | Heard::Empty) => {
+                        if doubt == Heard::Doubtful {
+                            warn!(
+                                "a list lacks more than half of what was there: nothing is taken away before it is read again"
+                            );
+                        }
+                        self.watches.again(source, &mut self.orders);
+                        false
+                    }
                 }
-            },
+            }
+            Told::Found(id, found) => self.found(&id, found),
             Told::Machine(machine) => {
                 let labels = machine.map(|machine| machine.labels).unwrap_or_default();
                 let before = std::mem::replace(&mut self.labels, labels);
@@ -145,7 +155,7 @@ impl<N: Hands> World<N> {
     /// When something that was refused may be said again.
     pub fn deadline(&self) -> Option<Instant> {
         let asked = self.probed.values().filter(|(_, answer)| *answer == Some(true)).map(|(at, _)| *at + BEAT.0);
-        let later = self.recount.into_iter().chain(self.watches.deadline());
+        let later = self.recount.into_iter().chain(self.watches.deadline()).chain(self.doubts.deadline());
         self.words.deadline().into_iter().chain(asked).chain(later).min()
     }
 
@@ -153,6 +163,9 @@ impl<N: Hands> World<N> {
     /// `awaited`: ports that somebody waits to plug.
     pub fn converge(&mut self, mut awaited: BTreeSet<Key>, now: Timestamp) -> bool {
         let start = Instant::now();
+        if self.doubts.expire(start) {
+            self.watches.all_again(&mut self.orders);
+        }
         // The watch that a plug began with ends only once the watch of own ports has the port.
         self.fresh.retain(|key| self.node.attachments().contains_key(key) && !self.watches.owns(key, &self.mirror));
         awaited.extend(self.fresh.iter().cloned());
@@ -170,6 +183,9 @@ impl<N: Hands> World<N> {
                 return true;
             }
         }
+        if !self.is_sure() {
+            return true;
+        }
         let released = self.claim();
         self.topology = Topology::default();
         (self.topology, _) = self.linker.link(self.mirror.snapshot());
@@ -180,6 +196,7 @@ impl<N: Hands> World<N> {
             return self.report.faults.is_empty();
         }
         self.walked = true;
+        self.mirror.trust();
         let outcome = self.node.converge(&self.view);
         self.figures.converged(start.elapsed(), &outcome);
         for port in &outcome.vanished {
@@ -232,9 +249,16 @@ impl<N: Hands> World<N> {
 
     /// Unplugs what is not for this node any more; returns ports that are bound here and have no guest.
     fn claim(&mut self) -> Vec<Key> {
-        let verdict = self.claims.judge(&self.myself.node, self.node.attachments(), self.mirror.snapshot_mut());
+        let attachments = self.node.attachments();
+        let verdict = self.claims.judge(&self.myself.node, attachments, self.mirror.snapshot_mut());
+        // What cannot be read is there all the same.
+        let unread = |key: &Key| {
+            let known = self.mirror.snapshot().ports.contains_key(key);
+            !known && self.mirror.tells_of(&Id::new(Kind::Port, key.clone()))
+        };
+        let strays: Vec<Key> = verdict.strays.into_iter().filter(|key| !unread(key)).collect();
         let mut released = verdict.released;
-        let strays = verdict.strays.into_iter().map(|key| (key.clone(), format!("Port {key} is gone")));
+        let strays = strays.into_iter().map(|key| (key.clone(), format!("Port {key} is gone")));
         for (key, why) in strays.chain(verdict.lost) {
             match self.node.detach(&key) {
                 Ok(()) => {

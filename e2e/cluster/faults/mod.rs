@@ -6,11 +6,16 @@ mod churn;
 mod compaction;
 mod conflicts;
 mod crowd;
+mod ends;
+mod etcd;
 mod junk;
 mod kernel;
 mod leaders;
+mod lists;
+mod node;
 mod outage;
 mod proxy;
+mod server;
 mod writes;
 
 use std::time::Duration;

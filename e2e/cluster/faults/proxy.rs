@@ -1,22 +1,21 @@
-//! A way to the API server on which somebody dies: it counts the writes that pass and kills who sent the one that is meant.
-//! It is read in plain HTTP, for `kubectl proxy` behind it speaks TLS, with the same rights as the sender has.
+//! A way to the API server that is no good one: somebody dies on it, for it counts the writes that pass and kills who sent the
+//! one that is meant; or answers are late, cut short, or somebody else's. It is read in plain HTTP, for `kubectl proxy` behind it speaks TLS, with the same rights as the sender has.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::nodes::Cluster;
+use crate::nodes::{Cluster, SERVER};
 use crate::support::until;
-
-/// Where `kubectl proxy` listens.
-const BEHIND: (&str, u16) = ("127.0.0.1", 8001);
 
 /// Where a write is when its sender dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,22 +49,54 @@ impl Trap {
     }
 }
 
+/// How a request is treated.
+#[derive(Clone, Debug)]
+pub enum Manner {
+    /// It is passed on.
+    Pass,
+    /// It is passed on after a while.
+    Late(Duration),
+    /// It is answered here: status with reason, headers that end in a line's end each, and a body.
+    Say(&'static str, &'static str, String),
+    /// Of the answer, only the first half of what comes first is passed on; then the connection ends.
+    Half,
+    /// Nobody ever answers.
+    Never,
+}
+
+/// Says how a request is treated, by its first line.
+type Treat = Box<dyn Fn(&str) -> Manner + Send>;
+
+/// What all connections share.
+struct Way {
+    /// Where `kubectl proxy` listens.
+    behind: SocketAddr,
+    trap: Mutex<Trap>,
+    treat: Mutex<Treat>,
+    requests: AtomicUsize,
+    open: Mutex<Vec<TcpStream>>,
+}
+
 pub struct Proxy {
     /// For whoever is to be counted.
     pub kubeconfig: PathBuf,
-    trap: Arc<Mutex<Trap>>,
+    way: Arc<Way>,
     behind: Child,
 }
 
 impl Proxy {
     /// Begins to listen, on a way to the server with the rights of `kubeconfig`.
     pub fn start(cluster: &Cluster, rights: &Path) -> Self {
+        let behind = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).unwrap();
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL"]).arg(cluster.plane.kubectl_path());
-        command.args(["proxy", "--disable-filter=true", &format!("--port={}", BEHIND.1), "--kubeconfig"]).arg(rights);
-        let behind = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        until("kubectl proxies", || TcpStream::connect(BEHIND).is_ok());
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        command
+            .args(["proxy", "--disable-filter=true", &format!("--port={}", behind.port()), "--kubeconfig"])
+            .arg(rights);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        until("kubectl proxies", || TcpStream::connect(behind).is_ok());
+        // Nodes reach it, too.
+        let listener = TcpListener::bind((SERVER, 0)).unwrap();
         let server = format!("http://{}", listener.local_addr().unwrap());
         let text = fs::read_to_string(rights).unwrap();
         let at = text.find("server: '").unwrap();
@@ -73,25 +104,44 @@ impl Proxy {
         let authority = end + text[end..].find('}').unwrap();
         let kubeconfig = rights.with_extension("counted");
         fs::write(&kubeconfig, format!("{}server: '{server}'{}", &text[..at], &text[authority..])).unwrap();
-        let trap = Arc::new(Mutex::new(Trap::default()));
-        let shared = trap.clone();
+        let (trap, treat) = (Mutex::default(), Mutex::new(Box::new(|_: &str| Manner::Pass) as Treat));
+        let way = Arc::new(Way { behind, trap, treat, requests: AtomicUsize::new(0), open: Mutex::default() });
+        let shared = way.clone();
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let trap = shared.clone();
-                thread::spawn(move || drop(pass(client, &trap)));
+                let way = shared.clone();
+                thread::spawn(move || drop(pass(client, &way)));
             }
         });
-        Self { kubeconfig, trap, behind }
+        Self { kubeconfig, way, behind: child }
+    }
+
+    /// Treats requests so from now on; what is under way ends, so that all is asked for again.
+    pub fn treat(&self, how: impl Fn(&str) -> Manner + Send + 'static) {
+        self.treat_later(how);
+        for stream in self.way.open.lock().unwrap().drain(..) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Treats requests so from now on; what is under way goes on as it is.
+    pub fn treat_later(&self, how: impl Fn(&str) -> Manner + Send + 'static) {
+        *self.way.treat.lock().unwrap() = Box::new(how);
+    }
+
+    /// How many requests came by so far.
+    pub fn requests(&self) -> usize {
+        self.way.requests.load(Ordering::Relaxed)
     }
 
     /// Kills `victim` at the `nth` write from now on.
     pub fn arm(&self, victim: u32, nth: usize, form: Form) {
-        *self.trap.lock().unwrap() = Trap { armed: Some((victim, form)), left: nth, seen: 0 };
+        *self.way.trap.lock().unwrap() = Trap { armed: Some((victim, form)), left: nth, seen: 0 };
     }
 
     /// Kills nobody any more; how many writes came by since it was armed.
     pub fn disarm(&self) -> usize {
-        let mut trap = self.trap.lock().unwrap();
+        let mut trap = self.way.trap.lock().unwrap();
         trap.armed = None;
         trap.seen
     }
@@ -109,10 +159,12 @@ fn strike(pid: u32) {
 }
 
 /// Passes the requests of one connection on, and the answers back.
-fn pass(mut client: TcpStream, trap: &Mutex<Trap>) -> std::io::Result<()> {
-    let mut server = TcpStream::connect(BEHIND)?;
+fn pass(mut client: TcpStream, way: &Way) -> std::io::Result<()> {
+    let mut server = TcpStream::connect(way.behind)?;
+    way.open.lock().unwrap().push(client.try_clone()?);
     let dies: Arc<Mutex<Option<(u32, Form)>>> = Arc::default();
-    let (mut answers, mut back, doomed) = (server.try_clone()?, client.try_clone()?, dies.clone());
+    let half = Arc::new(AtomicBool::new(false));
+    let (mut answers, mut back, doomed, cut) = (server.try_clone()?, client.try_clone()?, dies.clone(), half.clone());
     thread::spawn(move || {
         let mut buffer = [0; 8192];
         while let Ok(len @ 1..) = answers.read(&mut buffer) {
@@ -120,7 +172,8 @@ fn pass(mut client: TcpStream, trap: &Mutex<Trap>) -> std::io::Result<()> {
             if let Some((victim, Form::Landed)) = doomed {
                 return strike(victim);
             }
-            if back.write_all(&buffer[..len]).is_err() {
+            let cut = cut.load(Ordering::Relaxed);
+            if back.write_all(&buffer[..if cut { len / 2 } else { len }]).is_err() || cut {
                 break;
             }
             if let Some((victim, _)) = doomed {
@@ -133,8 +186,30 @@ fn pass(mut client: TcpStream, trap: &Mutex<Trap>) -> std::io::Result<()> {
     let (mut held, mut buffer) = (Vec::new(), [0; 8192]);
     loop {
         while let Some(len) = request(&held) {
-            if is_write(&held)
-                && let Some((victim, form)) = trap.lock().unwrap().springs()
+            way.requests.fetch_add(1, Ordering::Relaxed);
+            let line =
+                String::from_utf8_lossy(held.split(|octet| *octet == b'\r').next().unwrap_or_default()).into_owned();
+            let manner = way.treat.lock().unwrap()(&line);
+            match manner {
+                Manner::Pass => {}
+                Manner::Late(wait) => thread::sleep(wait),
+                Manner::Half => half.store(true, Ordering::Relaxed),
+                Manner::Never => {
+                    held.drain(..len);
+                    continue;
+                }
+                Manner::Say(status, headers, body) => {
+                    let length = body.len();
+                    let text = format!(
+                        "HTTP/1.1 {status}\r\n{headers}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+                    );
+                    client.write_all(text.as_bytes())?;
+                    held.drain(..len);
+                    continue;
+                }
+            }
+            if is_write(&line)
+                && let Some((victim, form)) = way.trap.lock().unwrap().springs()
             {
                 if form == Form::Unsent {
                     strike(victim);
@@ -163,7 +238,6 @@ fn request(held: &[u8]) -> Option<usize> {
 }
 
 /// Whether a request writes something; Leases are renewed whatever happens and do not count.
-fn is_write(held: &[u8]) -> bool {
-    let line = held.split(|octet| *octet == b'\r').next().unwrap_or_default();
-    !line.starts_with(b"GET ") && !String::from_utf8_lossy(line).contains("/leases")
+fn is_write(line: &str) -> bool {
+    !line.starts_with("GET ") && !line.contains("/leases")
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::*;
 use crate::api::{Network, NetworkSpec};
-use crate::model::Key;
 
 fn network(name: &str, version: u64) -> Thing {
     let mut network = Network::new(name, NetworkSpec::default());
@@ -14,6 +13,14 @@ fn network(name: &str, version: u64) -> Thing {
     network.metadata.resource_version = Some(version.to_string());
     network.metadata.generation = Some(1);
     Thing::Object(Object::Network(Arc::new(network)))
+}
+
+fn id(name: &str) -> Id {
+    Id::new(Kind::Network, Key::new("default", name))
+}
+
+fn gone(name: &str) -> News {
+    News::Gone(Name::Object(id(name)))
 }
 
 fn listed(mirror: &mut Mirror, names: impl Iterator<Item = usize>) -> Heard {
@@ -58,7 +65,7 @@ fn an_older_version_and_an_answer_about_something_gone_change_nothing() {
     mirror.hear(0, News::Put(network("n0", 5)));
     let key = Key::new("default", "n0");
     assert_eq!(mirror.snapshot().networks[&key].metadata.resource_version.as_deref(), Some("9"));
-    mirror.hear(0, News::Gone(network("n0", 10)));
+    mirror.hear(0, gone("n0"));
     assert_eq!(mirror.answer(network("n0", 11)), Heard::Same);
     assert!(mirror.snapshot().networks.is_empty());
 }
@@ -70,8 +77,41 @@ fn an_object_stays_while_another_watch_has_it() {
     mirror.expect(1);
     mirror.hear(0, News::Put(network("a", 1)));
     mirror.hear(1, News::Put(network("a", 1)));
-    assert_eq!(mirror.hear(0, News::Gone(network("a", 1))), Heard::Same);
+    assert_eq!(mirror.hear(0, gone("a")), Heard::Same);
     assert_eq!(mirror.snapshot().networks.len(), 1);
     mirror.forget(1);
     assert!(mirror.snapshot().networks.is_empty());
+}
+
+#[test]
+fn a_first_list_that_is_empty_is_read_twice_where_there_should_be_something() {
+    let mut mirror = Mirror::new(true);
+    mirror.expect(0);
+    mirror.expect(1);
+    assert_eq!(listed(&mut mirror, 0..0), Heard::Empty);
+    assert!(!mirror.is_whole_of(0));
+    assert_eq!(listed(&mut mirror, 0..0), Heard::Different);
+    assert!(mirror.is_whole_of(0));
+    mirror.trust();
+    mirror.hear(1, News::Listing);
+    assert_eq!(mirror.hear(1, News::Whole), Heard::Different);
+}
+
+#[test]
+fn what_cannot_be_read_is_there_as_it_was_known_until_it_is_gone() {
+    let mut mirror = Mirror::default();
+    mirror.expect(0);
+    listed(&mut mirror, 0..2);
+    let unreadable = |mirror: &mut Mirror, name| mirror.hear(0, News::Unreadable(Name::Object(id(name))));
+    assert_eq!(unreadable(&mut mirror, "n0"), Heard::Same);
+    mirror.hear(0, News::Listing);
+    unreadable(&mut mirror, "n0");
+    unreadable(&mut mirror, "new");
+    assert_eq!(mirror.hear(0, News::Whole), Heard::Different, "n1 is gone");
+    let names = |mirror: &Mirror| mirror.snapshot().networks.keys().map(|key| key.name.to_string()).collect::<Vec<_>>();
+    assert_eq!(names(&mirror), ["n0"]);
+    assert!(mirror.tells_of(&id("new")) && !mirror.tells_of(&id("n1")));
+    assert_eq!(mirror.hear(0, gone("n0")), Heard::Different);
+    mirror.hear(0, gone("new"));
+    assert!(names(&mirror).is_empty() && !mirror.tells_of(&id("new")));
 }

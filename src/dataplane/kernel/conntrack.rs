@@ -15,11 +15,13 @@ use crate::dataplane::kernel::netns;
 const CONNTRACK: u16 = 1;
 const GET: u16 = 1;
 const DELETE: u16 = 2;
-/// Attributes of an entry: the two directions, its number, its zone.
+const STATISTICS: u16 = 5;
+/// Attributes of an entry: the two directions, its number, its zone; of a request: a filter.
 const ORIGINAL: u16 = 1;
 const REPLY: u16 = 2;
 const ID: u16 = 12;
 const ZONE: u16 = 18;
+const FILTER: u16 = 25;
 /// In a direction: the addresses.
 const ADDRESSES: u16 = 1;
 /// `ENOENT`: the entry has gone by itself.
@@ -35,6 +37,23 @@ impl Conntrack {
     /// The namespace cannot be entered; the kernel has no conntrack.
     pub fn open(netns: BorrowedFd<'_>) -> io::Result<Self> {
         netns::within(netns, Netfilter::open)?.map(Self)
+    }
+
+    /// Asks how many connections there are, which costs nothing.
+    ///
+    /// # Errors
+    /// The kernel has no conntrack to ask.
+    pub fn probe(&mut self) -> io::Result<()> {
+        self.0.call(Request::new(CONNTRACK, STATISTICS, 0, 0, "counting connections"), |_| {})
+    }
+
+    /// Whether the kernel (6.8) forgets connections by a filter, without our reading all of them. It is asked with a filter
+    /// that none can have: who knows filters finds that invalid, others support none, or pass over it and forget everything.
+    /// So this is for a namespace where there is nothing to forget.
+    pub fn flushes_by_filter(&mut self) -> bool {
+        let mut request = Request::new(CONNTRACK, DELETE, 0, 0, "trying a filter");
+        request.nest(FILTER, |filter| filter.bytes(1, &u32::MAX.to_ne_bytes()));
+        self.0.call(request, |_| {}).is_err_and(|error| error.kind() == io::ErrorKind::InvalidInput)
     }
 
     /// Forgets every connection.

@@ -5,6 +5,7 @@
 
 mod announce;
 mod apply;
+mod features;
 mod link;
 mod links;
 mod neighbour;
@@ -34,6 +35,7 @@ use std::path::{Path, PathBuf};
 use netlink_packet_route::link::InfoKind;
 
 pub use apply::Failures;
+pub use features::Feature;
 pub use links::guest_netns;
 pub use probe::Probe;
 use space::Space;
@@ -107,10 +109,10 @@ impl Kernel {
         way::mtu(self.space(&Netns::Host)?, address)
     }
 
-    /// Features that a node may lack: name, and whether it is there.
+    /// Features that a node may lack.
     #[must_use]
-    pub fn features(&self) -> Vec<(&'static str, bool)> {
-        vec![("vlan", self.probe.facts().vlan)]
+    pub fn features(&self) -> &[Feature] {
+        &self.probe.features
     }
 
     /// Looks at all that the node holds of ours, where it may have changed.

@@ -12,6 +12,7 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage as Message};
 
 use crate::api::AttachmentMode;
 use crate::dataplane::facts::{Facts, HostLink};
+use crate::dataplane::kernel::features::{self, Feature};
 use crate::dataplane::kernel::link::{self, Below, Seen};
 use crate::dataplane::kernel::netlink::Netlink;
 use crate::dataplane::kernel::nft::Nft;
@@ -30,6 +31,8 @@ const LOOPBACK: u32 = 1;
 #[derive(Clone, Debug)]
 pub struct Probe {
     vlan: bool,
+    /// Features that it may lack.
+    pub features: Vec<Feature>,
     /// What our namespaces are to be set to.
     pub sysctls: Sysctls,
 }
@@ -48,7 +51,9 @@ impl Probe {
             .map_err(|error| explain(&error, "this kernel has no nftables (CONFIG_NF_TABLES, module nf_tables)"))?;
         let vlan = try_link(&scratch, &LinkKind::Vlan { id: 1 }).is_ok();
         let sysctls = Sysctls::of(&sysctl::present(scratch.as_fd(), sysctls::all())?);
-        Ok(Self { vlan, sysctls })
+        // In another one: what was tried above is in the way here.
+        let features = features::probe(netns::scratch()?.as_fd(), vlan);
+        Ok(Self { vlan, features, sysctls })
     }
 
     /// The kernel's part of the facts.

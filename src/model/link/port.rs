@@ -86,6 +86,14 @@ fn wish(
                 wishes.push(Wish::new(Scope::Network(network, Some(family)), None));
             }
         }
+        // Who waits for the port to be ready waits for its address, and the subnet may be written a moment later.
+        if wishes.is_empty() {
+            let message = format!(
+                "Network {} has no accepted subnet: create one, or set ipAllocation to None for a port without addresses.",
+                world.topology.networks[network].key
+            );
+            return Err((ConditionType::ResolvedRefs, remark(Reason::NotFound, message)));
+        }
         return Ok(());
     };
     for address in wanted {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::api::ConditionType;
 use crate::model::fixtures::{add, addresses, id, key, plug, settle, view, world};
 use crate::model::view::GatewayHolder;
 use crate::model::{Snapshot, link};
@@ -32,6 +33,26 @@ fn ports_get_what_they_ask_for() {
         let snapshot = with(&format!("{second}\nPort p {{networkRef: {{name: blue}}{spec}}}"));
         assert_eq!(addresses(&snapshot, "p"), expected, "{spec}");
     }
+}
+
+#[test]
+fn a_port_without_a_subnet_waits_for_one_unless_it_wants_no_address() {
+    let mut snapshot = world(
+        "Network blue
+         Port p {networkRef: {name: blue}}
+         Port bare {networkRef: {name: blue}, ipAllocation: None}",
+    );
+    settle(&mut snapshot);
+    let ready = |snapshot: &Snapshot, port: &str| {
+        let conditions = snapshot.ports[&key(port)].status.clone().unwrap().conditions;
+        let ready = ConditionType::Ready.find(&conditions).unwrap();
+        (ready.status.clone(), ready.reason.clone(), ConditionType::Stalled.holds(&conditions))
+    };
+    assert_eq!(ready(&snapshot, "p"), ("False".into(), "NotFound".into(), false));
+    assert_eq!(ready(&snapshot, "bare").0, "True");
+    add(&mut snapshot, 3, "Subnet web {networkRef: {name: blue}, cidr: 10.0.0.0/24}");
+    settle(&mut snapshot);
+    assert_eq!((ready(&snapshot, "p").0, addresses(&snapshot, "p")), ("True".into(), vec!["10.0.0.2".to_owned()]));
 }
 
 #[test]
