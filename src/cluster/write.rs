@@ -35,6 +35,9 @@ pub enum Write {
     Status(Status),
     /// Says that a port is plugged nowhere any more: its node is gone. The version that this was read from must hold.
     Release(Id, Option<String>),
+    /// Says which node is ready to follow as a router's gateway node, or takes that back. The version that this was decided from
+    /// must hold.
+    Prepared(Id, Option<String>, Option<String>),
     /// Adds or removes our finalizer: all finalizers that are to stay, and the version that they were read from.
     Finalizers(Id, Vec<String>, Option<String>),
 }
@@ -74,6 +77,8 @@ pub enum Target {
     Slot(Slot),
     /// An object.
     Object(Id),
+    /// Which node is ready to follow as a router's gateway node.
+    Prepared(Id),
 }
 
 impl Write {
@@ -84,6 +89,7 @@ impl Write {
             Self::Lock(lock) => Target::Slot(lock.slot),
             Self::Unlock(slot, _) => Target::Slot(*slot),
             Self::Status(status) => Target::Object(status.id.clone()),
+            Self::Prepared(id, ..) => Target::Prepared(id.clone()),
             Self::Finalizers(id, ..) | Self::Release(id, _) => Target::Object(id.clone()),
         }
     }
@@ -126,6 +132,11 @@ async fn sent(client: &Client, manager: &str, write: Write) -> Result<Done, kube
         Write::Release(id, version) => {
             let patch = json!({ "metadata": { "resourceVersion": version }, "status": { "binding": null } });
             gone_is_fine(patch_object(client, &id, &PatchParams::default(), &Patch::Merge(patch), true).await)
+        }
+        Write::Prepared(id, node, version) => {
+            let patch = json!({ "metadata": { "resourceVersion": version }, "status": { "preparedNode": node } });
+            let params = PatchParams { field_manager: Some(manager.to_owned()), ..PatchParams::default() };
+            gone_is_fine(patch_object(client, &id, &params, &Patch::Merge(patch), true).await)
         }
         Write::Finalizers(id, finalizers, version) => {
             let patch = json!({ "metadata": { "finalizers": finalizers, "resourceVersion": version } });

@@ -33,7 +33,7 @@ use crate::dataplane::nft::{
     Chain, ChainKind, Family, Field, Hook, Policy, Rule, Ruleset, Set, Table, Term, Type, Value,
 };
 use crate::dataplane::state::IfName;
-use crate::model::view::RouterView;
+use crate::model::view::{Part, RouterView};
 
 use outside::Outside;
 
@@ -89,7 +89,7 @@ pub fn ruleset(router: &RouterView, legs: &Legs) -> Ruleset {
         chain("crowd", filter, Hook::Prerouting, -150, accept, outside.crowd());
         chain("inward", nat, Hook::Prerouting, -100, accept, inward());
         if outside.has_nodes() {
-            chain("way", filter, Hook::Prerouting, -90, accept, outside.way());
+            chain("way", filter, Hook::Prerouting, -90, accept, outside.way(leads_out(router)));
         }
         chain("outward", nat, Hook::Postrouting, 100, accept, outside.outward());
         chain("leak", filter, Hook::Postrouting, 300, accept, outside.leak());
@@ -139,6 +139,12 @@ fn inner(router: &RouterView) -> Vec<Ipv4Net> {
     router.interfaces.iter().filter_map(|i| v4_net(&i.cidr)).chain(behind).collect()
 }
 
+/// Whether all that is not on the tenant side leaves by the outside: no route leads the outside into a tenant network.
+fn leads_out(router: &RouterView) -> bool {
+    let inner = inner(router);
+    routed(router).all(|net| inner.contains(&net))
+}
+
 fn known(field: Field, set: &str) -> Term {
     Term::In(vec![field], set.into())
 }
@@ -158,17 +164,19 @@ fn arrival(outside: Option<&Outside<'_>>) -> Vec<Vec<Term>> {
     let Some(outside) = outside else { return vec![nobody] };
     let from_outside = || Term::Is(Field::IifName, outside.leg());
     let mut injected = vec![from_outside(), unknown(Field::IpDaddr, "public")];
-    if outside.view.gateway_node && !outside.view.snat {
+    if outside.view.part != Part::Floating && !outside.view.snat {
         injected.push(unknown(Field::IpDaddr, "inner"));
     }
     injected.push(Term::Drop);
-    let mut rules = vec![
-        injected,
-        vec![from_outside(), known(Field::IpSaddr, "inner"), Term::Drop],
-        nobody,
-        vec![known(Field::IpDaddr, "public"), Term::Accept],
-        vec![known(Field::IpSaddr, "inner"), known(Field::IpDaddr, "inner"), Term::Notrack, Term::Accept],
-    ];
+    let mut rules = vec![injected, vec![from_outside(), known(Field::IpSaddr, "inner"), Term::Drop], nobody];
+    if outside.is_silent() {
+        // What others translate goes by untouched.
+        rules.push(vec![from_outside(), known(Field::IpDaddr, "public"), Term::Accept]);
+        rules.push(vec![known(Field::IpDaddr, "home"), Term::Accept]);
+    } else {
+        rules.push(vec![known(Field::IpDaddr, "public"), Term::Accept]);
+    }
+    rules.push(vec![known(Field::IpSaddr, "inner"), known(Field::IpDaddr, "inner"), Term::Notrack, Term::Accept]);
     if !outside.translates_all() {
         let plain = [unknown(Field::IpSaddr, "translated"), unknown(Field::IpDaddr, "translated")];
         rules.push([plain.as_slice(), &[Term::Notrack]].concat());

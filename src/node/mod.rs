@@ -11,6 +11,7 @@
 pub mod api;
 mod claims;
 mod figures;
+pub mod handover;
 pub mod myself;
 mod plugs;
 mod probe;

@@ -5,6 +5,7 @@
 
 mod announce;
 mod apply;
+mod connections;
 mod link;
 mod links;
 mod neighbour;
