@@ -82,14 +82,14 @@ pub fn ruleset(router: &RouterView, legs: &Legs) -> Ruleset {
         table.chains.insert(name.into(), Chain { kind, hook, priority, policy, rules });
     };
     let (filter, nat, accept) = (ChainKind::Filter, ChainKind::Nat, Policy::Accept);
-    chain("arrival", filter, Hook::Prerouting, -300, accept, arrival(outside));
+    chain("arrival", filter, Hook::Prerouting, -300, accept, arrival(outside, leads_out(router)));
     chain("input", filter, Hook::Input, 0, Policy::Drop, input(outside));
     chain("forward", filter, Hook::Forward, 0, accept, forward(router, outside, legs.transit.as_ref()));
     if let Some(outside) = outside {
         chain("crowd", filter, Hook::Prerouting, -150, accept, outside.crowd());
         chain("inward", nat, Hook::Prerouting, -100, accept, inward());
         if outside.has_nodes() {
-            chain("way", filter, Hook::Prerouting, -90, accept, outside.way(leads_out(router)));
+            chain("way", filter, Hook::Prerouting, -90, accept, outside.way());
         }
         chain("outward", nat, Hook::Postrouting, 100, accept, outside.outward());
         chain("leak", filter, Hook::Postrouting, 300, accept, outside.leak());
@@ -158,7 +158,9 @@ fn from_inside(outside: Option<&Outside<'_>>) -> Vec<Term> {
     outside.map(|o| Term::IsNot(Field::IifName, o.leg())).into_iter().collect()
 }
 
-fn arrival(outside: Option<&Outside<'_>>) -> Vec<Vec<Term>> {
+/// `leaves`: all that is no tenant's is outside. On the gateway node it leaves from here then, and nowhere does a packet get
+/// one half of its way by old rules and the other by new ones: whether it is translated and where it goes is decided at once.
+fn arrival(outside: Option<&Outside<'_>>, leaves: bool) -> Vec<Vec<Term>> {
     let mut nobody = from_inside(outside);
     nobody.extend([unknown(Field::IpSaddr, "ports"), unknown(Field::IpSaddr, "open"), Term::Drop]);
     let Some(outside) = outside else { return vec![nobody] };
@@ -177,6 +179,10 @@ fn arrival(outside: Option<&Outside<'_>>) -> Vec<Vec<Term>> {
         rules.push(vec![known(Field::IpDaddr, "public"), Term::Accept]);
     }
     rules.push(vec![known(Field::IpSaddr, "inner"), known(Field::IpDaddr, "inner"), Term::Notrack, Term::Accept]);
+    if leaves && outside.has_nodes() && outside.view.part.translates() {
+        let inside = Term::IsNot(Field::IifName, outside.leg());
+        rules.push(vec![inside, unknown(Field::IpDaddr, "inner"), Term::Mark(MARK)]);
+    }
     if !outside.translates_all() {
         let plain = [unknown(Field::IpSaddr, "translated"), unknown(Field::IpDaddr, "translated")];
         rules.push([plain.as_slice(), &[Term::Notrack]].concat());

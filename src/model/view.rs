@@ -35,16 +35,18 @@ pub struct Node<'a> {
     pub takeovers: &'a Takeovers,
 }
 
-/// Routers that a node takes over, and how far it is.
+/// Routers that a node takes over or has just let go of, and how far it is.
 pub type Takeovers = BTreeMap<Key, Takeover>;
 
-/// How far a gateway node is with taking over from the former one.
+/// How far a gateway node is with taking over from the former one, and a former one with letting go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takeover {
     /// The former node may still have the addresses.
     Waits,
     /// It has let go of them: they come here, and once they are here all else does.
     Takes,
+    /// The other has all: nothing is translated here any more, but for packets that are on their way already.
+    Leaves,
 }
 
 /// Nothing to take over.

@@ -19,7 +19,7 @@ use crate::agent::node::Node as Hands;
 use crate::api::{Router, RouterStatus};
 use crate::cluster::write::Write;
 use crate::model::agent::is_silent;
-use crate::model::view::{Takeover, Takeovers};
+use crate::model::view::{Part, RouterView, Takeover, Takeovers};
 use crate::model::{Id, Key, Kind, Uid};
 use tell::{Share, Shares};
 
@@ -114,18 +114,29 @@ impl<N: Hands> World<N> {
                 State::Taken => {}
             }
         }
+        // What was translated here until now.
+        let former = |view: &RouterView| view.external.as_ref().is_some_and(|external| external.part == Part::Former);
+        let left = self.view.routers.iter().filter(|(_, view)| former(view)).map(|(key, _)| key);
+        let left = left.filter(|key| {
+            let status = snapshot.routers.get(*key).and_then(|router| router.status.as_ref());
+            status.is_some_and(|status| !concerns(status, me))
+        });
+        takeovers.extend(left.map(|key| (key.clone(), Takeover::Leaves)));
         takeovers
     }
 
-    /// The addresses of these routers are here now: all else may follow. Whether there is any such.
-    pub(super) fn taken(&mut self) -> bool {
+    /// What was done is the first half: the addresses of these routers are here now, and all else may follow; nothing more is
+    /// translated here of those, and all may go. Whether there is any such.
+    pub(super) fn half_done(&mut self) -> bool {
         let mut any = false;
-        for (key, _) in self.takeovers.extract_if(.., |_, takeover| *takeover == Takeover::Takes) {
-            info!(object = %Id::new(Kind::Router, key.clone()), "taken over");
-            if let Some(coming) = self.handovers.coming.get_mut(&key) {
-                coming.state = State::Taken;
-            }
+        for (key, takeover) in self.takeovers.extract_if(.., |_, takeover| *takeover != Takeover::Waits) {
             any = true;
+            if takeover == Takeover::Takes {
+                info!(object = %Id::new(Kind::Router, key.clone()), "taken over");
+                if let Some(coming) = self.handovers.coming.get_mut(&key) {
+                    coming.state = State::Taken;
+                }
+            }
         }
         any
     }

@@ -189,7 +189,7 @@ impl<N: Hands> World<N> {
         }
         self.walked = true;
         let mut outcome = self.node.converge(&self.view);
-        if self.taken() {
+        if self.half_done() {
             self.cut();
             let before = outcome;
             outcome = self.node.converge(&self.view);

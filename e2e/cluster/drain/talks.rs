@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use k8s_openapi::jiff::Timestamp;
 use nix::sys::socket::{setsockopt, sockopt};
 
 use crate::support::Guest;
@@ -19,6 +20,7 @@ static NEXT: AtomicU16 = AtomicU16::new(30_000);
 /// Questions and answers under way.
 pub struct Talk {
     stop: Arc<AtomicBool>,
+    began: Timestamp,
     sent: JoinHandle<Vec<u64>>,
     answered: JoinHandle<Vec<u64>>,
     asked: JoinHandle<HashSet<String>>,
@@ -89,7 +91,7 @@ impl Talk {
                 }
             }
         });
-        Self { stop, sent, answered, asked }
+        Self { stop, began: Timestamp::now(), sent, answered, asked }
     }
 
     /// Ends it.
@@ -100,7 +102,8 @@ impl Talk {
         let once: HashSet<u64> = answered.iter().copied().collect();
         let lost: Vec<u64> = sent.iter().copied().filter(|number| !once.contains(number)).collect();
         if !lost.is_empty() || ports.len() > 1 {
-            println!("lost {lost:?}; seen from {ports:?}");
+            let times: Vec<_> = lost.iter().map(|n| (*n, self.began + Duration::from_millis(*n))).collect();
+            println!("lost {times:?}; seen from {ports:?}");
         }
         Counted { sent: sent.len(), lost: lost.len(), doubled: answered.len() - once.len(), ports: ports.len() }
     }

@@ -122,14 +122,10 @@ impl<'a> Outside<'a> {
     }
 
     /// After destinations are translated back: what answers a tenant goes straight to it.
-    /// `all`: all that is no tenant's is outside, so that on the gateway node it leaves.
-    pub(super) fn way(&self, all: bool) -> Vec<Vec<Term>> {
-        let mut leaves = vec![Term::IsNot(Field::IifName, self.leg())];
-        if !(all && self.view.part.translates()) {
-            leaves.push(known(Field::IpSaddr, "owned"));
-        }
-        leaves.extend([unknown(Field::IpDaddr, "inner"), Term::Mark(MARK)]);
-        vec![leaves]
+    pub(super) fn way(&self) -> Vec<Vec<Term>> {
+        let inside = Term::IsNot(Field::IifName, self.leg());
+        let owned = known(Field::IpSaddr, "owned");
+        vec![vec![inside, owned, unknown(Field::IpDaddr, "inner"), Term::Mark(MARK)]]
     }
 
     pub(super) fn leak(&self) -> Vec<Vec<Term>> {

@@ -71,15 +71,21 @@ impl<'t> Cut<'t> {
     /// The node's part in what a router translates; none: floating IPs of ports here at most.
     pub fn part(&self, router: &RouterNode) -> Option<Part> {
         let is_me = |node: &Option<Arc<str>>| node.as_deref() == Some(self.node.name);
-        let takeover = self.node.takeovers.get(&router.key).filter(|_| router.former_node.is_some());
-        match takeover {
-            _ if self.alone() => Some(Part::Gateway),
-            Some(Takeover::Waits) if is_me(&router.gateway_node) => Some(Part::Next),
-            Some(Takeover::Takes) if is_me(&router.gateway_node) => Some(Part::Takes),
-            _ if is_me(&router.gateway_node) => Some(Part::Gateway),
-            _ if is_me(&router.next_node) => Some(Part::Next),
-            _ if is_me(&router.former_node) => Some(Part::Former),
-            _ => None,
+        let takeover = self.node.takeovers.get(&router.key);
+        if self.alone() {
+            Some(Part::Gateway)
+        } else if is_me(&router.gateway_node) {
+            // There is somebody to take over from.
+            Some(match takeover.filter(|_| router.former_node.is_some()) {
+                Some(Takeover::Waits) => Part::Next,
+                Some(Takeover::Takes) => Part::Takes,
+                _ => Part::Gateway,
+            })
+        } else if is_me(&router.former_node) {
+            Some(Part::Former)
+        } else {
+            let leaves = takeover == Some(&Takeover::Leaves) && router.gateway_node.is_some();
+            (is_me(&router.next_node) || leaves).then_some(Part::Next)
         }
     }
 
