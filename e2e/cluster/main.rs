@@ -10,6 +10,7 @@ mod nodes;
 mod support;
 
 mod apart;
+mod drain;
 mod faults;
 mod first;
 mod life;

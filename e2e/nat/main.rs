@@ -3,4 +3,5 @@
 
 mod guards;
 mod nat;
+mod restored;
 mod world;

@@ -17,7 +17,7 @@ use tenet::dataplane::kernel::{conntrack::Conntrack, netns, nft::Nft};
 use tenet::dataplane::nft::Ruleset;
 use tenet::dataplane::router_rules::{self, Legs};
 use tenet::dataplane::sysctls::{self, Sysctls};
-use tenet::model::view::{ExternalView, FloatingView, ForwardingView, InterfaceView, RouterView};
+use tenet::model::view::{ExternalView, FloatingView, ForwardingView, InterfaceView, Part, RouterView};
 use tenet::model::{Key, Uid};
 
 /// Names of the router's legs.
@@ -62,7 +62,8 @@ pub fn view() -> RouterView {
         peers: GUESTS.iter().filter(|g| g.1.starts_with(&format!("{net}."))).map(|g| (ip(g.1), mac(g.2))).collect(),
     };
     let floating = [("203.0.113.101", "10.0.0.11"), ("203.0.113.102", "10.0.1.12"), ("203.0.113.103", "10.0.0.13")];
-    let floating = floating.map(|(out, to)| (ip(out), FloatingView { key: Key::new("t", out), fixed: ip(to) }));
+    let floating =
+        floating.map(|(out, to)| (ip(out), FloatingView { key: Key::new("t", out), fixed: ip(to), home: true }));
     let ports = [((Protocol::TCP, 80), (ip("10.0.1.11"), PORT)), ((Protocol::UDP, 53), (ip("10.0.0.12"), PORT))];
     let forwarding = ForwardingView { key: Key::new("t", "forwarding"), ports: ports.into() };
     RouterView {
@@ -73,11 +74,12 @@ pub fn view() -> RouterView {
             mac: mac(0xe1),
             network: Key::new("infra", "public"),
             mtu: 1500,
-            gateway_node: true,
+            part: Part::Gateway,
             shared: ip("203.0.113.2"),
             addresses: vec!["203.0.113.2/24".parse().unwrap()],
             cidrs: vec!["203.0.113.0/24".parse().unwrap()],
             gateway: Some(ip("203.0.113.1")),
+            routes: BTreeMap::new(),
             snat: true,
             floating: floating.into(),
             forwarding: [(ip("203.0.113.110"), forwarding)].into(),
@@ -160,6 +162,11 @@ impl World {
     pub fn flush(&self, addresses: &[&str]) -> usize {
         let addresses = addresses.iter().map(|a| ip(a)).collect();
         Conntrack::open(self.netns["r"].as_fd()).unwrap().flush(&addresses).unwrap()
+    }
+
+    /// A namespace.
+    pub fn netns(&self, name: &str) -> &OwnedFd {
+        &self.netns[name]
     }
 
     pub fn within<T>(&self, name: &str, f: impl FnOnce() -> T) -> T {

@@ -1,5 +1,6 @@
 //! The node side: converges one node to its view and reports.
 
+pub mod connections;
 pub mod durable;
 
 pub mod desk;
@@ -94,6 +95,12 @@ impl Agent {
     /// No link of this host carries it.
     pub fn mtu(&mut self, address: IpAddr) -> Result<u32, Error> {
         Ok(self.kernel.mtu(address)?)
+    }
+
+    /// The way to the connections of routers here, also from other threads.
+    #[must_use]
+    pub fn connections(&self) -> connections::Connections {
+        connections::Connections::new(self.options.run_dir.clone())
     }
 
     /// The kernel, for people.

@@ -129,6 +129,18 @@ pub struct RouterStatus {
     #[schemars(length(max = 253))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway_node: Option<String>,
+    /// The node that is to follow `gatewayNode`, while it prepares: it translates nothing yet.
+    #[schemars(length(max = 253))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_gateway_node: Option<String>,
+    /// The node that `gatewayNode` takes over from, until that is done.
+    #[schemars(length(max = 253))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former_gateway_node: Option<String>,
+    /// The node that is ready to follow: its own agent writes this while it is next, and takes it back once it has taken over.
+    #[schemars(length(max = 253))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prepared_node: Option<String>,
     /// Conditions, one of each type.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<ConditionText>", length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]

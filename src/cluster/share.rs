@@ -9,15 +9,16 @@ use serde_json::Value;
 
 use super::write::{Note, Status};
 use crate::api::{Condition, ConditionType, FloatingIPStatus, PortStatus, RouterStatus};
+use crate::model::agent::is_silent;
 use crate::model::status::Statuses;
-use crate::model::{Id, Kind, Snapshot};
+use crate::model::{Id, Key, Kind, Snapshot};
 
 /// What the controller writes of these statuses: its part, and only where that is different.
 #[must_use]
 pub fn of_controller(snapshot: &Snapshot, statuses: &Statuses) -> Vec<Status> {
     let mut writes = Vec::new();
     macro_rules! each {
-        ($($kind:ident $field:ident $node:expr;)+) => { $(
+        ($($kind:ident $field:ident $node:expr, $moved:expr;)+) => { $(
             for (key, status) in &statuses.$field {
                 let Some(object) = snapshot.$field.get(key) else { continue };
                 let before = object.status.as_ref();
@@ -30,6 +31,7 @@ pub fn of_controller(snapshot: &Snapshot, statuses: &Statuses) -> Vec<Status> {
                 let id = Id::new(Kind::$kind, key.clone());
                 let uid = object.metadata.uid.clone();
                 let note = note(before.map(|b| &*b.conditions), &status.conditions);
+                let note = ($moved)(snapshot, before, status).or(note);
                 let same = before.is_some_and(|before| before.conditions == status.conditions);
                 let lazy = same && id.kind == Kind::Subnet;
                 writes.push(Status { id, uid, version: None, status: wanted, lazy, note });
@@ -37,18 +39,18 @@ pub fn of_controller(snapshot: &Snapshot, statuses: &Statuses) -> Vec<Status> {
         )+ };
     }
     each! {
-        PhysicalNetwork physical_networks |_, _| Node::Nobody;
-        Network networks |_, _| Node::Nobody;
-        Subnet subnets |_, _| Node::Nobody;
+        PhysicalNetwork physical_networks |_, _| Node::Nobody, stays;
+        Network networks |_, _| Node::Nobody, stays;
+        Subnet subnets |_, _| Node::Nobody, stays;
         Router routers |before: Option<&RouterStatus>, now: &RouterStatus| {
             Node::of(now.gateway_node.as_ref(), before.map(|b| (b.gateway_node.as_ref(), &*b.conditions)))
-        };
+        }, moved;
         FloatingIP floating_ips |before: Option<&FloatingIPStatus>, now: &FloatingIPStatus| {
             Node::of(now.node_name.as_ref(), before.map(|b| (b.node_name.as_ref(), &*b.conditions)))
-        };
+        }, stays;
         Port ports |before: Option<&PortStatus>, _: &_| {
             if before.is_some_and(|before| before.binding.is_some()) { Node::Heard } else { Node::Nobody }
-        };
+        }, stays;
     }
     writes
 }
@@ -85,6 +87,29 @@ fn note(before: Option<&[Condition]>, now: &[Condition]) -> Option<Note> {
     (is_new && (is_wrong || was_wrong)).then_some(Note { warning: is_wrong, reason: now.reason, message: now.message })
 }
 
+/// What moves nowhere.
+fn stays<S>(_: &Snapshot, _: Option<&S>, _: &S) -> Option<Note> {
+    None
+}
+
+/// That a router moves from one gateway node to another, and why.
+fn moved(snapshot: &Snapshot, before: Option<&RouterStatus>, now: &RouterStatus) -> Option<Note> {
+    let (from, to) = (before?.gateway_node.as_deref()?, now.gateway_node.as_deref()?);
+    if from == to {
+        return None;
+    }
+    let agent = snapshot.agents.get(&Key::new("", from));
+    let why = match agent.map(|agent| (is_silent(agent), agent.spec.drain, agent.spec.gateway)) {
+        None => "is gone",
+        Some((true, ..)) => "fell silent, and its tunnel address does not answer",
+        Some((_, Some(true), _)) => "drains",
+        Some((.., Some(false))) => "is to be no gateway",
+        Some(_) => "is not attached to what the router reaches, or others are named as gateways",
+    };
+    let message = format!("Moved to node {to}: {from} {why}.");
+    Some(Note { warning: false, reason: "GatewayMoved".into(), message })
+}
+
 /// What is under way is no news.
 const PENDING: &str = "Pending";
 
@@ -111,6 +136,7 @@ fn part<S: Serialize>(status: &S, node: Node) -> Value {
     let mut value = serde_json::to_value(status).unwrap_or_default();
     if let Some(fields) = value.as_object_mut() {
         fields.remove("binding");
+        fields.remove("preparedNode");
         if let Some(Value::Array(conditions)) = fields.get_mut("conditions") {
             conditions.retain(|c| {
                 let type_ = c["type"].as_str().unwrap_or_default();
@@ -134,7 +160,6 @@ mod tests {
 
     use super::*;
     use crate::api::Router;
-    use crate::model::Key;
 
     fn router(conditions: &[(&str, &str)]) -> Router {
         let conditions: Vec<Value> = conditions

@@ -37,6 +37,9 @@ pub enum Write {
     /// Says that a port is plugged nowhere any more: this node, which has it, is gone. The server itself is asked whether it
     /// is, and the version that the port was read from must hold.
     Release(Id, Arc<str>, Option<String>),
+    /// Says which node is ready to follow as a router's gateway node, or takes that back. The version that this was decided from
+    /// must hold.
+    Prepared(Id, Option<String>, Option<String>),
     /// Adds or removes our finalizer.
     Finalizers(Finalizers),
 }
@@ -90,6 +93,8 @@ pub enum Target {
     Slot(Slot),
     /// An object.
     Object(Id),
+    /// Which node is ready to follow as a router's gateway node.
+    Prepared(Id),
 }
 
 impl Write {
@@ -100,6 +105,7 @@ impl Write {
             Self::Lock(lock) => Target::Slot(lock.slot),
             Self::Unlock(slot, _) => Target::Slot(*slot),
             Self::Status(status) => Target::Object(status.id.clone()),
+            Self::Prepared(id, ..) => Target::Prepared(id.clone()),
             Self::Finalizers(Finalizers { id, .. }) | Self::Release(id, ..) => Target::Object(id.clone()),
         }
     }
@@ -147,6 +153,11 @@ async fn sent(client: &Client, manager: &str, write: Write) -> Result<Done, kube
             gone_is_fine(patch_object(client, &id, &PatchParams::default(), &Patch::Merge(patch), true).await)
         }
         Write::Finalizers(finalizers) => gone_is_fine(set(client, finalizers).await),
+        Write::Prepared(id, node, version) => {
+            let patch = json!({ "metadata": { "resourceVersion": version }, "status": { "preparedNode": node } });
+            let params = PatchParams { field_manager: Some(manager.to_owned()), ..PatchParams::default() };
+            gone_is_fine(patch_object(client, &id, &params, &Patch::Merge(patch), true).await)
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod attachment;
 pub mod bridge;
+pub mod connection;
 pub mod dhcp;
 pub mod facts;
 pub mod guard;

@@ -12,6 +12,7 @@
 //!
 //! Not recognising ours would leak; taking somebody else's for ours would destroy.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use crate::api::MacAddr;
@@ -28,6 +29,10 @@ pub const PROTOCOL: u8 = b't';
 pub const TABLE: &str = "tenet";
 /// Name of our nft table in the host, which is full of others': nobody else calls one that.
 pub const GUARD: &str = "tenet-tunnels";
+
+/// An address that keeps the routes of a router's leg to the outside: the kernel takes them away with the last address. It is of
+/// the leg alone (RFC 3927; scope host), never a source.
+pub const KEEPER: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 1);
 
 /// What a link of ours is for; its name is the prefix and 12 hex digits of a UID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,9 @@
 //! The difference between two states, in the order in which it is to be made.
 
 use std::fmt;
+use std::net::IpAddr;
 
+use crate::dataplane::names;
 use crate::dataplane::state::{Entry, Item, LinkKind, Make, Spec, State, Table};
 use crate::model::Id;
 
@@ -79,9 +81,13 @@ fn removal(item: &Item, entry: &Entry) -> Change {
     Change { item: item.clone(), from: Some(entry.spec.clone()), to: None, make: None, owner: entry.owner.clone() }
 }
 
-/// What would answer or send in the wrong place.
+/// What would answer or send in the wrong place. The table of what leaves is used by what the rules mark, so it outlives them.
 fn is_urgent(item: &Item) -> bool {
-    matches!(item, Item::Address(..) | Item::Route(..) | Item::Rule(..))
+    match item {
+        Item::Address(_, _, net) => net.addr() != IpAddr::from(names::KEEPER),
+        Item::Route(_, table, _) => *table == Table::Main,
+        _ => false,
+    }
 }
 
 /// A link takes 20 ms to go (the kernel waits for its readers), so links go last and together.

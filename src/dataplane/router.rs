@@ -20,7 +20,7 @@ use crate::dataplane::router_rules::Memory;
 use crate::dataplane::state::{
     BridgePort, Hop, IfName, Item, Link, LinkKind, Make, Netns, Role, Route, Spec, State, Table,
 };
-use crate::model::view::{ExternalView, InterfaceView, NodeView, RouterView};
+use crate::model::view::{ExternalView, InterfaceView, NodeView, Part, RouterView};
 use crate::model::{Id, Key, Kind, Remark, Uid};
 
 /// Renders one router: namespace, sysctls, rules, legs, addresses, neighbours, routes.
@@ -125,8 +125,8 @@ impl Leg<'_> {
         state.want(item, Spec::Address, self.owner, Some(Make::Announce(self.mac)));
     }
 
-    fn route(&self, to: IpNet, hop: Option<IpAddr>, state: &mut State) {
-        let hops = BTreeSet::from([Hop { via: hop, device: self.name(), on_link: false }]);
+    fn route(&self, to: IpNet, hop: Option<IpAddr>, on_link: bool, state: &mut State) {
+        let hops = BTreeSet::from([Hop { via: hop, device: self.name(), on_link }]);
         let item = Item::Route(self.netns.clone(), Table::Main, to);
         state.want(item, Spec::Route(Route { hops, mtu: None }), self.owner, None);
     }
@@ -150,23 +150,30 @@ fn addresses_and_peers(interface: &InterfaceView, leg: &Leg, state: &mut State) 
 
 /// Addresses and ways to the outside. A floating IP is a /32 of its own, so that its coming and going touches no route.
 fn outside(external: &ExternalView, leg: &Leg, state: &mut State) {
-    for net in &external.addresses {
+    let here = external.part.has_addresses();
+    for net in external.addresses.iter().filter(|_| here) {
         leg.address(*net, state);
     }
-    for ip in external.floating.keys().chain(external.forwarding.keys()) {
+    let floating = external.floating.iter().filter(|(_, to)| here || to.home).map(|(ip, _)| ip);
+    for ip in floating.chain(external.forwarding.keys().filter(|_| here)) {
         leg.address((*ip).into(), state);
     }
-    if !external.gateway_node {
+    if external.part != Part::Gateway {
         return;
     }
     for cidr in &external.cidrs {
         if !external.addresses.iter().any(|net| net.trunc() == *cidr) {
-            leg.route(*cidr, None, state);
+            leg.route(*cidr, None, false, state);
         }
     }
     if let Some(gateway) = external.gateway {
-        leg.route(everywhere(gateway), Some(gateway), state);
+        leg.route(everywhere(gateway), Some(gateway), is_single(external), state);
     }
+}
+
+/// Whether its addresses say nothing of who else is on the link.
+fn is_single(external: &ExternalView) -> bool {
+    external.addresses.iter().all(|net| net.prefix_len() == net.max_prefix_len())
 }
 
 /// All addresses of a family.
@@ -178,12 +185,13 @@ fn everywhere(like: IpAddr) -> IpNet {
 fn static_routes(router: &RouterView, netns: &Netns, id: &Id, state: &mut State) {
     for (to, hops) in &router.routes {
         let leg_of = |ip: &IpAddr| {
-            let tenant = router.interfaces.iter().find(|i| i.cidr.contains(ip)).map(|i| i.uid);
-            tenant
-                .or_else(|| router.external.as_ref().filter(|e| e.cidrs.iter().any(|c| c.contains(ip))).map(|e| e.uid))
+            let tenant = router.interfaces.iter().find(|i| i.cidr.contains(ip)).map(|i| (i.uid, false));
+            let outside = || router.external.as_ref().filter(|e| e.cidrs.iter().any(|c| c.contains(ip)));
+            tenant.or_else(|| outside().map(|e| (e.uid, is_single(e))))
         };
-        let hop =
-            |ip: &IpAddr| leg_of(ip).map(|uid| Hop { via: Some(*ip), device: Prefix::Leg.name(uid), on_link: false });
+        let hop = |ip: &IpAddr| {
+            leg_of(ip).map(|(uid, on_link)| Hop { via: Some(*ip), device: Prefix::Leg.name(uid), on_link })
+        };
         let hops: BTreeSet<Hop> = hops.iter().filter_map(hop).collect();
         if !hops.is_empty() {
             let item = Item::Route(netns.clone(), Table::Main, *to);

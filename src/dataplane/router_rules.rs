@@ -33,7 +33,7 @@ use crate::dataplane::nft::{
     Chain, ChainKind, Family, Field, Hook, Policy, Rule, Ruleset, Set, Table, Term, Type, Value,
 };
 use crate::dataplane::state::IfName;
-use crate::model::view::RouterView;
+use crate::model::view::{Part, RouterView};
 
 use outside::Outside;
 
@@ -82,7 +82,7 @@ pub fn ruleset(router: &RouterView, legs: &Legs) -> Ruleset {
         table.chains.insert(name.into(), Chain { kind, hook, priority, policy, rules });
     };
     let (filter, nat, accept) = (ChainKind::Filter, ChainKind::Nat, Policy::Accept);
-    chain("arrival", filter, Hook::Prerouting, -300, accept, arrival(outside));
+    chain("arrival", filter, Hook::Prerouting, -300, accept, arrival(outside, leads_out(router)));
     chain("input", filter, Hook::Input, 0, Policy::Drop, input(outside));
     chain("forward", filter, Hook::Forward, 0, accept, forward(router, outside, legs.transit.as_ref()));
     if let Some(outside) = outside {
@@ -139,6 +139,12 @@ fn inner(router: &RouterView) -> Vec<Ipv4Net> {
     router.interfaces.iter().filter_map(|i| v4_net(&i.cidr)).chain(behind).collect()
 }
 
+/// Whether all that is not on the tenant side leaves by the outside: no route leads the outside into a tenant network.
+fn leads_out(router: &RouterView) -> bool {
+    let inner = inner(router);
+    routed(router).all(|net| inner.contains(&net))
+}
+
 fn known(field: Field, set: &str) -> Term {
     Term::In(vec![field], set.into())
 }
@@ -152,23 +158,31 @@ fn from_inside(outside: Option<&Outside<'_>>) -> Vec<Term> {
     outside.map(|o| Term::IsNot(Field::IifName, o.leg())).into_iter().collect()
 }
 
-fn arrival(outside: Option<&Outside<'_>>) -> Vec<Vec<Term>> {
+/// `leaves`: all that is no tenant's is outside. On the gateway node it leaves from here then, and nowhere does a packet get
+/// one half of its way by old rules and the other by new ones: whether it is translated and where it goes is decided at once.
+fn arrival(outside: Option<&Outside<'_>>, leaves: bool) -> Vec<Vec<Term>> {
     let mut nobody = from_inside(outside);
     nobody.extend([unknown(Field::IpSaddr, "ports"), unknown(Field::IpSaddr, "open"), Term::Drop]);
     let Some(outside) = outside else { return vec![nobody] };
     let from_outside = || Term::Is(Field::IifName, outside.leg());
     let mut injected = vec![from_outside(), unknown(Field::IpDaddr, "public")];
-    if outside.view.gateway_node && !outside.view.snat {
+    if outside.view.part != Part::Floating && !outside.view.snat {
         injected.push(unknown(Field::IpDaddr, "inner"));
     }
     injected.push(Term::Drop);
-    let mut rules = vec![
-        injected,
-        vec![from_outside(), known(Field::IpSaddr, "inner"), Term::Drop],
-        nobody,
-        vec![known(Field::IpDaddr, "public"), Term::Accept],
-        vec![known(Field::IpSaddr, "inner"), known(Field::IpDaddr, "inner"), Term::Notrack, Term::Accept],
-    ];
+    let mut rules = vec![injected, vec![from_outside(), known(Field::IpSaddr, "inner"), Term::Drop], nobody];
+    if outside.is_silent() {
+        // What others translate goes by untouched.
+        rules.push(vec![from_outside(), known(Field::IpDaddr, "public"), Term::Accept]);
+        rules.push(vec![known(Field::IpDaddr, "home"), Term::Accept]);
+    } else {
+        rules.push(vec![known(Field::IpDaddr, "public"), Term::Accept]);
+    }
+    rules.push(vec![known(Field::IpSaddr, "inner"), known(Field::IpDaddr, "inner"), Term::Notrack, Term::Accept]);
+    if leaves && outside.has_nodes() && outside.view.part.translates() {
+        let inside = Term::IsNot(Field::IifName, outside.leg());
+        rules.push(vec![inside, unknown(Field::IpDaddr, "inner"), Term::Mark(MARK)]);
+    }
     if !outside.translates_all() {
         let plain = [unknown(Field::IpSaddr, "translated"), unknown(Field::IpDaddr, "translated")];
         rules.push([plain.as_slice(), &[Term::Notrack]].concat());

@@ -140,6 +140,10 @@ pub(super) struct RouterNode {
     pub vni: Option<u32>,
     /// The node that translates; none in local mode, where there is but one.
     pub gateway_node: Option<Arc<str>>,
+    /// The node that prepares to follow it.
+    pub next_node: Option<Arc<str>>,
+    /// The node that it takes over from.
+    pub former_node: Option<Arc<str>>,
 }
 
 #[derive(Clone, Debug)]
@@ -174,6 +178,9 @@ pub(super) struct FloatingNode {
     pub forwardings: BTreeMap<(Protocol, u16), (IpAddr, u16)>,
     /// The node that translates; none in local mode.
     pub node: Option<Arc<str>>,
+    /// Before a node: whether it is with its router's gateway, and not with its port, nor with a node that nobody hears of and
+    /// that may answer for it still.
+    pub along: bool,
 }
 
 impl NetworkNode {

@@ -31,17 +31,36 @@ pub struct Node<'a> {
     pub name: &'a str,
     /// Its labels, which attachments choose by; none: selectors are not looked at.
     pub labels: Option<&'a BTreeMap<String, String>>,
+    /// Routers that it is the gateway node of and has not wholly taken over from another yet.
+    pub takeovers: &'a Takeovers,
 }
+
+/// Routers that a node takes over or has just let go of, and how far it is.
+pub type Takeovers = BTreeMap<Key, Takeover>;
+
+/// How far a gateway node is with taking over from the former one, and a former one with letting go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takeover {
+    /// The former node may still have the addresses.
+    Waits,
+    /// It has let go of them: they come here, and once they are here all else does.
+    Takes,
+    /// The other has all: nothing is translated here any more, but for packets that are on their way already.
+    Leaves,
+}
+
+/// Nothing to take over.
+static NOTHING: Takeovers = Takeovers::new();
 
 impl<'a> From<&'a str> for Node<'a> {
     fn from(name: &'a str) -> Self {
-        Self { name, labels: None }
+        Self { name, labels: None, takeovers: &NOTHING }
     }
 }
 
 impl<'a> From<&'a String> for Node<'a> {
     fn from(name: &'a String) -> Self {
-        Self { name, labels: None }
+        name.as_str().into()
     }
 }
 
@@ -232,9 +251,10 @@ pub struct ExternalView {
     pub network: Key,
     /// MTU of the external network, bytes.
     pub mtu: u32,
-    /// Whether this is the router's gateway node; on others only floating IPs of ports there are translated.
-    pub gateway_node: bool,
-    /// The router's own addresses here, with the prefix length of their subnet; empty but on the gateway node.
+    /// This node's part in the router's translations.
+    pub part: Part,
+    /// The router's own addresses; none where it has no part but floating IPs of ports that are here. On a host of its own with
+    /// the prefix length of their subnet; in a cluster single, so that their coming and going touches no route.
     pub addresses: Vec<IpNet>,
     /// The address that guests without a floating IP appear as, on whatever node.
     pub shared: IpAddr,
@@ -242,12 +262,45 @@ pub struct ExternalView {
     pub cidrs: Vec<IpNet>,
     /// The gateway of the first address's subnet: the way to everywhere.
     pub gateway: Option<IpAddr>,
+    /// Static routes to the outside, where all packets from inside leave or are to leave.
+    pub routes: BTreeMap<IpNet, Vec<IpAddr>>,
     /// Whether guests without a floating IP are translated, to `shared`.
     pub snat: bool,
     /// Floating IPs translated here that lead to a fixed IP: external address to fixed address.
     pub floating: BTreeMap<IpAddr, FloatingView>,
-    /// Floating IPs translated here with port forwardings: external address to what leads where.
+    /// Floating IPs translated here with port forwardings: external address to what leads where. They are where the router's
+    /// own addresses are.
     pub forwarding: BTreeMap<IpAddr, ForwardingView>,
+}
+
+/// A node's part in what a router translates. While a router moves, two nodes translate, and one of them alone has its
+/// addresses: nobody else answers ARP for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Floating IPs of ports that are here, nothing else.
+    Floating,
+    /// It is to become the gateway node: what comes from inside goes on to the node that is it still, untouched.
+    Next,
+    /// The same, but the addresses are here already: what comes from outside is translated.
+    Takes,
+    /// The gateway node.
+    Gateway,
+    /// It was the gateway node: it translates what still comes, and has no address.
+    Former,
+}
+
+impl Part {
+    /// Whether the router's addresses are here.
+    #[must_use]
+    pub fn has_addresses(self) -> bool {
+        matches!(self, Self::Takes | Self::Gateway)
+    }
+
+    /// Whether what leaves is translated here.
+    #[must_use]
+    pub fn translates(self) -> bool {
+        matches!(self, Self::Gateway | Self::Former)
+    }
 }
 
 /// A floating IP that leads to one fixed IP.
@@ -257,6 +310,9 @@ pub struct FloatingView {
     pub key: Key,
     /// The fixed IP, behind one of the router's interfaces.
     pub fixed: IpAddr,
+    /// Whether its port is on this node, so that it stays here whatever the router's gateway node; else it is where the router's
+    /// own addresses are.
+    pub home: bool,
 }
 
 /// A floating IP with port forwardings.

@@ -10,11 +10,14 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch::channel as watch_channel};
 use tokio::task::AbortHandle;
 use tracing::warn;
 
+use super::handover::tell::{self, Shares};
+use super::handover::{Moment, ask};
 use super::probe;
+use crate::agent::connections::Connections;
 use crate::cluster::client::{self, Access};
 use crate::cluster::lease::Elector;
 use crate::cluster::mirror::{News, Source};
@@ -22,7 +25,7 @@ use crate::cluster::probes::{self, Asked};
 use crate::cluster::watch::MachineNews;
 use crate::cluster::write::{self, Done, Target, Write};
 use crate::cluster::{AGENT, AGENTS, watch};
-use crate::model::{Id, Key, Kind};
+use crate::model::{Id, Key, Kind, Uid};
 
 /// What a watch asks for.
 #[derive(Clone, Debug)]
@@ -50,6 +53,12 @@ pub enum Order {
     Ask(Id),
     /// Find out whether a node's tunnel address answers.
     Probe(Key, IpAddr),
+    /// Ask the node with a tunnel address for a router's connections, and make them here.
+    Fetch(Key, Uid, IpAddr, Moment),
+    /// No more connections of a router are to come.
+    Settle(Uid),
+    /// Tell others of connections, these alone from now on.
+    Share(Shares),
     /// Show from now on that this node is alive, so often.
     Beat(Duration),
 }
@@ -65,6 +74,8 @@ pub enum Told {
     Probed(Key, bool),
     /// UID of an object that was asked for; none: the server has no such object.
     Found(Id, Result<Option<String>, String>),
+    /// What a node answered that was asked for a router's connections: how many were made.
+    Answered(Key, IpAddr, Moment, Result<usize, String>),
     /// A write has ended.
     Ended(Target, Result<Done, Failure>),
     /// Somebody asks how the loop is.
@@ -92,11 +103,16 @@ pub struct Api {
 }
 
 impl Api {
-    /// Starts the thread for the agent of `node`, which also takes questions at `door`.
+    /// Starts the thread for the agent of `node`, which also takes questions at `door`, and hands routers over.
     ///
     /// # Errors
     /// The kernel has no thread or no event descriptor for us; the kubeconfig is wrong.
-    pub fn start(access: &Access, node: &str, door: Option<TcpListener>) -> io::Result<Self> {
+    pub fn start(
+        access: &Access,
+        node: &str,
+        door: Option<TcpListener>,
+        exchange: Option<Exchange>,
+    ) -> io::Result<Self> {
         let bell = Arc::new(EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?);
         let (orders, inbox) = mpsc::unbounded_channel();
         let (tell, told) = std_channel::channel();
@@ -106,7 +122,7 @@ impl Api {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let mouth = Mouth { tell, bell: ring };
             match runtime {
-                Ok(runtime) => runtime.block_on(serve(&access, &node, door, inbox, mouth, &ready)),
+                Ok(runtime) => runtime.block_on(serve(&access, &node, door, exchange, inbox, mouth, &ready)),
                 Err(error) => drop(ready.send(Err(error.to_string()))),
             }
         })?;
@@ -154,10 +170,35 @@ impl Mouth {
     }
 }
 
+/// What a node needs to hand routers over and take them.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// Its tunnel address.
+    pub own: IpAddr,
+    /// The way to its connections.
+    pub connections: Connections,
+}
+
+impl Exchange {
+    /// Asks for the connections of a router and makes them here; how many.
+    async fn fetch(&self, router: Uid, peer: IpAddr, moment: Moment) -> Result<usize, String> {
+        let all = ask::ask(self.own, peer, router, moment).await?;
+        let (count, connections) = (all.len(), self.connections.clone());
+        let made = tokio::task::spawn_blocking(move || connections.make(router, &all)).await;
+        match made.map_err(io::Error::other).flatten() {
+            Ok(()) => {}
+            // It has answered, and that counts.
+            Err(error) => warn!(%error, "not all connections of a router that comes here could be made"),
+        }
+        Ok(count)
+    }
+}
+
 async fn serve(
     access: &Access,
     node: &str,
     door: Option<TcpListener>,
+    exchange: Option<Exchange>,
     mut inbox: mpsc::UnboundedReceiver<Order>,
     mouth: Mouth,
     ready: &std_channel::Sender<Result<(), String>>,
@@ -173,6 +214,8 @@ async fn serve(
     let _own = watch::machines(&client, Some(node), tell_machine);
     let (ask, mut asked) = mpsc::channel(1);
     let _door = door.map(|door| tokio::spawn(probes::serve(door, ask)));
+    let (share, shares) = watch_channel(Shares::new());
+    let _teller = exchange.as_ref().map(|e| tokio::spawn(tell::serve(e.own, e.connections.clone(), shares)));
     let mut watches: HashMap<Source, AbortHandle> = HashMap::new();
     let mut heart: Option<AbortHandle> = None;
     loop {
@@ -229,6 +272,17 @@ async fn serve(
                         Err(error) => warn!(node = &*node.name, %error, "a silent node cannot be asked whether it lives"),
                     });
                 }
+                Some(Order::Fetch(key, router, peer, moment)) => {
+                    if let Some(exchange) = exchange.clone() {
+                        let mouth = mouth.clone();
+                        tokio::spawn(async move {
+                            let answer = exchange.fetch(router, peer, moment).await;
+                            mouth.tell(Told::Answered(key, peer, moment, answer));
+                        });
+                    }
+                }
+                Some(Order::Settle(router)) => exchange.iter().for_each(|exchange| exchange.connections.settle(router)),
+                Some(Order::Share(shares)) => drop(share.send_replace(shares)),
                 Some(Order::Beat(period)) => {
                     if let Some(old) = heart.take() {
                         old.abort();

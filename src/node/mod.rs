@@ -12,6 +12,7 @@ pub mod api;
 mod claims;
 mod doubts;
 mod figures;
+pub mod handover;
 pub mod myself;
 mod plugs;
 mod probe;

@@ -15,7 +15,7 @@ use super::watches::Watches;
 use crate::agent::{self, Agent};
 use crate::cluster::mirror::Mirror;
 use crate::dataplane::plan::Plan;
-use crate::model::view::Node;
+use crate::model::view::{Node, Takeovers};
 use crate::model::{Linker, NodeView, Role};
 
 /// News that come together make one plan.
@@ -29,7 +29,7 @@ pub fn plans(options: &Options, mut show: impl FnMut(&Plan) -> io::Result<()>) -
     let run_dir = options.socket.parent().unwrap_or(Path::new("/")).to_owned();
     let agent_options = agent::Options { run_dir, state_dir: options.state.clone(), node: options.node.clone() };
     let mut agent = Agent::open(&agent_options).map_err(io::Error::other)?;
-    let api = Api::start(&options.access, &options.node, None)?;
+    let api = Api::start(&options.access, &options.node, None, None)?;
     let (mut mirror, mut orders) = (Mirror::default(), Vec::new());
     let mut watches = Watches::begin(&options.node, &mut mirror, &mut orders);
     let (mut linker, mut view, mut labels) = (Linker::new(Role::Node), NodeView::default(), BTreeMap::new());
@@ -49,7 +49,7 @@ pub fn plans(options: &Options, mut show: impl FnMut(&Plan) -> io::Result<()>) -
         }
         if mirror.is_whole() {
             let (topology, _) = linker.link(mirror.snapshot());
-            view = topology.view(Node { name: &options.node, labels: Some(&labels) });
+            view = topology.view(Node { name: &options.node, labels: Some(&labels), takeovers: &Takeovers::new() });
             watches.follow(&view, &awaited, &mut mirror, &mut orders);
         }
         if mirror.is_whole() {

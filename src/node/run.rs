@@ -13,7 +13,7 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use tracing::info;
 
-use super::api::{Api, Told};
+use super::api::{Api, Exchange, Told};
 use super::myself::Myself;
 use super::world::World;
 use crate::agent::desk::Desk;
@@ -62,7 +62,8 @@ pub fn run(options: &Options) -> io::Result<()> {
     let mtu = agent.mtu(options.tunnel).map_err(io::Error::other)?;
     let myself = Myself { node: options.node.clone(), tunnel: options.tunnel, mtu, kernel: agent.kernel() };
     let door = options.metrics.map(probes::bind).transpose().map_err(io::Error::other)?;
-    let api = Api::start(&options.access, &options.node, door)?;
+    let exchange = Exchange { own: options.tunnel, connections: agent.connections() };
+    let api = Api::start(&options.access, &options.node, door, Some(exchange))?;
     let desk = Desk::open(&options.socket)
         .map_err(|error| io::Error::other(format!("cannot listen at {}: {error}", options.socket.display())))?;
     info!(node = options.node, tunnel = %options.tunnel, mtu, "agent started");

@@ -7,6 +7,7 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::api::Order;
+use super::handover::concerns;
 use super::world::{BEAT, World};
 use crate::agent::node::Node as Hands;
 use crate::api::{AgentFailure, AgentStatus, Condition, ConditionType, Port, Reason};
@@ -50,12 +51,14 @@ impl<N: Hands> World<N> {
         self.probe();
         let realised = self.realised();
         let (snapshot, node) = (self.mirror.snapshot(), self.myself.node.clone());
-        let gateway = snapshot
-            .routers
-            .values()
-            .any(|router| router.status.as_ref().and_then(|s| s.gateway_node.as_deref()) == Some(&*node));
+        let gateway =
+            snapshot.routers.values().any(|router| router.status.as_ref().is_some_and(|s| concerns(s, &node)));
         let mut writes = Vec::new();
         for voice in voice::voices(snapshot, &node, &self.report, |id| realised.contains(id), now) {
+            // What is not wholly here is still done elsewhere.
+            if voice.id.kind == Kind::Router && self.takeovers.contains_key(&voice.id.key) {
+                continue;
+            }
             let released = voice.id.kind == Kind::Port && released.contains(&voice.id.key);
             let Some(object) = Object::find(snapshot, &voice.id).filter(|_| !released) else { continue };
             let assumed = voice.id.kind == Kind::Port && self.claims.assumes(&voice.id.key);
@@ -114,6 +117,15 @@ impl<N: Hands> World<N> {
         if self.beat != Some(beat) {
             self.beat = Some(beat);
             self.orders.push(Order::Beat(beat));
+        }
+    }
+
+    /// Says whether this node is ready to follow as a gateway node, unless that is on its way.
+    pub(super) fn say_prepared(&mut self, write: Write) {
+        if let Write::Prepared(_, node, version) = &write
+            && self.words.begin(&write.target(), &json!(node), version.as_deref(), Instant::now())
+        {
+            self.orders.push(Order::Write(write));
         }
     }
 

@@ -10,13 +10,14 @@ use super::api::{Failure, Order, Told};
 use super::claims::Claims;
 use super::doubts::Doubts;
 use super::figures::Figures;
+use super::handover::Handovers;
 use super::myself::Myself;
 use super::watches::Watches;
 use super::words::Words;
 use crate::agent::node::Node as Hands;
 use crate::cluster::mirror::{Heard, Mirror};
 use crate::cluster::write::Done;
-use crate::model::view::Node;
+use crate::model::view::{Node, Takeovers};
 use crate::model::{Id, Key, Kind, Linker, NodeView, Report, Role, Topology};
 
 /// How often a node shows that it is alive: one that translates for others often, because others take over for it.
@@ -54,6 +55,9 @@ pub struct World<N> {
     pub(super) labels: BTreeMap<String, String>,
     /// Silent nodes that were asked whether they live; and those that did not answer.
     pub(super) probed: BTreeMap<Key, (Instant, Option<bool>)>,
+    /// Routers that come here or go.
+    pub(super) handovers: Handovers,
+    pub(super) takeovers: Takeovers,
     pub(super) introduced: bool,
     /// Whether the view says what this node is to hold: before the first walk it says nothing.
     pub(super) walked: bool,
@@ -89,6 +93,8 @@ impl<N: Hands> World<N> {
             recount: None,
             labels: BTreeMap::new(),
             probed: BTreeMap::new(),
+            handovers: Handovers::default(),
+            takeovers: Takeovers::default(),
             introduced: false,
             walked: false,
         }
@@ -126,6 +132,7 @@ impl<N: Hands> World<N> {
                 // That it lives is no news.
                 asked.is_some_and(|(_, answer)| answer.replace(answers) != Some(answers) && !answers)
             }
+            Told::Answered(router, peer, moment, answer) => self.answered(&router, peer, moment, answer),
             Told::Ended(target, ended) => {
                 self.figures.ended(&ended);
                 match ended {
@@ -189,7 +196,8 @@ impl<N: Hands> World<N> {
         let released = self.claim();
         self.topology = Topology::default();
         (self.topology, _) = self.linker.link(self.mirror.snapshot());
-        self.view = self.topology.view(Node { name: &self.myself.node, labels: Some(&self.labels) });
+        self.takeovers = self.takeovers();
+        self.cut();
         // A network that was not used before: its ports on other nodes are to be known before it is wired.
         self.watches.follow(&self.view, &awaited, &mut self.mirror, &mut self.orders);
         if !self.knows_enough() {
@@ -197,7 +205,14 @@ impl<N: Hands> World<N> {
         }
         self.walked = true;
         self.mirror.trust();
-        let outcome = self.node.converge(&self.view);
+        let mut outcome = self.node.converge(&self.view);
+        if self.half_done() {
+            self.cut();
+            let before = outcome;
+            outcome = self.node.converge(&self.view);
+            outcome.changes += before.changes;
+            outcome.vanished.extend(before.vanished);
+        }
         self.figures.converged(start.elapsed(), &outcome);
         for port in &outcome.vanished {
             info!(object = %Id::new(Kind::Port, port.clone()), "its guest is gone: unplugged");
@@ -219,8 +234,15 @@ impl<N: Hands> World<N> {
             let ms = start.elapsed().as_millis();
             info!(changes = outcome.changes, networks, ports, routers, ms, "converged");
         }
+        self.hand_over();
         self.speak(&released, now);
         outcome.vanished.is_empty() && self.report.faults.is_empty()
+    }
+
+    /// What this node is to hold.
+    fn cut(&mut self) {
+        let (name, labels) = (&*self.myself.node, Some(&self.labels));
+        self.view = self.topology.view(Node { name, labels, takeovers: &self.takeovers });
     }
 
     /// Whether all is known of what this node uses.

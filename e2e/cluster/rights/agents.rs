@@ -49,12 +49,28 @@ speaks of a router of another gateway | Router default/theirs is reported on by 
     apply default:routers/theirs/status {status: {conditions: [PROGRAMMED]}}
 makes itself a router's gateway | is reported on by its gateway node
     merge default:routers/theirs/status {status: {gatewayNode: node-1}}
-gives its router away | interfaces, externalAddresses, vni and gatewayNode of a Router are the controller's
+gives its router away | interfaces, externalAddresses, vni and gateway nodes of a Router are the controller's
     merge default:routers/mine/status {status: {gatewayNode: node-2}}
 takes an external address | of a Router are the controller's
     merge default:routers/mine/status {status: {externalAddresses: [203.0.113.99]}}
 changes a router's segment | of a Router are the controller's
     merge default:routers/mine/status {status: {vni: 1}}
+says who follows | of a Router are the controller's
+    merge default:routers/mine/status {status: {nextGatewayNode: node-2}}
+says that nobody hands over to it any more | of a Router are the controller's
+    merge default:routers/mine/status {status: {formerGatewayNode: node-2}}
+is ready though nobody asked | preparedNode of a Router is written by the node that is next
+    merge default:routers/mine/status {status: {preparedNode: node-1}}
+is ready for a router of others | is reported on by its gateway node
+    merge default:routers/theirs/status {status: {preparedNode: node-1}}
+says that another is ready | preparedNode of a Router is written by the node that is next
+    merge default:routers/next/status {status: {preparedNode: node-2}}
+speaks of a router before it has it | of a Router's conditions its gateway node speaks alone
+    apply default:routers/next/status {status: {preparedNode: node-1, conditions: [PROGRAMMED]}}
+makes itself the gateway that it is to be | of a Router are the controller's
+    merge default:routers/next/status {status: {gatewayNode: node-1}}
+takes another's word back | preparedNode of a Router is written by the node that is next
+    merge default:routers/leaving/status {status: {preparedNode: null}}
 speaks of a floating IP of another node | FloatingIP default/theirs is reported on by the node that translates it (status.nodeName), which node-1 is not
     apply default:floatingips/theirs/status {status: {conditions: [PROGRAMMED]}}
 changes a floating IP's address | ip, routerRef and nodeName of a FloatingIP are the controller's
@@ -111,6 +127,14 @@ lets go of what is for another node now
     merge default:ports/leaving/status {status: {binding: null}}
 speaks of a router that it translates for
     apply default:routers/mine/status {status: {conditions: [PROGRAMMED]}}
+is ready to follow
+    merge default:routers/next/status {status: {preparedNode: node-1}}
+is ready no more
+    merge default:routers/next/status {status: {preparedNode: null}}
+takes its word back though nobody asks any more
+    merge default:routers/undone/status {status: {preparedNode: null}}
+takes its word back once it has taken over
+    merge default:routers/taken/status {status: {preparedNode: null}}
 speaks of a floating IP that it translates
     apply default:floatingips/mine/status {status: {conditions: [PROGRAMMED]}}
 makes its Agent

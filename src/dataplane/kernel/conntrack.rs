@@ -12,13 +12,14 @@ use crate::dataplane::kernel::netfilter::{Netfilter, Request, attributes};
 use crate::dataplane::kernel::netns;
 
 /// Subsystem of conntrack, and its requests (`linux/netfilter/nfnetlink_conntrack.h`).
-const CONNTRACK: u16 = 1;
-const GET: u16 = 1;
-const DELETE: u16 = 2;
+pub(super) const CONNTRACK: u16 = 1;
+pub(super) const NEW: u16 = 0;
+pub(super) const GET: u16 = 1;
+pub(super) const DELETE: u16 = 2;
 const STATISTICS: u16 = 5;
 /// Attributes of an entry: the two directions, its number, its zone; of a request: a filter.
-const ORIGINAL: u16 = 1;
-const REPLY: u16 = 2;
+pub(super) const ORIGINAL: u16 = 1;
+pub(super) const REPLY: u16 = 2;
 const ID: u16 = 12;
 const ZONE: u16 = 18;
 const FILTER: u16 = 25;
@@ -28,7 +29,7 @@ const ADDRESSES: u16 = 1;
 const GONE: i32 = 2;
 
 /// The connections of one namespace.
-pub struct Conntrack(Netfilter);
+pub struct Conntrack(pub(super) Netfilter);
 
 impl Conntrack {
     /// Opens the connections of a namespace.

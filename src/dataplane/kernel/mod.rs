@@ -5,6 +5,7 @@
 
 mod announce;
 mod apply;
+mod connections;
 mod features;
 mod link;
 mod links;

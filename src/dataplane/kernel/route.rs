@@ -11,7 +11,7 @@ use netlink_packet_route::route::{
     RouteProtocol, RouteScope, RouteType,
 };
 
-use crate::dataplane::names::PROTOCOL;
+use crate::dataplane::names::{KEEPER, PROTOCOL};
 use crate::dataplane::state::Table;
 
 /// One way of a route.
@@ -51,6 +51,9 @@ pub fn address(index: u32, net: IpNet) -> AddressMessage {
     message.header.family = family(net.addr());
     message.header.index = index;
     message.header.prefix_len = net.prefix_len();
+    if net.addr() == IpAddr::from(KEEPER) {
+        message.header.scope = AddressScope::Host;
+    }
     message.attributes.push(AddressAttribute::Local(net.addr()));
     message.attributes.push(AddressAttribute::Address(net.addr()));
     if let IpNet::V4(net) = net

@@ -4,14 +4,18 @@
 //! goes to one next hop, the gateway node's end, whose MAC address and place are known. When the gateway moves, one
 //! neighbour changes.
 //!
-//! Where floating IPs are translated their packets leave at once, whatever the way of the others: what carries the mark
-//! looks into a table of its own. The rules are the same for one floating IP and for a thousand.
+//! Where packets are translated they leave at once, whatever the way of the others: what carries the mark looks into a table
+//! of its own. The rules are the same for one floating IP and for a thousand. On a gateway node all that leaves carries it:
+//! so a node becomes the gateway node, or is it no more, in the instant in which its rules change, and no packet is translated
+//! on its way to another node, or leaves untranslated, while the routes change.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Leg, everywhere};
-use crate::dataplane::names::Prefix;
+use ipnet::Ipv4Net;
+
+use crate::dataplane::names::{self, Prefix};
 use crate::dataplane::overlay;
 use crate::dataplane::router_rules::MARK;
 use crate::dataplane::state::{Hop, Item, Netns, Packets, Route, Rule, Spec, State, Table};
@@ -48,19 +52,26 @@ pub(super) fn render(router: &RouterView, view: &NodeView, netns: &Netns, id: &I
     }
 }
 
-/// The table of floating IPs, and who looks into it.
+/// The table of what leaves, and who looks into it.
 pub(super) fn outside(external: &ExternalView, leg: &Leg, state: &mut State) {
-    let mut route = |to, via: Option<IpAddr>| {
-        let hops = BTreeSet::from([Hop { via, device: leg.name(), on_link: via.is_some() }]);
+    let mut route = |to, via: &[Option<IpAddr>]| {
+        let hop = |via: &Option<IpAddr>| Hop { via: *via, device: leg.name(), on_link: via.is_some() };
         let item = Item::Route(leg.netns.clone(), Table::Outside, to);
-        state.want(item, Spec::Route(Route { hops, mtu: None }), leg.owner, None);
+        let route = Route { hops: via.iter().map(hop).collect(), mtu: None };
+        state.want(item, Spec::Route(route), leg.owner, None);
     };
     for cidr in external.cidrs.iter().filter(|cidr| cidr.addr().is_ipv4()) {
-        route(*cidr, None);
+        route(*cidr, &[None]);
     }
     if let Some(gateway) = external.gateway.filter(IpAddr::is_ipv4) {
-        route(everywhere(gateway), Some(gateway));
+        route(everywhere(gateway), &[Some(gateway)]);
     }
+    for (to, hops) in external.routes.iter().filter(|(to, _)| to.addr().is_ipv4()) {
+        route(*to, &hops.iter().copied().map(Some).collect::<Vec<_>>());
+    }
+    // When the last address of a link goes, the kernel takes away all routes through it. This one stays with the link.
+    let item = Item::Address(leg.netns.clone(), leg.name(), Ipv4Net::from(names::KEEPER).into());
+    state.want(item, Spec::Address, leg.owner, None);
     for (priority, rule) in RULES {
         state.want(Item::Rule(leg.netns.clone(), priority), Spec::Rule(rule), leg.owner, None);
     }

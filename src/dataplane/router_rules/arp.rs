@@ -1,6 +1,7 @@
 //! The ARP guard of a router: a sender that nobody has is not heard, so it neither takes another's place nor fills the
 //! neighbour table of the host.
 
+use crate::dataplane::names;
 use crate::dataplane::nft::{Chain, ChainKind, Field, Hook, Policy, Rule, Set, Table, Term, Type, Value};
 use crate::dataplane::state::IfName;
 use crate::model::view::RouterView;
@@ -26,7 +27,10 @@ pub(super) fn table(router: &RouterView, legs: &Legs) -> Table {
     let behind = Term::In(vec![Field::ArpSaddrIp], "behind".into());
     let by = vec![Field::ArpDaddrIp, Field::ArpSaddrEther];
     let as_hop = vec![behind, Term::ArpSpeakAs { by, map: "hops".into() }];
-    let mut rules = vec![heard(not_outside.chain([known]).collect()), probe, heard(as_hop)];
+    // Nobody learns where that one is: it is on the leg for the kernel's sake.
+    let keeper = Rule::new(vec![Term::Is(Field::ArpDaddrIp, Value::Ip(names::KEEPER)), Term::Drop]);
+    let mut rules: Vec<Rule> = legs.external.as_ref().and(legs.transit.as_ref()).map(|_| keeper).into_iter().collect();
+    rules.extend([heard(not_outside.chain([known]).collect()), probe, heard(as_hop)]);
     let provider = router.interfaces.iter().zip(&legs.interfaces).filter(|(i, _)| i.provider);
     rules.extend(provider.filter_map(|(i, leg)| v4_net(&i.cidr).map(|net| within(leg, net))));
     if let Some((external, leg)) = router.external.as_ref().zip(legs.external.as_ref()) {

@@ -8,7 +8,7 @@ use ipnet::{IpNet, Ipv4Net};
 use crate::api::Protocol;
 use crate::dataplane::nft::{Field, Set, Table, Term, Type, Value};
 use crate::dataplane::state::IfName;
-use crate::model::view::ExternalView;
+use crate::model::view::{ExternalView, Part};
 
 use super::{MARK, known, unknown, v4};
 
@@ -34,7 +34,12 @@ impl<'a> Outside<'a> {
 
     /// Whether whatever leaves from here is translated, not only what has a floating IP.
     pub(super) fn translates_all(&self) -> bool {
-        self.view.snat && self.view.gateway_node
+        self.view.snat && self.view.part.translates()
+    }
+
+    /// Whether another node translates what leaves, and this one is to follow.
+    pub(super) fn is_silent(&self) -> bool {
+        matches!(self.view.part, Part::Next | Part::Takes)
     }
 
     /// Whether the router has other nodes.
@@ -49,6 +54,12 @@ impl<'a> Outside<'a> {
     /// Floating IPs and the fixed IPs that they lead to.
     fn floating(&self) -> impl Iterator<Item = (Ipv4Addr, Ipv4Addr)> {
         self.view.floating.iter().filter_map(|(ip, to)| v4(ip).zip(v4(&to.fixed)))
+    }
+
+    /// The same, of those whose packets are translated on their way out from here.
+    fn owned(&self) -> impl Iterator<Item = (Ipv4Addr, Ipv4Addr)> {
+        let ours = self.view.floating.iter().filter(|(_, to)| to.home || !self.is_silent());
+        ours.filter_map(|(ip, to)| v4(ip).zip(v4(&to.fixed)))
     }
 
     pub(super) fn sets(&self, inner: Vec<Ipv4Net>, table: &mut Table) {
@@ -77,11 +88,14 @@ impl<'a> Outside<'a> {
         let key = [Type::InetProto, Type::Ipv4Addr, Type::InetService];
         set("forwarded", Set::map(key, [Type::Ipv4Addr, Type::InetService], by_port));
         if self.has_nodes() || !view.snat {
-            set("owned", Set::exact(address, self.floating().map(|(_, fixed)| ip(fixed))));
+            set("owned", Set::exact(address, self.owned().map(|(_, fixed)| ip(fixed))));
+        }
+        if self.is_silent() {
+            set("home", Set::exact(address, self.owned().map(|(out, _)| ip(out))));
         }
         if !self.translates_all() {
-            let targets = forwarded.values().map(|(to, _)| *to);
-            set("translated", Set::exact(address, self.floating().map(|(_, fixed)| fixed).chain(targets).map(ip)));
+            let targets = forwarded.values().filter(|_| !self.is_silent()).map(|(to, _)| *to);
+            set("translated", Set::exact(address, self.owned().map(|(_, fixed)| fixed).chain(targets).map(ip)));
         }
     }
 
@@ -122,7 +136,7 @@ impl<'a> Outside<'a> {
         if let Some(transit) = self.transit {
             rules.push(vec![Term::Is(Field::OifName, Value::Name(transit.clone())), Term::New, Term::Drop]);
         }
-        if self.view.gateway_node && !self.view.snat {
+        if self.view.part.translates() && !self.view.snat {
             foreign.push(unknown(Field::IpSaddr, "inner"));
             // A guest with a floating IP may answer as itself, but not call.
             let owned = known(Field::IpSaddr, "owned");

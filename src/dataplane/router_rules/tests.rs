@@ -25,11 +25,12 @@ fn router() -> RouterView {
         mac: MacAddr([2, 0, 0, 0, 0, 2]),
         network: Key::new("infra", "public"),
         mtu: 1500,
-        gateway_node: true,
+        part: Part::Gateway,
         shared: "203.0.113.2".parse().unwrap(),
         addresses: vec!["2001:db8::2/64".parse().unwrap(), "203.0.113.2/24".parse().unwrap()],
         cidrs: vec!["203.0.113.0/24".parse().unwrap(), "2001:db8::/64".parse().unwrap()],
         gateway: Some("203.0.113.1".parse().unwrap()),
+        routes: BTreeMap::new(),
         snat: true,
         floating: BTreeMap::new(),
         forwarding: BTreeMap::new(),
@@ -57,7 +58,7 @@ fn ports_and_floating_ips_change_elements_and_no_rule() {
     let before = rules(&router());
     let mut changed = router();
     changed.interfaces[0].peers.insert("10.0.0.6".parse().unwrap(), MacAddr([2, 0, 0, 0, 0, 6]));
-    let fixed = FloatingView { key: Key::new("t", "f"), fixed: "10.0.0.6".parse().unwrap() };
+    let fixed = FloatingView { key: Key::new("t", "f"), fixed: "10.0.0.6".parse().unwrap(), home: true };
     changed.external.as_mut().unwrap().floating.insert("203.0.113.9".parse().unwrap(), fixed);
     changed.routes.insert("172.16.0.0/12".parse().unwrap(), vec!["10.0.0.6".parse().unwrap()]);
     let after = rules(&changed);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use super::{bound_to, uid};
 use crate::api::{Attachment, AttachmentMode, MacAddr};
@@ -10,7 +11,7 @@ use crate::model::id::Key;
 use crate::model::ipam::{Holder, number};
 use crate::model::link::{Rank, Role};
 use crate::model::topology::{Index, PhysicalNode, PortNode, RouterNode, Standing, Topology, Tunnel};
-use crate::model::view::{Node, NodeView, OverlayView, PhysicalView, RouterView, TunnelView};
+use crate::model::view::{Node, NodeView, OverlayView, Part, PhysicalView, RouterView, Takeover, TunnelView};
 
 /// A port with what became of it.
 type Bound<'t> = (&'t PortEntry, &'t PortNode);
@@ -25,8 +26,8 @@ pub struct Cut<'t> {
     elsewhere: Vec<(Bound<'t>, Option<Ipv4Addr>)>,
     /// Addresses of plugged ports and the MAC address behind each, by subnet.
     pub stations: BTreeMap<Index, Vec<(IpAddr, MacAddr)>>,
-    /// Floating IPs of each router that are translated here.
-    pub floating: BTreeMap<Index, Vec<Index>>,
+    /// Floating IPs of each router that are translated here, and whether they stay here whatever the router's gateway node.
+    pub floating: BTreeMap<Index, Vec<(Index, bool)>>,
 }
 
 impl<'t> Cut<'t> {
@@ -51,15 +52,15 @@ impl<'t> Cut<'t> {
                 elsewhere.push(((entry, port), last.1));
             }
         }
-        let mut floating: BTreeMap<Index, Vec<Index>> = BTreeMap::new();
+        let mut cut = Self { topology, node, here, elsewhere, stations, floating: BTreeMap::new() };
         for (index, ip) in topology.floating_ips.iter().enumerate() {
-            if let Some(router) = ip.router
-                && (alone || ip.node.as_deref() == Some(node.name))
-            {
-                floating.entry(router).or_default().push(index);
+            let Some(router) = ip.router else { continue };
+            let home = alone || !ip.along && ip.node.as_deref() == Some(node.name);
+            if home || ip.along && cut.part(&topology.routers[router]).is_some() {
+                cut.floating.entry(router).or_default().push((index, home));
             }
         }
-        Self { topology, node, here, elsewhere, stations, floating }
+        cut
     }
 
     /// Whether the node is alone in its world.
@@ -67,9 +68,30 @@ impl<'t> Cut<'t> {
         self.topology.role == Role::Host
     }
 
-    /// Whether a router's packets to the outside leave from this node.
+    /// The node's part in what a router translates; none: floating IPs of ports here at most.
+    pub fn part(&self, router: &RouterNode) -> Option<Part> {
+        let is_me = |node: &Option<Arc<str>>| node.as_deref() == Some(self.node.name);
+        let takeover = self.node.takeovers.get(&router.key);
+        if self.alone() {
+            Some(Part::Gateway)
+        } else if is_me(&router.gateway_node) {
+            // There is somebody to take over from.
+            Some(match takeover.filter(|_| router.former_node.is_some()) {
+                Some(Takeover::Waits) => Part::Next,
+                Some(Takeover::Takes) => Part::Takes,
+                _ => Part::Gateway,
+            })
+        } else if is_me(&router.former_node) {
+            Some(Part::Former)
+        } else {
+            let leaves = takeover == Some(&Takeover::Leaves) && router.gateway_node.is_some();
+            (is_me(&router.next_node) || leaves).then_some(Part::Next)
+        }
+    }
+
+    /// Whether a router's packets to the outside leave from this node, as far as it is up to this node.
     pub fn is_gateway(&self, router: &RouterNode) -> bool {
-        self.alone() || router.gateway_node.as_deref() == Some(self.node.name)
+        self.part(router) == Some(Part::Gateway)
     }
 
     /// Where the tunnels of this node begin.
@@ -88,7 +110,7 @@ impl<'t> Cut<'t> {
     /// Routers with a port here behind them, that leave to the outside from here, or that such a one hands packets on to.
     pub fn routers(&self) -> BTreeSet<Index> {
         let routers = &self.topology.routers;
-        let leaves = |r: Index| routers[r].external.is_some() && self.is_gateway(&routers[r]);
+        let leaves = |r: Index| routers[r].external.is_some() && self.part(&routers[r]).is_some();
         self.reached(&self.here, |r| leaves(r) || self.floating.contains_key(&r))
     }
 
@@ -171,7 +193,9 @@ impl<'t> Cut<'t> {
         }
         let Topology { networks, routers, subnets, .. } = self.topology;
         let bound: Vec<Bound<'t>> = self.elsewhere.iter().map(|(port, _)| *port).collect();
-        let away = |r: Index| routers[r].external.is_some() && !self.is_gateway(&routers[r]);
+        // While a router moves, two nodes send from it.
+        let moves = |r: Index| routers[r].next_node.is_some() || routers[r].former_node.is_some();
+        let away = |r: Index| routers[r].external.is_some() && (moves(r) || !self.is_gateway(&routers[r]));
         let legs = self.reached(&bound, away).into_iter().flat_map(|r| &routers[r].legs);
         let mut found: BTreeMap<Index, OverlayView> = BTreeMap::new();
         let segment = |network: Option<Index>| {

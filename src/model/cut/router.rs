@@ -10,7 +10,9 @@ use crate::api::MacAddr;
 use crate::model::id::Uid;
 use crate::model::ipam::{Holder, address};
 use crate::model::topology::{ExternalLeg, Index, Leg, RouterNode, Standing, Topology};
-use crate::model::view::{ExternalView, FarEnd, FloatingView, ForwardingView, InterfaceView, RouterView, TransitView};
+use crate::model::view::{
+    ExternalView, FarEnd, FloatingView, ForwardingView, InterfaceView, Part, RouterView, TransitView,
+};
 
 impl Cut<'_> {
     /// A router.
@@ -18,7 +20,7 @@ impl Cut<'_> {
         let node = &self.topology.routers[index];
         let interfaces: Vec<_> = node.legs.iter().filter_map(|leg| self.interface(index, leg)).collect();
         let floating = self.floating.get(&index).map_or(&[][..], Vec::as_slice);
-        let here = self.is_gateway(node) || !floating.is_empty();
+        let here = self.part(node).is_some() || !floating.is_empty();
         let external = node.external.as_ref().filter(|_| here).map(|leg| self.external(node, leg, floating));
         let (routes, far) = self.routes(node);
         let transit = self.transit(node, far);
@@ -55,26 +57,36 @@ impl Cut<'_> {
             let leg = routers[r].external.as_ref()?;
             if self.alone() { Some(leg.mac) } else { Some(leg.uid.part(node?).mac()) }
         };
+        // Whom another takes over from translates until that is done.
+        let gateway = |r: Index| routers[r].former_node.as_deref().or(routers[r].gateway_node.as_deref());
         match holder {
             Holder::Interface(r) | Holder::External(r) if r == router => None,
             Holder::Interface(r) => routers[r].legs.iter().find(|l| l.subnet == subnet).map(|l| l.mac),
-            Holder::External(r) => outside(r, routers[r].gateway_node.as_deref()),
-            Holder::FloatingIP(f) => floating_ips[f].router.and_then(|r| outside(r, floating_ips[f].node.as_deref())),
+            Holder::External(r) => outside(r, gateway(r)),
+            Holder::FloatingIP(f) => floating_ips[f].router.and_then(|r| {
+                let ip = &floating_ips[f];
+                outside(r, if ip.along { gateway(r) } else { ip.node.as_deref() })
+            }),
             Holder::Port(_) | Holder::Leaving => None,
         }
     }
 
-    fn external(&self, router: &RouterNode, leg: &ExternalLeg, floating: &[Index]) -> ExternalView {
+    fn external(&self, router: &RouterNode, leg: &ExternalLeg, floating: &[(Index, bool)]) -> ExternalView {
         let Topology { networks, subnets, floating_ips, .. } = self.topology;
         let network = &networks[leg.network];
         let prefix = |(subnet, ip): &(Index, IpAddr)| {
-            IpNet::new(*ip, subnets[*subnet].range.cidr.prefix_len()).unwrap_or((*ip).into())
+            let whole = IpNet::new(*ip, subnets[*subnet].range.cidr.prefix_len()).ok();
+            whole.filter(|_| self.alone()).unwrap_or((*ip).into())
         };
         let gateway = leg.addresses.first().and_then(|(subnet, _)| subnets[*subnet].range.gateway);
         let snat = router.object.spec.external_gateway.as_ref().and_then(|g| g.snat).unwrap_or(true);
         let in_force = network.subnets.iter().filter(|s| subnets[**s].standing == Standing::InForce);
-        let gateway_node = self.is_gateway(router);
-        let own = leg.addresses.iter().filter(|_| gateway_node);
+        let part = self.part(router).unwrap_or(Part::Floating);
+        let is_part = part != Part::Floating;
+        let own = leg.addresses.iter().filter(|_| is_part);
+        let cidrs: Vec<IpNet> = in_force.map(|s| subnets[*s].range.cidr).collect();
+        let outward = |hops: &[IpAddr]| hops.iter().all(|hop| cidrs.iter().any(|cidr| cidr.contains(hop)));
+        let routes = router.routes.iter().filter(|(_, hops)| is_part && outward(hops));
         let shared = leg.addresses.iter().map(|(_, ip)| *ip).find(IpAddr::is_ipv4);
         let mut view = ExternalView {
             uid: leg.uid,
@@ -82,19 +94,20 @@ impl Cut<'_> {
             mac: if self.alone() { leg.mac } else { leg.uid.part(self.node.name).mac() },
             network: network.key.clone(),
             mtu: network.mtu,
-            gateway_node,
+            part,
             addresses: own.map(prefix).collect(),
             shared: shared.or(leg.addresses.first().map(|(_, ip)| *ip)).unwrap_or(Ipv4Addr::UNSPECIFIED.into()),
-            cidrs: in_force.map(|s| subnets[*s].range.cidr).collect(),
+            routes: routes.map(|(to, hops)| (*to, hops.clone())).collect(),
+            cidrs,
             gateway: gateway.map(address),
             snat,
             floating: BTreeMap::new(),
             forwarding: BTreeMap::new(),
         };
-        for node in floating.iter().map(|f| &floating_ips[*f]) {
+        for (node, home) in floating.iter().map(|(f, home)| (&floating_ips[*f], *home)) {
             let (Some(ip), key) = (node.ip, node.key.clone()) else { continue };
             if let Some(fixed) = node.fixed {
-                view.floating.insert(ip, FloatingView { key, fixed });
+                view.floating.insert(ip, FloatingView { key, fixed, home });
             } else {
                 view.forwarding.insert(ip, ForwardingView { key, ports: node.forwardings.clone() });
             }
@@ -130,6 +143,8 @@ impl Cut<'_> {
         let uid = router.uid.part("transit");
         let (vni, _own, gateway) = (router.vni?, self.own()?, router.gateway_node.as_deref()?);
         let end = |node: &str| -> MacAddr { Uid::part(uid, node).mac() };
+        // Until it has taken over, the new gateway node sends on to the former.
+        let gateway = router.former_node.as_deref().filter(|_| gateway == self.node.name).unwrap_or(gateway);
         let gateway = if self.is_gateway(router) {
             None
         } else {

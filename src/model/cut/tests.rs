@@ -5,7 +5,7 @@ use crate::api::Binding;
 use crate::model::fixtures::{at, key, record, world};
 use crate::model::link::{Linker, Role};
 use crate::model::status::statuses;
-use crate::model::view::{FarEnd, Node};
+use crate::model::view::{FarEnd, Node, Part, Takeovers};
 use crate::model::{NodeView, Snapshot};
 
 const WORLD: &str = "
@@ -94,11 +94,11 @@ fn the_outside_is_where_it_is_translated() {
     let of = |node| view(&snapshot, node).routers[&key("r")].clone();
     let (gateway, own, far) = (of("n1"), of("n2"), of("n3"));
     let external = gateway.external.as_ref().unwrap();
-    assert!(external.gateway_node && external.addresses.len() == 1);
+    assert!(external.part == Part::Gateway && external.addresses.len() == 1);
     assert_eq!(external.floating.len(), 1, "of c, whose node does not touch the wire");
     assert_eq!(gateway.transit.as_ref().unwrap().gateway, None);
     let external = own.external.as_ref().unwrap();
-    assert!(!external.gateway_node && external.addresses.is_empty());
+    assert!(external.part == Part::Floating && external.addresses.is_empty());
     assert_eq!(external.floating.len(), 1, "of b");
     assert_ne!(external.mac, gateway.external.as_ref().unwrap().mac);
     assert_eq!(far.external, None);
@@ -119,7 +119,7 @@ fn an_attachment_is_chosen_by_the_labels_of_the_node() {
     let topology = Linker::new(Role::Node).link(&snapshot).0;
     let attached = |rack: &str| {
         let labels = [("rack".to_owned(), rack.to_owned())].into();
-        let view = topology.view(Node { name: "n1", labels: Some(&labels) });
+        let view = topology.view(Node { name: "n1", labels: Some(&labels), takeovers: &Takeovers::new() });
         view.physical_networks.values().map(|p| p.interface.clone()).next()
     };
     assert_eq!(attached("seven").as_deref(), Some("br7"));

@@ -33,6 +33,7 @@ pub fn claim(world: &mut World, claims: &mut Vec<Claim>) {
             fixed: None,
             forwardings: BTreeMap::new(),
             node: None,
+            along: false,
         });
     }
     ranks.sort_unstable();

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::handover::{Recorded, Roles};
 use super::{Role, World, remark};
 use crate::api::{Agent, AgentFailure, Reason};
 use crate::model::agent::is_silent;
 use crate::model::id::{Id, Key, Kind};
-use crate::model::topology::{Index, Standing, Topology};
+use crate::model::topology::{FloatingNode, Index, Standing, Topology};
 
 /// A node that may translate.
 struct Candidate<'a> {
@@ -21,18 +22,38 @@ struct Candidate<'a> {
 pub fn link(world: &mut World) {
     match world.topology.role {
         Role::Host => {}
-        Role::Node => recorded(&mut world.topology),
+        Role::Node => recorded(world),
         Role::Controller => choose(world),
     }
 }
 
-fn recorded(topology: &mut Topology) {
-    for node in &mut topology.routers {
-        node.gateway_node = node.object.status.as_ref().and_then(|s| s.gateway_node.as_deref()).map(Into::into);
+fn recorded(world: &mut World) {
+    for node in &mut world.topology.routers {
+        let Some(status) = &node.object.status else { continue };
+        let [gateway, next, former] = [&status.gateway_node, &status.next_gateway_node, &status.former_gateway_node]
+            .map(|name| name.as_deref().map(Arc::from));
+        (node.gateway_node, node.next_node, node.former_node) = (gateway, next, former);
     }
-    for node in topology.floating_ips.iter_mut().filter(|node| node.router.is_some()) {
-        node.node = node.object.status.as_ref().and_then(|s| s.node_name.as_deref()).map(Into::into);
+    for index in 0..world.topology.floating_ips.len() {
+        let node = &world.topology.floating_ips[index];
+        if let Some(router) = node.router {
+            let at = node.object.status.as_ref().and_then(|s| s.node_name.as_deref());
+            let silent = |at| world.snapshot.agents.get(&Key::new("", at)).is_some_and(|agent| is_silent(agent));
+            let of = &world.topology.routers[router];
+            let moves = || [&of.gateway_node, &of.next_node, &of.former_node].iter().any(|n| n.as_deref() == at);
+            let along = at.is_some_and(|at| plugged_on(world, node) != Some(at) && (!silent(at) || moves()));
+            let at = at.map(Into::into);
+            let node = &mut world.topology.floating_ips[index];
+            (node.node, node.along) = (at, along);
+        }
     }
+}
+
+/// The node that the port of a floating IP is plugged on; none for port forwardings, whose ports may be anywhere.
+fn plugged_on<'a>(world: &'a World, node: &FloatingNode) -> Option<&'a str> {
+    let port = world.port(&node.key, node.object.spec.port_ref.as_ref()?).ok()?;
+    let bound = world.topology.entries[port].object.status.as_ref()?.binding.as_ref()?;
+    Some(&bound.node_name)
 }
 
 fn choose(world: &mut World) {
@@ -55,31 +76,39 @@ fn choose(world: &mut World) {
         let stays = candidates.iter().find(|c| before == Some(&*c.name) && c.open && reaches(world, index, c.agent));
         if let Some(candidate) = stays {
             *load.entry(candidate.name.clone()).or_default() += 1;
-            world.topology.routers[index].gateway_node = Some(candidate.name.clone());
+            Recorded::of(node).towards(&candidate.name, true).record(&mut world.topology.routers[index]);
         } else {
             homeless.push(index);
         }
     }
     for index in homeless {
-        let before = world.topology.routers[index].object.status.as_ref().and_then(|s| s.gateway_node.as_deref());
-        let fit = |c: &&Candidate| reaches(world, index, c.agent) && may_follow(world, before, c.agent);
+        let was = Recorded::of(&world.topology.routers[index]);
+        let before = was.gateway.as_deref();
+        let fit = |c: &&Candidate| {
+            let after = |node| may_follow(world, node, c.agent);
+            reaches(world, index, c.agent) && after(before) && after(was.pending().as_deref())
+        };
         let count = |c: &&Candidate| (load.get(&c.name).copied().unwrap_or(0), c.name.clone());
-        // A node that drains goes on until there is another.
-        let open = candidates.iter().filter(|c| c.open).filter(fit).min_by_key(count);
-        let chosen = open.or_else(|| candidates.iter().filter(fit).find(|c| before == Some(&*c.name)));
+        // Who was chosen already stays chosen. A node that drains goes on until there is another.
+        let open = || candidates.iter().filter(|c| c.open).filter(fit);
+        let next = open().find(|c| was.next.as_deref() == Some(&*c.name)).or_else(|| open().min_by_key(count));
+        let chosen = next.or_else(|| candidates.iter().filter(fit).find(|c| before == Some(&*c.name)));
         let Some(chosen) = chosen.map(|c| c.name.clone()) else {
             // A living kernel forwards on when its agent is dead: as long as nobody knows better, it is the gateway.
-            if let Some(before) = before.filter(|node| world.snapshot.agents.contains_key(&Key::new("", node))) {
-                world.topology.routers[index].gateway_node = Some(before.into());
+            if before.is_some_and(|node| world.snapshot.agents.contains_key(&Key::new("", node))) {
+                let roles = Roles { gateway: was.gateway.clone(), next: None, former: was.pending() };
+                roles.record(&mut world.topology.routers[index]);
                 continue;
             }
             let key = world.topology.routers[index].key.clone();
             let message = "No live node that may be a gateway is attached to the physical networks that the router reaches: attach one (PhysicalNetwork attachments), or let one be a gateway (Agent spec.gateway).";
-            world.topology.waiting.insert(Id::new(Kind::Router, key), remark(Reason::NoAttachment, message));
+            let waiting = remark(Reason::NoAttachment, message);
+            world.topology.waiting.insert(Id::new(Kind::Router, key), waiting);
             continue;
         };
         *load.entry(chosen.clone()).or_default() += 1;
-        world.topology.routers[index].gateway_node = Some(chosen);
+        let lives = before.and_then(|node| world.snapshot.agents.get(&Key::new("", node))).is_some_and(|a| is_alive(a));
+        was.towards(&chosen, lives).record(&mut world.topology.routers[index]);
     }
     floating(world);
 }
@@ -91,10 +120,8 @@ fn floating(world: &mut World) {
         let node = &world.topology.floating_ips[index];
         let Some(router) = node.router else { continue };
         let gateway = world.topology.routers[router].gateway_node.clone();
-        let home = node.object.spec.port_ref.as_ref().and_then(|port| {
-            let port = world.port(&node.key, port).ok()?;
-            let bound = world.topology.entries[port].object.status.as_ref()?.binding.as_ref()?;
-            let (key, agent) = world.snapshot.agents.get_key_value(&Key::new("", &bound.node_name))?;
+        let home = plugged_on(world, node).and_then(|home| {
+            let (key, agent) = world.snapshot.agents.get_key_value(&Key::new("", home))?;
             (is_alive(agent) && reaches(world, router, agent)).then(|| key.name.clone())
         });
         let wanted = home.or(gateway);
@@ -104,7 +131,13 @@ fn floating(world: &mut World) {
         let stays = before.filter(|b| {
             wanted.as_deref() != Some(*b) && follower.is_none_or(|agent| !may_follow(world, before, agent))
         });
-        world.topology.floating_ips[index].node = stays.map(Into::into).or(wanted);
+        let (chosen, before) = (stays.map(Into::into).or(wanted), before.map(Arc::from));
+        world.topology.floating_ips[index].node.clone_from(&chosen);
+        // The former gateway node goes on until all is said that moves with the router.
+        let (was, node) = (Recorded::of(&world.topology.routers[router]), &mut world.topology.routers[router]);
+        if before.is_some() && before == was.former && chosen != before && node.gateway_node == was.gateway {
+            Roles { gateway: was.gateway, next: None, former: was.former }.record(node);
+        }
     }
 }
 

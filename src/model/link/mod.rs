@@ -7,6 +7,7 @@ mod claims;
 mod external;
 mod floating_ip;
 mod gateway;
+mod handover;
 mod linker;
 mod network;
 mod outcome;

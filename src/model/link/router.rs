@@ -48,6 +48,8 @@ pub fn claim(world: &mut World, claims: &mut Vec<Claim>) {
             routes: BTreeMap::new(),
             vni: None,
             gateway_node: None,
+            next_node: None,
+            former_node: None,
         });
     }
     ranks.sort_unstable();

@@ -84,7 +84,10 @@ impl Judge<'_> {
             let chosen = self.chosen(node.gateway_node.as_deref(), recorded.gateway_node.as_deref());
             // On a host of its own every router is at home; only one to the outside says where.
             let gateway_node = chosen.filter(|_| node.external.is_some() || self.topology.role != Role::Host);
-            let same = recorded.gateway_node.as_deref() == gateway_node && recorded.vni == node.vni;
+            let same = recorded.gateway_node.as_deref() == gateway_node
+                && recorded.next_gateway_node.as_deref() == node.next_node.as_deref()
+                && recorded.former_gateway_node.as_deref() == node.former_node.as_deref()
+                && recorded.vni == node.vni;
             if same && self.same_router(node, recorded) {
                 return None;
             }
@@ -97,6 +100,10 @@ impl Judge<'_> {
                 interfaces: node.legs.iter().map(interface).collect(),
                 external_addresses: external_addresses(node).collect(),
                 gateway_node: gateway_node.map(str::to_owned),
+                next_gateway_node: node.next_node.as_deref().map(str::to_owned),
+                former_gateway_node: node.former_node.as_deref().map(str::to_owned),
+                // The node's own word.
+                prepared_node: recorded.prepared_node.clone(),
                 vni: node.vni,
                 conditions: Vec::new(),
             })

@@ -128,7 +128,31 @@ fn a_router_leaves_by_a_live_node_with_the_wire_and_stays_there() {
     agent(&mut snapshot, "d", "{gateway: true}", false);
     assert_eq!(gateway(&snapshot).as_deref(), Some("c"));
     agent(&mut snapshot, "c", "{gateway: true, drain: true}", false);
-    assert_eq!(gateway(&snapshot).as_deref(), Some("d"), "one that drains hands over");
+    let of = |s: &Snapshot| {
+        let node = controller(s).routers[0].clone();
+        [node.gateway_node, node.next_node, node.former_node].map(|name| name.as_deref().unwrap_or("-").to_owned())
+    };
+    assert_eq!(of(&snapshot), ["c", "d", "-"], "one that drains prepares another");
+    let status = |snapshot: &mut Snapshot, text: &str| {
+        let router = Arc::make_mut(snapshot.routers.get_mut(&key("r")).unwrap());
+        router.status = serde_json::from_str(text).unwrap();
+    };
+    status(&mut snapshot, r#"{"gatewayNode": "c", "nextGatewayNode": "d", "preparedNode": "d"}"#);
+    assert_eq!(of(&snapshot), ["d", "-", "c"], "and hands over");
+    status(&mut snapshot, r#"{"gatewayNode": "d", "formerGatewayNode": "c", "preparedNode": "d"}"#);
+    assert_eq!(of(&snapshot), ["d", "-", "c"], "until that is done");
+    add(&mut snapshot, 9, "FloatingIP f {networkRef: {name: public}, portRef: {name: p}}");
+    let floating = Arc::make_mut(snapshot.floating_ips.get_mut(&key("f")).unwrap());
+    floating.status = serde_json::from_str(r#"{"nodeName": "c"}"#).unwrap();
+    status(&mut snapshot, r#"{"gatewayNode": "d", "formerGatewayNode": "c"}"#);
+    assert_eq!(of(&snapshot), ["d", "-", "c"], "with all floating IPs");
+    snapshot.floating_ips.clear();
+    assert_eq!(of(&snapshot), ["d", "-", "-"]);
+    agent(&mut snapshot, "d", "{gateway: true}", true);
+    status(&mut snapshot, r#"{"gatewayNode": "d", "formerGatewayNode": "c", "preparedNode": "d"}"#);
+    assert_eq!(of(&snapshot), ["d", "-", "c"], "one that is silent may still have taken over");
+    agent(&mut snapshot, "d", "{gateway: true}", false);
+    status(&mut snapshot, r#"{"gatewayNode": "c"}"#);
     agent(&mut snapshot, "c", "{gateway: true}", true);
     assert_eq!(gateway(&snapshot).as_deref(), Some("c"), "silence alone moves nothing");
     let successor = Arc::make_mut(snapshot.agents.get_mut(&Key::new("", "d")).unwrap());
