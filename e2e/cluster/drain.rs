@@ -1,6 +1,5 @@
 //! A gateway node hands over: nothing is lost, connections keep their ports, and no two nodes answer for one address.
 
-mod spy;
 mod talks;
 
 use std::time::{Duration, Instant};
@@ -8,8 +7,8 @@ use std::time::{Duration, Instant};
 use tenet::api::Protocol;
 
 use crate::nodes::Cluster;
+use crate::spy::Spy;
 use crate::support::{Guest, until};
-use spy::Spy;
 use talks::Talk;
 
 const WORLD: &str = "

@@ -11,6 +11,7 @@ mod support;
 
 mod apart;
 mod drain;
+mod fallen;
 mod faults;
 mod first;
 mod life;
@@ -18,3 +19,5 @@ mod moves;
 mod page;
 mod probes;
 mod rights;
+mod separate;
+mod spy;

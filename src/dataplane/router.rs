@@ -150,11 +150,11 @@ fn addresses_and_peers(interface: &InterfaceView, leg: &Leg, state: &mut State) 
 
 /// Addresses and ways to the outside. A floating IP is a /32 of its own, so that its coming and going touches no route.
 fn outside(external: &ExternalView, leg: &Leg, state: &mut State) {
-    let here = external.part.has_addresses();
+    let here = external.part.has_addresses() && !external.mute;
     for net in external.addresses.iter().filter(|_| here) {
         leg.address(*net, state);
     }
-    let floating = external.floating.iter().filter(|(_, to)| here || to.home).map(|(ip, _)| ip);
+    let floating = external.floating.iter().filter(|(_, to)| here || to.home && !external.mute).map(|(ip, _)| ip);
     for ip in floating.chain(external.forwarding.keys().filter(|_| here)) {
         leg.address((*ip).into(), state);
     }

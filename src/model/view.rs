@@ -33,6 +33,8 @@ pub struct Node<'a> {
     pub labels: Option<&'a BTreeMap<String, String>>,
     /// Routers that it is the gateway node of and has not wholly taken over from another yet.
     pub takeovers: &'a Takeovers,
+    /// Whether others may have taken over what it does for the outside: it answers for no address there.
+    pub cut_off: bool,
 }
 
 /// Routers that a node takes over or has just let go of, and how far it is.
@@ -54,7 +56,7 @@ static NOTHING: Takeovers = Takeovers::new();
 
 impl<'a> From<&'a str> for Node<'a> {
     fn from(name: &'a str) -> Self {
-        Self { name, labels: None, takeovers: &NOTHING }
+        Self { name, labels: None, takeovers: &NOTHING, cut_off: false }
     }
 }
 
@@ -256,6 +258,8 @@ pub struct ExternalView {
     /// The router's own addresses; none where it has no part but floating IPs of ports that are here. On a host of its own with
     /// the prefix length of their subnet; in a cluster single, so that their coming and going touches no route.
     pub addresses: Vec<IpNet>,
+    /// Whether none of the addresses is to be answered for: others may have taken over.
+    pub mute: bool,
     /// The address that guests without a floating IP appear as, on whatever node.
     pub shared: IpAddr,
     /// Ranges of all accepted subnets of the external network.

@@ -9,6 +9,7 @@ use std::sync::mpsc as std_channel;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use futures::future::join_all;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use tokio::sync::{mpsc, watch::channel as watch_channel};
 use tokio::task::AbortHandle;
@@ -16,6 +17,7 @@ use tracing::warn;
 
 use super::handover::tell::{self, Shares};
 use super::handover::{Moment, ask};
+use super::heart;
 use super::probe;
 use crate::agent::connections::Connections;
 use crate::cluster::client::{self, Access};
@@ -53,6 +55,8 @@ pub enum Order {
     Ask(Id),
     /// Find out whether a node's tunnel address answers.
     Probe(Key, IpAddr),
+    /// Find out whether any of these tunnel addresses answers.
+    Peers(Vec<IpAddr>),
     /// Ask the node with a tunnel address for a router's connections, and make them here.
     Fetch(Key, Uid, IpAddr, Moment),
     /// No more connections of a router are to come.
@@ -72,6 +76,10 @@ pub enum Told {
     Machine(Option<watch::Machine>),
     /// Whether a node's tunnel address answers.
     Probed(Key, bool),
+    /// Whether any of the tunnel addresses answers that were asked for.
+    Peers(bool),
+    /// Whether the server takes this node's heartbeat: that it does not, half a period after one was missed.
+    Heard(bool),
     /// UID of an object that was asked for; none: the server has no such object.
     Found(Id, Result<Option<String>, String>),
     /// What a node answered that was asked for a router's connections: how many were made.
@@ -272,6 +280,12 @@ async fn serve(
                         Err(error) => warn!(node = &*node.name, %error, "a silent node cannot be asked whether it lives"),
                     });
                 }
+                Some(Order::Peers(addresses)) => {
+                    let mouth = mouth.clone();
+                    let ask = |address| tokio::task::spawn_blocking(move || probe::may_answer(address));
+                    let answers = join_all(addresses.into_iter().map(ask));
+                    tokio::spawn(async move { mouth.tell(Told::Peers(answers.await.into_iter().any(|a| a.unwrap_or(true)))) });
+                }
                 Some(Order::Fetch(key, router, peer, moment)) => {
                     if let Some(exchange) = exchange.clone() {
                         let mouth = mouth.clone();
@@ -287,28 +301,12 @@ async fn serve(
                     if let Some(old) = heart.take() {
                         old.abort();
                     }
-                    let elector = Elector::new(&client, AGENTS, node, node, term(period));
-                    heart = Some(tokio::spawn(beat(elector, period)).abort_handle());
+                    let elector = Elector::new(&client, AGENTS, node, node, heart::term(period));
+                    let mouth = mouth.clone();
+                    let say = move |heard| mouth.tell(Told::Heard(heard));
+                    heart = Some(tokio::spawn(heart::beat(elector, period, say)).abort_handle());
                 }
             }
-        }
-    }
-}
-
-/// How long a heartbeat promises that the next one follows: one may be late, or lost.
-fn term(period: Duration) -> Duration {
-    period * 2
-}
-
-async fn beat(mut elector: Elector, period: Duration) {
-    let mut ticks = tokio::time::interval(period);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        match tokio::time::timeout(term(period), elector.attempt()).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => warn!(%error, "the heartbeat is not heard"),
-            Err(_) => warn!("the heartbeat is not heard: the API server does not answer"),
         }
     }
 }

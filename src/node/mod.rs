@@ -11,8 +11,10 @@
 pub mod api;
 mod claims;
 mod doubts;
+mod fence;
 mod figures;
 pub mod handover;
+mod heart;
 pub mod myself;
 mod plugs;
 mod probe;

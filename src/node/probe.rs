@@ -49,6 +49,13 @@ pub fn answers(address: IpAddr) -> io::Result<bool> {
     Ok(false)
 }
 
+/// Whether somebody may be at an address: nobody is where no way leads, and where it cannot be found out somebody may be.
+pub fn may_answer(address: IpAddr) -> bool {
+    answers(address).unwrap_or_else(|error| {
+        !matches!(error.kind(), io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable)
+    })
+}
+
 /// The Internet checksum (RFC 1071).
 fn checksum(data: &[u8]) -> u16 {
     let sum: u32 = data.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0))).sum();

@@ -15,7 +15,7 @@ use super::watches::Watches;
 use crate::agent::{self, Agent};
 use crate::cluster::mirror::Mirror;
 use crate::dataplane::plan::Plan;
-use crate::model::view::{Node, Takeovers};
+use crate::model::view::Node;
 use crate::model::{Linker, NodeView, Role};
 
 /// News that come together make one plan.
@@ -49,7 +49,7 @@ pub fn plans(options: &Options, mut show: impl FnMut(&Plan) -> io::Result<()>) -
         }
         if mirror.is_whole() {
             let (topology, _) = linker.link(mirror.snapshot());
-            view = topology.view(Node { name: &options.node, labels: Some(&labels), takeovers: &Takeovers::new() });
+            view = topology.view(Node { labels: Some(&labels), ..Node::from(&options.node) });
             watches.follow(&view, &awaited, &mut mirror, &mut orders);
         }
         if mirror.is_whole() {

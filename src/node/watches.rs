@@ -126,12 +126,13 @@ impl Watches {
         }
     }
 
-    /// Begins all watches anew, because what they have told is not what is there.
-    pub fn all_again(&self, orders: &mut Vec<Order>) {
+    /// Begins all watches anew, because what they have told is not what is there; says which.
+    pub fn all_again(&self, orders: &mut Vec<Order>) -> BTreeSet<Source> {
         for (reason, source) in &self.running {
             let question = Question { age: Age::New, ..self.question(reason) };
             orders.extend([Order::Unwatch(*source), Order::Watch(*source, question)]);
         }
+        self.running.values().copied().collect()
     }
 
     /// What a watch asks for.

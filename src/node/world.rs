@@ -9,13 +9,14 @@ use tracing::{info, warn};
 use super::api::{Failure, Order, Told};
 use super::claims::Claims;
 use super::doubts::Doubts;
+use super::fence::Fence;
 use super::figures::Figures;
 use super::handover::Handovers;
 use super::myself::Myself;
 use super::watches::Watches;
 use super::words::Words;
 use crate::agent::node::Node as Hands;
-use crate::cluster::mirror::{Heard, Mirror};
+use crate::cluster::mirror::{Heard, Mirror, News};
 use crate::cluster::write::Done;
 use crate::model::view::{Node, Takeovers};
 use crate::model::{Id, Key, Kind, Linker, NodeView, Report, Role, Topology};
@@ -58,6 +59,8 @@ pub struct World<N> {
     /// Routers that come here or go.
     pub(super) handovers: Handovers,
     pub(super) takeovers: Takeovers,
+    /// Whether others may have taken over from here.
+    pub(super) fence: Fence,
     pub(super) introduced: bool,
     /// Whether the view says what this node is to hold: before the first walk it says nothing.
     pub(super) walked: bool,
@@ -95,6 +98,7 @@ impl<N: Hands> World<N> {
             probed: BTreeMap::new(),
             handovers: Handovers::default(),
             takeovers: Takeovers::default(),
+            fence: Fence::default(),
             introduced: false,
             walked: false,
         }
@@ -105,9 +109,12 @@ impl<N: Hands> World<N> {
         match told {
             Told::News(source, news) => {
                 self.doubts.hear(&news, self.node.attachments());
+                let whole = matches!(news, News::Whole);
                 match self.mirror.hear(source, news) {
-                    Heard::Same => false,
-                    Heard::Different => true,
+                    heard @ (Heard::Same | Heard::Different) => {
+                        let open = whole && self.read_anew(source);
+                        open || heard == Heard::Different
+                    }
                     doubt @ (Heard::Doubtful | Heard::Empty) => {
                         if doubt == Heard::Doubtful {
                             warn!(
@@ -132,6 +139,8 @@ impl<N: Hands> World<N> {
                 // That it lives is no news.
                 asked.is_some_and(|(_, answer)| answer.replace(answers) != Some(answers) && !answers)
             }
+            Told::Heard(heard) => self.heartbeat(heard),
+            Told::Peers(any) => self.peers(any),
             Told::Answered(router, peer, moment, answer) => self.answered(&router, peer, moment, answer),
             Told::Ended(target, ended) => {
                 self.figures.ended(&ended);
@@ -163,6 +172,7 @@ impl<N: Hands> World<N> {
     pub fn deadline(&self) -> Option<Instant> {
         let asked = self.probed.values().filter(|(_, answer)| *answer == Some(true)).map(|(at, _)| *at + BEAT.0);
         let later = self.recount.into_iter().chain(self.watches.deadline()).chain(self.doubts.deadline());
+        let later = later.chain(self.fence.deadline());
         self.words.deadline().into_iter().chain(asked).chain(later).min()
     }
 
@@ -173,6 +183,7 @@ impl<N: Hands> World<N> {
         if self.doubts.expire(start) {
             self.watches.all_again(&mut self.orders);
         }
+        self.look_out();
         // The watch that a plug began with ends only once the watch of own ports has the port.
         self.fresh.retain(|key| self.node.attachments().contains_key(key) && !self.watches.owns(key, &self.mirror));
         awaited.extend(self.fresh.iter().cloned());
@@ -242,7 +253,8 @@ impl<N: Hands> World<N> {
     /// What this node is to hold.
     fn cut(&mut self) {
         let (name, labels) = (&*self.myself.node, Some(&self.labels));
-        self.view = self.topology.view(Node { name, labels, takeovers: &self.takeovers });
+        let cut_off = self.fence.is_shut();
+        self.view = self.topology.view(Node { name, labels, takeovers: &self.takeovers, cut_off });
     }
 
     /// Whether all is known of what this node uses.

@@ -96,6 +96,7 @@ impl Cut<'_> {
             mtu: network.mtu,
             part,
             addresses: own.map(prefix).collect(),
+            mute: self.node.cut_off,
             shared: shared.or(leg.addresses.first().map(|(_, ip)| *ip)).unwrap_or(Ipv4Addr::UNSPECIFIED.into()),
             routes: routes.map(|(to, hops)| (*to, hops.clone())).collect(),
             cidrs,

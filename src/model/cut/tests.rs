@@ -5,7 +5,7 @@ use crate::api::Binding;
 use crate::model::fixtures::{at, key, record, world};
 use crate::model::link::{Linker, Role};
 use crate::model::status::statuses;
-use crate::model::view::{FarEnd, Node, Part, Takeovers};
+use crate::model::view::{FarEnd, Node, Part};
 use crate::model::{NodeView, Snapshot};
 
 const WORLD: &str = "
@@ -119,7 +119,7 @@ fn an_attachment_is_chosen_by_the_labels_of_the_node() {
     let topology = Linker::new(Role::Node).link(&snapshot).0;
     let attached = |rack: &str| {
         let labels = [("rack".to_owned(), rack.to_owned())].into();
-        let view = topology.view(Node { name: "n1", labels: Some(&labels), takeovers: &Takeovers::new() });
+        let view = topology.view(Node { labels: Some(&labels), ..Node::from("n1") });
         view.physical_networks.values().map(|p| p.interface.clone()).next()
     };
     assert_eq!(attached("seven").as_deref(), Some("br7"));

@@ -19,23 +19,31 @@ const ETH_P_ARP: u16 = 0x0806;
 const PAUSE: Duration = Duration::from_millis(3);
 
 /// Who said when to have which address.
-type Heard = BTreeMap<Ipv4Addr, Vec<(Duration, [u8; 6])>>;
+pub type Heard = BTreeMap<Ipv4Addr, Vec<(Duration, [u8; 6])>>;
 
 /// The spy.
 pub struct Spy {
+    /// How many it asks for.
+    addresses: usize,
     stop: Arc<AtomicBool>,
     ask: JoinHandle<()>,
     listen: JoinHandle<Heard>,
 }
 
 impl Spy {
-    /// Joins the wire and asks for these addresses.
+    /// Joins the wire between nodes and asks for these addresses.
     pub fn start(addresses: &[&str]) -> Self {
-        ip(
-            "netns add spy\nlink add spy0 type veth peer name eth0 netns spy\nlink set spy0 master wire up\n-n spy link set eth0 up",
-        );
+        Self::start_on("wire", addresses)
+    }
+
+    /// Joins a bridge of the host and asks for these addresses there.
+    pub fn start_on(bridge: &str, addresses: &[&str]) -> Self {
+        let name = format!("spy-{bridge}");
+        ip(&format!(
+            "netns add {name}\nlink add {name} type veth peer name eth0 netns {name}\nlink set {name} master {bridge} up\n-n {name} link set eth0 up"
+        ));
         let addresses: Vec<Ipv4Addr> = addresses.iter().map(|a| a.parse().unwrap()).collect();
-        let (socket, link) = Guest::named("spy").within(|| {
+        let (socket, link) = Guest::named(&name).within(|| {
             let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(i32::from(ETH_P_ARP.to_be()))));
             let eth0 = getifaddrs().unwrap().find(|i| i.interface_name == "eth0" && is_link(i.address.as_ref()));
             (socket.unwrap(), *eth0.unwrap().address.unwrap().as_link_addr().unwrap())
@@ -43,7 +51,7 @@ impl Spy {
         socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         let (mouth, here, there) = (socket.try_clone().unwrap(), stop.clone(), stop.clone());
-        let wanted = addresses.clone();
+        let (wanted, number) = (addresses.clone(), addresses.len());
         let ask = thread::spawn(move || {
             while !here.load(Ordering::Relaxed) {
                 for address in &addresses {
@@ -64,16 +72,22 @@ impl Spy {
             }
             heard
         });
-        Self { stop, ask, listen }
+        Self { addresses: number, stop, ask, listen }
+    }
+
+    /// Ends it: what it heard.
+    pub fn heard(self) -> Heard {
+        self.stop.store(true, Ordering::Relaxed);
+        self.ask.join().unwrap();
+        self.listen.join().unwrap()
     }
 
     /// Ends it: each address was at one station after the other, as often as the router moved, and never back at one before.
     #[track_caller]
     pub fn end(self, moves: usize) {
-        self.stop.store(true, Ordering::Relaxed);
-        self.ask.join().unwrap();
-        let heard = self.listen.join().unwrap();
-        assert_eq!(heard.len(), 3, "each is answered for");
+        let addresses = self.addresses;
+        let heard = self.heard();
+        assert_eq!(heard.len(), addresses, "each is answered for");
         for (ip, answers) in heard {
             let turns: Vec<_> = answers.chunk_by(|a, b| a.1 == b.1).collect();
             for pair in turns.windows(2) {
