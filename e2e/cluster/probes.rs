@@ -7,7 +7,7 @@ use crate::nodes::{CONTROLLER_METRICS, Cluster, METRICS, SERVER};
 use crate::support::until;
 
 /// The status line's number and the body.
-fn get(address: &str, path: &str) -> (u16, String) {
+pub fn get(address: &str, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
     let mut text = String::new();

@@ -118,12 +118,13 @@ impl Agent {
     /// The same target again changes nothing.
     ///
     /// # Errors
-    /// Another target holds the port and `force` is not set (the message names it); the target cannot be used.
+    /// Another target, which is still there, holds the port and `force` is not set (the message names it); the target cannot be
+    /// used.
     pub fn attach(&mut self, port: &Key, uid: Uid, target: Target, force: bool) -> Result<(), Error> {
         let attachment = Attachment { port: uid, target };
         match self.attachments().get(port) {
             Some(held) if *held == attachment => return Ok(()),
-            Some(held) if held.port == uid && !force => {
+            Some(held) if held.port == uid && !force && !is_gone(&held.target) => {
                 let advice = "unplug it first, or take it over with --force";
                 return Err(Error(format!("Port {port} is plugged into {}: {advice}", held.target)));
             }
@@ -154,6 +155,7 @@ impl Agent {
     pub fn converge(&mut self, view: &NodeView) -> Outcome {
         let mut outcome = Outcome::default();
         outcome.report.node.clone_from(&self.options.node);
+        let unrecorded = self.write_record();
         let rendered = match self.kernel.sweep().and_then(|()| self.passes(view, &mut outcome)) {
             Ok(rendered) => rendered,
             Err(error) => {
@@ -164,6 +166,7 @@ impl Agent {
             }
         };
         outcome.report.faults.extend(rendered.faults);
+        outcome.report.faults.extend(unrecorded);
         outcome.report.remarks = rendered.remarks;
         if let Err(error) = self.serve(rendered.dhcp) {
             tracing::error!(%error, "DHCP is not answered");
@@ -171,10 +174,17 @@ impl Agent {
         outcome
     }
 
+    /// Brings to disk what is plugged. Ports of which the disk takes no record are not wired, for they would be nobody's after
+    /// a crash; those it has go on.
+    fn write_record(&mut self) -> BTreeMap<Id, Remark> {
+        let Err(error) = self.record.flush() else { return BTreeMap::new() };
+        tracing::error!(%error, "what is plugged cannot be recorded");
+        let message = format!("What is plugged cannot be recorded in {}: {error}", self.options.state_dir.display());
+        let remark = Remark { reason: Reason::KernelError, message };
+        self.record.fresh().iter().map(|key| (Id::new(Kind::Port, key.clone()), remark.clone())).collect()
+    }
+
     fn passes(&mut self, view: &NodeView, outcome: &mut Outcome) -> io::Result<Rendered> {
-        // What is wired without being on record would be nobody's after a crash.
-        let unrecorded = |error| io::Error::other(format!("what is plugged cannot be recorded: {error}"));
-        self.record.flush().map_err(unrecorded)?;
         let mut failures: Vec<(Item, io::Error)> = Vec::new();
         let (mut before, mut passes) = (Plan::default(), 0);
         self.kernel.observe()?;
@@ -208,7 +218,7 @@ impl Agent {
 
     fn render(&mut self, view: &NodeView) -> io::Result<Rendered> {
         let facts = self.kernel.facts(&view.physical_networks)?;
-        Ok(render(view, self.record.attachments(), &facts, &mut self.rules))
+        Ok(render(view, &self.record.durable(), &facts, &mut self.rules))
     }
 
     /// A guest that is gone when its link is to be made is unplugged: nobody else will do it.
@@ -293,6 +303,12 @@ impl Agent {
     pub fn disturbed(&mut self) -> bool {
         self.kernel.disturbed()
     }
+}
+
+/// Whether a guest's namespace is gone, as all are after a reboot: who comes in its place takes nothing from anybody.
+fn is_gone(target: &Target) -> bool {
+    let Target::Netns { path, inode, .. } = target else { return false };
+    guest_netns(path, *inode).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 /// Whether a plan moves interfaces of the host in or gives them back: they are other facts afterwards.

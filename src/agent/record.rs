@@ -1,5 +1,7 @@
 //! The node's own record of what is plugged: one file, replaced whole and durably.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +27,8 @@ pub struct Record {
     attachments: Attachments,
     /// Whether the file says something else.
     dirty: bool,
+    /// Plugged, and not on disk.
+    fresh: BTreeSet<Key>,
 }
 
 impl Record {
@@ -43,7 +47,12 @@ impl Record {
             let key = Key::new(&line.namespace, &line.name);
             (key, Attachment { port: Uid::parse(&line.uid), target: line.target })
         };
-        Ok(Self { path, attachments: lines.into_iter().map(attachment).collect(), dirty: false })
+        Ok(Self {
+            path,
+            attachments: lines.into_iter().map(attachment).collect(),
+            dirty: false,
+            fresh: BTreeSet::new(),
+        })
     }
 
     /// What is plugged.
@@ -51,14 +60,30 @@ impl Record {
         &self.attachments
     }
 
+    /// What is plugged and on disk: all, unless the disk took the last of it not.
+    pub fn durable(&self) -> Cow<'_, Attachments> {
+        if self.fresh.is_empty() {
+            return Cow::Borrowed(&self.attachments);
+        }
+        let old = self.attachments.iter().filter(|(key, _)| !self.fresh.contains(*key));
+        Cow::Owned(old.map(|(key, attachment)| (key.clone(), attachment.clone())).collect())
+    }
+
+    /// What is plugged, and not on disk.
+    pub fn fresh(&self) -> &BTreeSet<Key> {
+        &self.fresh
+    }
+
     /// Plugs; it is on disk after the next [`Self::flush`].
     pub fn insert(&mut self, port: Key, attachment: Attachment) {
+        self.fresh.insert(port.clone());
         self.attachments.insert(port, attachment);
         self.dirty = true;
     }
 
     /// Unplugs; whether anything was plugged. It is on disk after the next [`Self::flush`].
     pub fn forget(&mut self, port: &Key) -> bool {
+        self.fresh.remove(port);
         let found = self.attachments.remove(port).is_some();
         self.dirty |= found;
         found
@@ -72,6 +97,7 @@ impl Record {
         if self.dirty {
             self.write()?;
             self.dirty = false;
+            self.fresh.clear();
         }
         Ok(())
     }
@@ -96,6 +122,7 @@ impl Record {
     /// The disk's; an absent file is fine.
     pub fn remove(&mut self) -> io::Result<()> {
         self.attachments.clear();
+        self.fresh.clear();
         self.dirty = false;
         durable::remove(&self.path)
     }

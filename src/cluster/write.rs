@@ -37,8 +37,22 @@ pub enum Write {
     /// Says that a port is plugged nowhere any more: this node, which has it, is gone. The server itself is asked whether it
     /// is, and the version that the port was read from must hold.
     Release(Id, Arc<str>, Option<String>),
-    /// Adds or removes our finalizer: all finalizers that are to stay, and the version that they were read from.
-    Finalizers(Id, Vec<String>, Option<String>),
+    /// Adds or removes our finalizer.
+    Finalizers(Finalizers),
+}
+
+/// All finalizers of an object, as they are and as they are to be. Whatever else somebody writes to it meanwhile, however
+/// often, does not matter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finalizers {
+    /// The object.
+    pub id: Id,
+    /// Its UID: another object of the same name is not meant.
+    pub uid: Option<String>,
+    /// As they were read.
+    pub from: Option<Vec<String>>,
+    /// As they are to be.
+    pub to: Vec<String>,
 }
 
 /// What one writer says of an object.
@@ -86,7 +100,7 @@ impl Write {
             Self::Lock(lock) => Target::Slot(lock.slot),
             Self::Unlock(slot, _) => Target::Slot(*slot),
             Self::Status(status) => Target::Object(status.id.clone()),
-            Self::Finalizers(id, ..) | Self::Release(id, ..) => Target::Object(id.clone()),
+            Self::Finalizers(Finalizers { id, .. }) | Self::Release(id, ..) => Target::Object(id.clone()),
         }
     }
 }
@@ -132,11 +146,26 @@ async fn sent(client: &Client, manager: &str, write: Write) -> Result<Done, kube
             let patch = json!({ "metadata": { "resourceVersion": version }, "status": { "binding": null } });
             gone_is_fine(patch_object(client, &id, &PatchParams::default(), &Patch::Merge(patch), true).await)
         }
-        Write::Finalizers(id, finalizers, version) => {
-            let patch = json!({ "metadata": { "finalizers": finalizers, "resourceVersion": version } });
-            gone_is_fine(patch_object(client, &id, &PatchParams::default(), &Patch::Merge(patch), false).await)
-        }
+        Write::Finalizers(finalizers) => gone_is_fine(set(client, finalizers).await),
     }
+}
+
+async fn set(client: &Client, Finalizers { id, uid, from, to }: Finalizers) -> Result<Thing, kube::Error> {
+    let patch = json!([
+        { "op": "test", "path": "/metadata/uid", "value": uid },
+        { "op": "test", "path": "/metadata/finalizers", "value": from },
+        { "op": "add", "path": "/metadata/finalizers", "value": to },
+    ]);
+    let patch = Patch::Json(serde_json::from_value(patch).map_err(kube::Error::SerdeError)?);
+    let answer = patch_object(client, &id, &PatchParams::default(), &patch, false).await;
+    answer.map_err(|error| match error {
+        // A test has failed: somebody was first.
+        kube::Error::Api(mut status) if status.code == 422 => {
+            status.code = 409;
+            kube::Error::Api(status)
+        }
+        other => other,
+    })
 }
 
 fn gone_is_fine(answer: Result<Thing, kube::Error>) -> Result<Done, kube::Error> {

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use k8s_openapi::jiff::Timestamp;
 use serde_json::json;
 
 use crate::api::{AgentFailure, AllocationParty, Condition, ConditionType, Port, Reason};
 use crate::cluster::FINALIZER;
 use crate::cluster::share;
-use crate::cluster::write::{self, Status, Write};
+use crate::cluster::write::{self, Finalizers, Status, Write};
 use crate::model::agent::is_silent;
 use crate::model::object::Object;
 use crate::model::status::statuses;
@@ -136,6 +136,10 @@ fn subject(failure: &AgentFailure) -> Option<Id> {
 
 /// What others depend on gets our finalizer; what nobody depends on any more, and somebody deletes, loses it.
 fn finalizers(snapshot: &Snapshot, topology: &Topology) -> BTreeMap<Id, Write> {
+    let set = |id: &Id, meta: &ObjectMeta, to: Vec<String>| {
+        let (id, uid, from) = (id.clone(), meta.uid.clone(), meta.finalizers.clone());
+        Write::Finalizers(Finalizers { id, uid, from, to })
+    };
     let used = topology.used();
     let wanted = used.iter().filter(|id| !topology.released.contains(id));
     let mut changes: BTreeMap<Id, Write> = BTreeMap::new();
@@ -146,7 +150,7 @@ fn finalizers(snapshot: &Snapshot, topology: &Topology) -> BTreeMap<Id, Write> {
         // The server lets nobody add one to what is being deleted.
         if meta.deletion_timestamp.is_none() && !has.contains(FINALIZER) {
             let all = has.into_iter().chain([FINALIZER]).map(str::to_owned).collect();
-            changes.insert(id.clone(), Write::Finalizers(id.clone(), all, meta.resource_version.clone()));
+            changes.insert(id.clone(), set(id, meta, all));
         }
     }
     for id in &topology.released {
@@ -155,7 +159,7 @@ fn finalizers(snapshot: &Snapshot, topology: &Topology) -> BTreeMap<Id, Write> {
         let all = meta.finalizers.clone().unwrap_or_default();
         if all.iter().any(|f| f == FINALIZER) {
             let rest = all.into_iter().filter(|f| f != FINALIZER).collect();
-            changes.insert(id.clone(), Write::Finalizers(id.clone(), rest, meta.resource_version.clone()));
+            changes.insert(id.clone(), set(id, meta, rest));
         }
     }
     changes

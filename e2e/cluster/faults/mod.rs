@@ -12,6 +12,7 @@ mod junk;
 mod kernel;
 mod leaders;
 mod lists;
+mod node;
 mod outage;
 mod proxy;
 mod server;

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::RouteNetlinkMessage as Message;
+use nix::libc::{EMFILE, ENFILE, ENOMEM};
 
 use crate::dataplane::kernel::apply::{Failures, Step};
 use crate::dataplane::kernel::link::{self, Below, Peer};
@@ -273,9 +274,12 @@ fn give_back(kernel: &mut Kernel, netns: &Netns, name: &IfName, host_name: &IfNa
 /// Opens the namespace of a guest.
 ///
 /// # Errors
-/// The path leads nowhere, or to another namespace than the one that was plugged: `NotFound`.
+/// The path leads nowhere, or to another namespace than the one that was plugged: `NotFound`. There is no descriptor or no
+/// memory left.
 pub fn guest_netns(path: &str, inode: u64) -> io::Result<OwnedFd> {
     let gone = || io::Error::new(io::ErrorKind::NotFound, format!("the guest's namespace {path} is gone"));
-    let fd = netns::open(Path::new(path)).map_err(|_| gone())?;
+    // What we lack ourselves says nothing of the guest.
+    let ours = |error: &io::Error| matches!(error.raw_os_error(), Some(EMFILE | ENFILE | ENOMEM));
+    let fd = netns::open(Path::new(path)).map_err(|error| if ours(&error) { error } else { gone() })?;
     if netns::inode(fd.as_fd())? == inode { Ok(fd) } else { Err(gone()) }
 }
