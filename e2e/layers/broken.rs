@@ -29,6 +29,8 @@ fn what_breaks_a_rule_is_told() {
         ("dataplane/nft/mod.rs", "use netlink_packet_route::link;", "netlink"),
         ("model/id.rs", "fn f() -> nix::Result<()> { Ok(()) }", "nix"),
         ("model/id.rs", "use k8s_openapi::jiff::Timestamp; fn f() { Timestamp::now(); }", "Timestamp::now"),
+        ("controller/pulse.rs", "fn f() { let now = Timestamp::now(); }", "wall clock"),
+        ("node/world.rs", "use std::time::SystemTime;", "wall clock"),
         ("agent/mod.rs", "const X: &str = \"tbr\";", "names"),
         ("local/run.rs", "fn f() { format!(\"rtr-{}\", 1); }", "names"),
         ("cli/get.rs", "fn f() { g(r#\"tbr0123\"#) }", "names"),
@@ -51,6 +53,8 @@ fn what_only_looks_like_a_breach_is_none() {
         ("agent/mod.rs", "use crate::dataplane::kernel::Kernel;"),
         ("cli/mod.rs", "use crate::{config, local};"),
         ("lib.rs", "pub mod agent;"),
+        ("node/run.rs", "use k8s_openapi::jiff::Timestamp; fn f() { Timestamp::now(); }"),
+        ("controller/pulse.rs", "fn f(now: Instant) { Instant::now() - now }"),
         ("main.rs", "fn main() { tenet::cli::main() }"),
         ("local/run.rs", "const X: &str = \"tbrush\";"),
     ] {

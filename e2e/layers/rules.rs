@@ -31,6 +31,13 @@ const IMPURE: [&str; 14] = [
 pub const NAMES: &str = "dataplane/names.rs";
 /// The only file that reads the environment.
 const CONFIG: &str = "config.rs";
+/// Who reads the wall clock names one of these.
+const CLOCKS: [&str; 2] = ["SystemTime", "Timestamp::now"];
+/// Layers that know neither cluster nor people: local mode stamps what it stores, `cli` shows ages.
+const AT_HOME: [&str; 3] = ["local", "cli", "main"];
+/// Of all others, the files that read the wall clock, which may be stepped: they stamp conditions, Events and Leases by it.
+/// What takes how long, and who is silent since when, is counted by the monotonic clock.
+const STAMPS: [&str; 4] = ["cluster/lease.rs", "cluster/write.rs", "controller/run.rs", "node/run.rs"];
 /// The longest file, lines.
 const LINES: usize = 400;
 
@@ -97,6 +104,11 @@ pub fn faults(file: &str, code: &str, prefixes: &[String]) -> Vec<String> {
             if let Some(what) = IMPURE.iter().find(|what| reaches(&named, what)) {
                 faults.push(format!("src/{file} names {named}, but layer {own} is pure: no {what} there"));
             }
+        }
+        let mut named = paths.iter().map(|path| path.join("::")).chain(source.words.iter().cloned());
+        let wall = named.any(|named| CLOCKS.iter().any(|clock| reaches(&named, clock)));
+        if wall && !AT_HOME.contains(&own) && !STAMPS.contains(&file) {
+            faults.push(format!("src/{file} reads the wall clock, which may be stepped: count by Instant"));
         }
         let reads = paths.iter().any(|path| matches!(path.as_slice(), ["std", "env", ..]));
         if reads && file != CONFIG {

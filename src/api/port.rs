@@ -41,7 +41,7 @@ pub struct PortSpec {
     #[schemars(length(min = 1, max = 16))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub addresses: Option<Vec<PortAddress>>,
-    /// Automatic, or None for a port without addresses. Default Automatic: the port waits until its network has a subnet.
+    /// Automatic, or None for a port without addresses. Default Automatic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip_allocation: Option<IpAllocation>,
     /// MAC address, unicast, unique in the network. Default: derived from the UID.
@@ -78,7 +78,7 @@ pub struct PortAddress {
     pub ip: Option<IpAddr>,
 }
 
-/// Whether a port gets addresses.
+/// Whether a port gets addresses: Automatic (the default) waits until the network has a subnet, None needs none.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum IpAllocation {
     /// Addresses as `addresses` says, by default one for each family.

@@ -109,10 +109,10 @@ impl<N: Hands> World<N> {
         };
         match found {
             Ok(Some(_)) if !gone => {
-                warn!(object = %id, "a list lacks it, and it is there: nothing changes before they agree")
+                warn!(object = %id, "a list lacks it, and it is there: nothing changes before they agree");
             }
             Err(error) => {
-                warn!(object = %id, error, "a list lacks it, and the server does not say whether it is there")
+                warn!(object = %id, error, "a list lacks it, and the server does not say whether it is there");
             }
             _ => {}
         }

@@ -37,13 +37,13 @@ const TCX: (u32, u32) = (6, 6);
 /// Tries them all in `scratch`, a namespace in which nothing is. `vlan`: what was found of IEEE 802.1Q.
 pub fn probe(scratch: BorrowedFd<'_>, vlan: bool) -> Vec<Feature> {
     let can = |tried: io::Result<()>| tried.is_ok();
-    let vxlan = LinkKind::Vxlan { vni: 1, local: Ipv4Addr::LOCALHOST };
+    let tunnel = LinkKind::Vxlan { vni: 1, local: Ipv4Addr::LOCALHOST };
     let clsact = can(clsact(scratch));
     let bpf = Path::new("/proc/sys/kernel/unprivileged_bpf_disabled").exists();
     let feature = |name, found, without: &'static str| Feature { name, found, without: Some(without) };
     let later = |name, found| Feature { name, found, without: None };
     vec![
-        feature("vxlan", can(make(scratch, &vxlan, &Below::Nothing)), "networks that reach over several nodes"),
+        feature("vxlan", can(make(scratch, &tunnel, &Below::Nothing)), "networks that reach over several nodes"),
         feature("neigh-suppress", can(suppress(scratch)), "networks that reach over several nodes"),
         feature("nft-nat", can(nat(scratch)), "SNAT and floating IPs"),
         feature("conntrack", can(Conntrack::open(scratch).and_then(|mut c| c.probe())), "floating IPs that move"),
