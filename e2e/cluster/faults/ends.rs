@@ -32,7 +32,8 @@ fn nothing_left(cluster: &Cluster) {
 }
 
 /// Plugs a port again into a guest that is there.
-fn again(cluster: &Cluster, node: usize, port: &str) -> Guest {
+pub fn again(cluster: &Cluster, node: usize, port: &str) -> Guest {
+    let _ = cluster.nodes[node - 1].tenet(&format!("unplug {port}"));
     ip(&format!("netns del {port}"));
     cluster.guest(node, port)
 }

@@ -6,10 +6,11 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::ends::again;
 use crate::flow::Flow;
 use crate::nodes::Cluster;
 use crate::probes::get;
-use crate::support::{ip, until};
+use crate::support::{Guest, ip, until};
 
 const WORLD: &str = "
 Network blue
@@ -90,7 +91,14 @@ fn an_agent_that_misses_news_has_no_disk_no_descriptors_or_no_kernel_state_left_
     until("it has converged", || get(&metrics, "/readyz").0 == 200);
     cluster.nodes[0].run(&format!("dd if=/dev/zero of={} bs=4k count=100", full.display()));
     ip("netns add c");
-    let plugged = cluster.nodes[0].tenet("plug c --netns c --timeout 3");
+    let (node, c) = (&cluster.nodes[0], Guest::named("c"));
+    let plugged = std::thread::scope(|scope| {
+        let plug = scope.spawn(|| node.tenet("plug c --netns c --timeout 3"));
+        while !plug.is_finished() {
+            assert!(!c.run("ip link show eth0").ok(), "what is on no record is wired");
+        }
+        plug.join().unwrap()
+    });
     assert!(!plugged.ok() && plugged.err.contains("cannot be recorded"), "{plugged:?}");
     let conditions = cluster.get("tport", "a")["status"]["conditions"].to_string();
     assert!(!conditions.contains("cannot be recorded") && a.pings("10.0.0.12"), "{conditions}");
@@ -128,9 +136,16 @@ fn an_agent_that_misses_news_has_no_disk_no_descriptors_or_no_kernel_state_left_
     std::thread::sleep(Duration::from_secs(1));
     let made = cluster.nodes[0].run(&format!("nsenter --net={}/vswitch true", run_dir.display()));
     assert!(!made.ok(), "nothing is known, and something is made");
-    cluster.plane.revive("kube-apiserver");
-    cluster.plane.wait_until_ready();
-    let (a, _b) = (cluster.guest(1, "a"), cluster.guest(1, "b"));
+    // Who plugs a new guest meanwhile waits, and does not find the one of before the reboot in his way.
+    ip("netns add a");
+    let (node, plane) = (&cluster.nodes[0], &mut cluster.plane);
+    std::thread::scope(|scope| {
+        let plug = scope.spawn(|| node.tenet("plug a --netns a --timeout 60"));
+        plane.revive("kube-apiserver");
+        plane.wait_until_ready();
+        plug.join().unwrap().expect_ok();
+    });
+    let (a, _b) = (again(&cluster, 1, "a"), cluster.guest(1, "b"));
     a.wait_pings("10.0.0.12");
     a.wait_pings("10.0.0.1");
 }
