@@ -118,10 +118,15 @@ impl Proxy {
 
     /// Treats requests so from now on; what is under way ends, so that all is asked for again.
     pub fn treat(&self, how: impl Fn(&str) -> Manner + Send + 'static) {
-        *self.way.treat.lock().unwrap() = Box::new(how);
+        self.treat_later(how);
         for stream in self.way.open.lock().unwrap().drain(..) {
             let _ = stream.shutdown(Shutdown::Both);
         }
+    }
+
+    /// Treats requests so from now on; what is under way goes on as it is.
+    pub fn treat_later(&self, how: impl Fn(&str) -> Manner + Send + 'static) {
+        *self.way.treat.lock().unwrap() = Box::new(how);
     }
 
     /// How many requests came by so far.

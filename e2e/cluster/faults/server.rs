@@ -45,11 +45,13 @@ fn a_server_that_is_slow_broken_or_forgets_us_costs_no_packet_and_all_goes_on_wh
     let flow = Flow::start(&a, &b, "10.0.0.12");
     let busy = Manner::Say("429 Too Many Requests", "Retry-After: 1\r\n", refusal(429, "TooManyRequests"));
     let broken = Manner::Say("500 Internal Server Error", "", refusal(500, "InternalError"));
+    let expired = Manner::Say("410 Gone", "", refusal(410, "Expired"));
     let stranger = Manner::Say("401 Unauthorized", "", refusal(401, "Unauthorized"));
     let spells = [
         ("slow", Manner::Late(Duration::from_millis(700)), ""),
         ("busy", busy, ""),
         ("broken", broken, "meant 500"),
+        ("expired", expired, "meant 410"),
         ("half", Manner::Half, ""),
         ("mute", Manner::Never, ""),
         ("stranger", stranger, "meant 401"),
@@ -74,7 +76,12 @@ fn a_server_that_is_slow_broken_or_forgets_us_costs_no_packet_and_all_goes_on_wh
             assert_eq!(before, cluster.nodes[0].kernel(), "{name}");
         }
         for proxy in [&controllers, &agents] {
-            proxy.treat(|_| Manner::Pass);
+            // Who is never answered gives up by himself, after half a minute.
+            if name == "mute" && sized(false, true) {
+                proxy.treat_later(|_| Manner::Pass);
+            } else {
+                proxy.treat(|_| Manner::Pass);
+            }
         }
         if name != "slow" {
             cluster.guest(1, name).wait_pings("10.0.0.11");
