@@ -17,8 +17,8 @@ use std::time::Duration;
 use super::mirror::{Thing, thing};
 use super::watch;
 use crate::api::{
-    API_VERSION, Agent, AgentSpec, Allocation, FloatingIP, GROUP, Network, PhysicalNetwork, Port, ReferenceGrant,
-    Router, Subnet,
+    API_VERSION, Agent, AgentSpec, Allocation, ConditionType, FloatingIP, GROUP, Network, PhysicalNetwork, Port,
+    ReferenceGrant, Router, Subnet,
 };
 use crate::model::allocation::Slot;
 use crate::model::locks::Lock;
@@ -339,7 +339,10 @@ async fn unlock(client: &Client, slot: Slot, lock: &Allocation) -> Result<Done, 
         Some(id) => get(client, &id).await?,
         None => None,
     };
-    if live.is_some_and(|object| object.meta().uid == lock.spec.owner.uid && object.has(&lock.spec.value)) {
+    let owner = live.filter(|object| object.meta().uid == lock.spec.owner.uid);
+    // Of an object that nothing was said of yet, another controller may be about to say that it has this value.
+    let fresh = |object: &Object| object.condition(ConditionType::Accepted).is_none();
+    if owner.is_some_and(|object| object.has(&lock.spec.value) || fresh(&object)) {
         return Ok(Done::Kept);
     }
     let api: Api<Allocation> = Api::all(client.clone());

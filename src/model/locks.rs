@@ -29,7 +29,7 @@ pub struct Locks {
     pub missing: Vec<Lock>,
     /// Objects that somebody else's lock keeps from what they have, and the lock.
     pub contested: Vec<(Id, Slot)>,
-    /// Nobody in the topology holds what they lock.
+    /// Nobody in the topology holds what they lock, or somebody else than they say.
     pub orphans: Vec<Slot>,
 }
 
@@ -75,7 +75,11 @@ impl Topology {
                 held.insert(slot);
                 match allocations.owner(&slot) {
                     Some(locked) if locked == owner => {}
-                    Some(_) => locks.contested.extend(self.holder(holder).map(|(id, _)| (id, slot))),
+                    Some(_) => {
+                        locks.contested.extend(self.holder(holder).map(|(id, _)| (id, slot)));
+                        // Who has locked it does not have it: two controllers gave it at once.
+                        held.remove(&slot);
+                    }
                     None => {
                         let Some((id, owner)) = self.holder(holder) else { continue };
                         let pool = party(Kind::Subnet, &node.key, subnet);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::api::{AgentStatus, Allocation, AllocationParty, AllocationSpec, Condition};
 use crate::model::allocation::Slot;
-use crate::model::fixtures::{add, at, id, key, world};
+use crate::model::fixtures::{add, addresses, at, id, key, settle, world};
 use crate::model::ipam::number;
 use crate::model::{Id, Key, Linker, Role, Snapshot, Topology, Uid};
 
@@ -95,6 +95,19 @@ fn what_is_locked_for_an_object_is_what_it_gets_and_nobody_else_gets_it() {
     assert!(locks.missing.iter().any(|lock| lock.slot == address("10.0.0.3") && lock.owner == id("Port q")));
     assert!(locks.missing.iter().all(|lock| lock.slot != address("10.0.0.40")));
     assert!(locks.contested.is_empty());
+}
+
+#[test]
+fn a_lock_of_one_who_has_another_address_is_opened_for_the_one_who_has_this() {
+    let mut snapshot = world(&format!("{BASE}\nPort q {{networkRef: {{name: blue}}}}"));
+    let slot = |ip: &str| Slot::Address(uid("Subnet web"), number(ip.parse().unwrap()));
+    settle(&mut snapshot);
+    // Two controllers gave it at once; what one said of it stayed, what the other locked.
+    let (first, second) = (addresses(&snapshot, "p")[0].clone(), addresses(&snapshot, "q")[0].clone());
+    lock(&mut snapshot, slot(&first), "Port q");
+    lock(&mut snapshot, slot(&second), "Port q");
+    let locks = controller(&snapshot).locks(&snapshot.allocations);
+    assert_eq!((locks.contested, locks.orphans), (vec![(id("Port p"), slot(&first))], vec![slot(&first)]));
 }
 
 #[test]
