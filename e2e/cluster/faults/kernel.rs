@@ -133,7 +133,7 @@ fn what_the_kernel_refuses_once_is_done_by_the_same_agent_and_one_whose_watches_
     let before = cluster.nodes[0].kernel();
     let (trace, mut refused, mut rounds) = (cluster.nodes[0].run_dir().with_file_name("trace"), 0, 0);
     for (call, error, first) in REFUSALS {
-        for nth in sized(vec![first], (1..150).collect()) {
+        for nth in sized(vec![first], (1..150).step_by(3).collect()) {
             let inject = format!("inject={call}:error={error}:when={nth}");
             let node = &mut cluster.nodes[0];
             node.kill_agent();
