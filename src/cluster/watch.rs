@@ -205,7 +205,7 @@ where
 {
     // An object that cannot be read is left out, and does not hide the others.
     let api: Api<Guarded<K>> = Api::all(client.clone());
-    let mut config = watcher::Config::default();
+    let mut config = watcher::Config::default().page_size(page(kind));
     if let Some(fields) = fields {
         config = config.fields(fields);
     }
@@ -231,6 +231,12 @@ where
             }
         }
     })
+}
+
+/// How many objects are asked for at once. A page is taken in as a whole, with the server's bookkeeping, which is three times the
+/// object: what was needed for that once is not all given back. Of ports and locks there are so many that time matters more.
+fn page(kind: Option<Kind>) -> u32 {
+    if matches!(kind, None | Some(Kind::Port)) { 500 } else { 100 }
 }
 
 fn read<K>(event: Event<Guarded<K>>, kind: Option<Kind>, wrap: fn(Arc<K>) -> Thing) -> Option<News>

@@ -18,6 +18,7 @@ use tracing::warn;
 use super::handover::tell::{self, Shares};
 use super::handover::{Moment, ask};
 use super::heart;
+use super::lean::lean;
 use super::probe;
 use crate::agent::connections::Connections;
 use crate::cluster::client::{self, Access};
@@ -230,7 +231,7 @@ async fn serve(
         tokio::select! {
             told = news.recv() => {
                 let Some((source, news)) = told else { return };
-                mouth.tell(Told::News(source, news));
+                mouth.tell(Told::News(source, lean(news)));
             }
             Some(news) = machines.recv() => match news {
                 MachineNews::Is(_, machine) => mouth.tell(Told::Machine(Some(machine))),

@@ -1,0 +1,77 @@
+//! What a node keeps of objects: most of them are other tenants', so what it never looks at is let go on arrival.
+//!
+//! Also what changes there is no news then: a subnet's counts change with each of its ports, wherever they are.
+
+use std::sync::Arc;
+
+use crate::api::{ConditionType, Conditions};
+use crate::cluster::mirror::{News, Thing};
+use crate::model::object::Object;
+
+/// The same news, of networks and subnets without what a node does not look at.
+pub fn lean(news: News) -> News {
+    match news {
+        News::Listed(thing) => News::Listed(bare(thing)),
+        News::Put(thing) => News::Put(bare(thing)),
+        other => other,
+    }
+}
+
+fn bare(mut thing: Thing) -> Thing {
+    match &mut thing {
+        Thing::Object(Object::Network(network)) => {
+            if let Some(status) = &mut Arc::make_mut(network).status {
+                decided(&mut status.conditions);
+            }
+        }
+        Thing::Object(Object::Subnet(subnet)) => {
+            if let Some(status) = &mut Arc::make_mut(subnet).status {
+                (status.total, status.allocated, status.free) = (None, None, None);
+                decided(&mut status.conditions);
+            }
+        }
+        _ => {}
+    }
+    thing
+}
+
+/// Of two that clash the one that was accepted stays: so much of what was said of an object matters to others.
+fn decided(conditions: &mut Conditions) {
+    conditions.retain(|condition| condition.type_ == ConditionType::Accepted.as_str());
+    for condition in conditions.iter_mut() {
+        condition.message = String::new();
+    }
+    conditions.shrink_to_fit();
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::Subnet;
+
+    fn subnet(allocated: i64, ready: &str) -> News {
+        let object = json!({
+            "apiVersion": "tenet.network/v1alpha1", "kind": "Subnet", "metadata": { "name": "web", "namespace": "default" },
+            "spec": { "networkRef": { "name": "blue" }, "cidr": "10.0.0.0/24" },
+            "status": { "gatewayIP": "10.0.0.1", "total": 253, "allocated": allocated, "free": 253 - allocated, "conditions": [
+                { "type": "Accepted", "status": "True", "reason": "Accepted", "message": "Fine.", "lastTransitionTime": "2026-01-01T00:00:00Z" },
+                { "type": "Ready", "status": ready, "reason": "Ready", "message": "Fine.", "lastTransitionTime": "2026-01-01T00:00:00Z" },
+            ]},
+        });
+        let subnet: Subnet = serde_json::from_value(object).unwrap();
+        News::Put(Thing::Object(Object::Subnet(Arc::new(subnet))))
+    }
+
+    #[test]
+    fn counts_are_no_news_and_what_was_accepted_stays_so() {
+        let (one, other) = (lean(subnet(1, "True")), lean(subnet(2, "False")));
+        let [News::Put(Thing::Object(one)), News::Put(Thing::Object(other))] = [one, other] else { unreachable!() };
+        assert!(one.same_status(&other));
+        assert!(one.condition(ConditionType::Accepted).is_some_and(|condition| condition.status == "True"));
+        let Object::Subnet(subnet) = one else { unreachable!() };
+        assert!(subnet.status.as_ref().unwrap().gateway_ip.is_some());
+    }
+}
