@@ -75,6 +75,7 @@ pub fn view() -> RouterView {
             network: Key::new("infra", "public"),
             mtu: 1500,
             part: Part::Gateway,
+            settled: true,
             shared: ip("203.0.113.2"),
             addresses: vec!["203.0.113.2/24".parse().unwrap()],
             cidrs: vec!["203.0.113.0/24".parse().unwrap()],

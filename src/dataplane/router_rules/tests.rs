@@ -26,6 +26,7 @@ fn router() -> RouterView {
         network: Key::new("infra", "public"),
         mtu: 1500,
         part: Part::Gateway,
+        settled: true,
         shared: "203.0.113.2".parse().unwrap(),
         addresses: vec!["2001:db8::2/64".parse().unwrap(), "203.0.113.2/24".parse().unwrap()],
         cidrs: vec!["203.0.113.0/24".parse().unwrap(), "2001:db8::/64".parse().unwrap()],

@@ -95,6 +95,7 @@ impl Cut<'_> {
             network: network.key.clone(),
             mtu: network.mtu,
             part,
+            settled: self.is_settled(router),
             addresses: own.map(prefix).collect(),
             shared: shared.or(leg.addresses.first().map(|(_, ip)| *ip)).unwrap_or(Ipv4Addr::UNSPECIFIED.into()),
             routes: routes.map(|(to, hops)| (*to, hops.clone())).collect(),
@@ -117,11 +118,13 @@ impl Cut<'_> {
 
     /// Static routes through legs that are here, and destinations that are reached through the gateway node.
     fn routes(&self, router: &RouterNode) -> (BTreeMap<IpNet, Vec<IpAddr>>, BTreeSet<IpNet>) {
-        if self.is_gateway(router) {
+        if self.is_settled(router) {
             return (router.routes.clone(), BTreeSet::new());
         }
         let Topology { networks, subnets, .. } = self.topology;
-        let on_wire = |leg: &&Leg| subnets[leg.subnet].network.is_some_and(|n| networks[n].physical.is_some());
+        let distant = !self.is_gateway(router);
+        let on_wire =
+            |leg: &&Leg| distant && subnets[leg.subnet].network.is_some_and(|n| networks[n].physical.is_some());
         let cidr = |leg: &Leg| subnets[leg.subnet].range.cidr;
         let mut far: BTreeSet<IpNet> = router.legs.iter().filter(on_wire).map(cidr).collect();
         far.extend(router.external.iter().map(|_| IpNet::V4(Ipv4Net::default())));
@@ -138,6 +141,12 @@ impl Cut<'_> {
         (ways, far)
     }
 
+    /// Whether nothing goes on to another gateway node from here. While this node takes over, packets that came before its rules
+    /// changed are on their way still, and go on as they would have.
+    fn is_settled(&self, router: &RouterNode) -> bool {
+        self.is_gateway(router) && (self.alone() || router.former_node.is_none())
+    }
+
     /// The way between a router's nodes.
     fn transit(&self, router: &RouterNode, far: BTreeSet<IpNet>) -> Option<TransitView> {
         let uid = router.uid.part("transit");
@@ -145,7 +154,7 @@ impl Cut<'_> {
         let end = |node: &str| -> MacAddr { Uid::part(uid, node).mac() };
         // Until it has taken over, the new gateway node sends on to the former.
         let gateway = router.former_node.as_deref().filter(|_| gateway == self.node.name).unwrap_or(gateway);
-        let gateway = if self.is_gateway(router) {
+        let gateway = if self.is_settled(router) {
             None
         } else {
             Some(FarEnd { mac: end(gateway), node: self.topology.tunnels.get(gateway)?.address })
