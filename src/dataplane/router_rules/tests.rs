@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::api::MacAddr;
-use crate::model::view::{ExternalView, FloatingView, InterfaceView};
+use crate::model::view::{ExternalView, FloatingView, InterfaceView, Part};
 use crate::model::{Key, Uid};
 
 fn router() -> RouterView {

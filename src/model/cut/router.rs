@@ -86,7 +86,7 @@ impl Cut<'_> {
         let own = leg.addresses.iter().filter(|_| is_part);
         let cidrs: Vec<IpNet> = in_force.map(|s| subnets[*s].range.cidr).collect();
         let outward = |hops: &[IpAddr]| hops.iter().all(|hop| cidrs.iter().any(|cidr| cidr.contains(hop)));
-        let routes = router.routes.iter().filter(|(_, hops)| is_part && outward(hops));
+        let leaving = router.routes.iter().filter(|(_, hops)| is_part && outward(hops));
         let shared = leg.addresses.iter().map(|(_, ip)| *ip).find(IpAddr::is_ipv4);
         let mut view = ExternalView {
             uid: leg.uid,
@@ -98,7 +98,7 @@ impl Cut<'_> {
             settled: self.is_settled(router),
             addresses: own.map(prefix).collect(),
             shared: shared.or(leg.addresses.first().map(|(_, ip)| *ip)).unwrap_or(Ipv4Addr::UNSPECIFIED.into()),
-            routes: routes.map(|(to, hops)| (*to, hops.clone())).collect(),
+            routes: leaving.map(|(to, hops)| (*to, hops.clone())).collect(),
             cidrs,
             gateway: gateway.map(address),
             snat,
