@@ -53,15 +53,15 @@ impl World {
 
     /// Everybody talks over the gateway node, a packet a millisecond and answered.
     fn talks(&self) -> Vec<(&'static str, Talk)> {
-        let [a, b, c, d, e] = &self.guests;
+        let [first, second, third, floating, forwarded] = &self.guests;
         let out = |name, guest: &Guest| (name, Talk::start(guest, &self.outside, "203.0.113.1", None));
         vec![
-            out("from a guest on the first node", a),
-            out("from a guest on the second node", b),
-            out("from a guest on the third node", c),
-            out("from a floating IP", d),
-            ("to a floating IP", Talk::start(&self.outside, d, "203.0.113.50", None)),
-            ("to a port forwarding", Talk::start(&self.outside, e, "203.0.113.60", Some((7000, 7001)))),
+            out("from a guest on the first node", first),
+            out("from a guest on the second node", second),
+            out("from a guest on the third node", third),
+            out("from a floating IP", floating),
+            ("to a floating IP", Talk::start(&self.outside, floating, "203.0.113.50", None)),
+            ("to a port forwarding", Talk::start(&self.outside, forwarded, "203.0.113.60", Some((7000, 7001)))),
         ]
     }
 

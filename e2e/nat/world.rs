@@ -76,6 +76,7 @@ pub fn view() -> RouterView {
             mtu: 1500,
             part: Part::Gateway,
             mute: false,
+            settled: true,
             shared: ip("203.0.113.2"),
             addresses: vec!["203.0.113.2/24".parse().unwrap()],
             cidrs: vec!["203.0.113.0/24".parse().unwrap()],

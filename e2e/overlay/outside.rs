@@ -120,11 +120,8 @@ fn the_gateway_moves_and_flows_go_on() {
         std::thread::sleep(Duration::from_millis(500));
         world.drain(from, true);
         world.drain(to, false);
-        world.decide();
+        world.hand_over(from, to, &[2]);
         assert_eq!(world.gateway("r"), world.nodes[to].name);
-        for node in [to, 2, from] {
-            world.converge_one(node);
-        }
         std::thread::sleep(Duration::from_millis(500));
         for (name, call) in ["g", "c", "f", "a", "d"].iter().zip(&mut calls) {
             assert!(call.alive(), "{name}'s connection is dead after move {flows}");

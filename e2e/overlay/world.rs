@@ -11,6 +11,7 @@ use tenet::agent::Outcome;
 use tenet::api::{AgentStatus, Binding};
 use tenet::dataplane::attachment::Target;
 use tenet::model::status::statuses;
+use tenet::model::view::{self, Takeover, Takeovers};
 use tenet::model::{Key, Linker, NodeView, Role, Snapshot, Uid};
 
 use crate::node::Node;
@@ -96,6 +97,47 @@ impl World {
     /// What a node is to hold.
     pub fn view(&self, node: usize) -> NodeView {
         Linker::new(Role::Node).link(&self.snapshot).0.view(&self.nodes[node].name)
+    }
+
+    /// What a node is to hold while it takes the router over, or has just let go of it.
+    pub fn view_while(&self, node: usize, takeover: Takeover) -> NodeView {
+        let takeovers = Takeovers::from([(key("r"), takeover)]);
+        let node = view::Node { name: &self.nodes[node].name, labels: None, takeovers: &takeovers };
+        Linker::new(Role::Node).link(&self.snapshot).0.view(node)
+    }
+
+    /// A router moves from one node to another, step by step, as its agents and the controller do it.
+    pub fn hand_over(&mut self, from: usize, to: usize, others: &[usize]) {
+        let word = |world: &mut Self, word: Option<String>| {
+            let router = Arc::make_mut(world.snapshot.routers.get_mut(&key("r")).unwrap());
+            router.status.as_mut().unwrap().prepared_node = word;
+        };
+        let uid = Uid::parse(self.snapshot.routers[&key("r")].metadata.uid.as_deref().unwrap());
+        let copy = |world: &Self| {
+            let all = world.nodes[from].ask(move |agent| agent.connections().read(uid).unwrap());
+            world.nodes[to].ask(move |agent| agent.connections().make(uid, &all).unwrap());
+        };
+        self.decide();
+        assert_eq!(self.gateway("r"), self.nodes[from].name, "the other is not prepared");
+        self.converge_one(from);
+        self.converge_one(to);
+        copy(self);
+        let name = self.nodes[to].name.clone();
+        word(self, Some(name));
+        self.decide();
+        assert_eq!(self.gateway("r"), self.nodes[to].name);
+        others.iter().for_each(|node| drop(self.converge_one(*node)));
+        self.nodes[to].converge(self.view_while(to, Takeover::Waits));
+        self.converge_one(from);
+        copy(self);
+        self.nodes[to].converge(self.view_while(to, Takeover::Takes));
+        self.converge_one(to);
+        word(self, None);
+        self.decide();
+        self.nodes[from].converge(self.view_while(from, Takeover::Leaves));
+        for node in others.iter().chain(&[to, from]) {
+            self.converge_one(*node);
+        }
     }
 
     /// Brings a node to what it is to hold.

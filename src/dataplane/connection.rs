@@ -89,10 +89,12 @@ pub fn encode(all: &[Told]) -> Vec<u8> {
         for way in [&connection.original, &connection.reply] {
             bytes.extend(way.source.octets());
             bytes.extend(way.destination.octets());
-            way.ports.iter().for_each(|port| bytes.extend(port.to_be_bytes()));
+            bytes.extend(way.ports.iter().flat_map(|port| port.to_be_bytes()));
         }
         bytes.push(connection.tcp);
-        [connection.status, connection.mark, *rest].iter().for_each(|number| bytes.extend(number.to_be_bytes()));
+        for number in [connection.status, connection.mark, *rest] {
+            bytes.extend(number.to_be_bytes());
+        }
     }
     bytes
 }

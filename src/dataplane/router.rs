@@ -20,7 +20,7 @@ use crate::dataplane::router_rules::Memory;
 use crate::dataplane::state::{
     BridgePort, Hop, IfName, Item, Link, LinkKind, Make, Netns, Role, Route, Spec, State, Table,
 };
-use crate::model::view::{ExternalView, InterfaceView, NodeView, Part, RouterView};
+use crate::model::view::{ExternalView, InterfaceView, NodeView, RouterView};
 use crate::model::{Id, Key, Kind, Remark, Uid};
 
 /// Renders one router: namespace, sysctls, rules, legs, addresses, neighbours, routes.
@@ -158,7 +158,7 @@ fn outside(external: &ExternalView, leg: &Leg, state: &mut State) {
     for ip in floating.chain(external.forwarding.keys().filter(|_| here)) {
         leg.address((*ip).into(), state);
     }
-    if external.part != Part::Gateway {
+    if !external.settled {
         return;
     }
     for cidr in &external.cidrs {

@@ -33,7 +33,7 @@ use crate::dataplane::nft::{
     Chain, ChainKind, Family, Field, Hook, Policy, Rule, Ruleset, Set, Table, Term, Type, Value,
 };
 use crate::dataplane::state::IfName;
-use crate::model::view::{Part, RouterView};
+use crate::model::view::RouterView;
 
 use outside::Outside;
 
@@ -158,30 +158,37 @@ fn from_inside(outside: Option<&Outside<'_>>) -> Vec<Term> {
     outside.map(|o| Term::IsNot(Field::IifName, o.leg())).into_iter().collect()
 }
 
-/// `leaves`: all that is no tenant's is outside. On the gateway node it leaves from here then, and nowhere does a packet get
-/// one half of its way by old rules and the other by new ones: whether it is translated and where it goes is decided at once.
+/// `leaves`: all that is no tenant's is outside.
+///
+/// Where a router has several nodes, one lookup decides of a packet from inside whether it goes on to the node that translates,
+/// untouched (`theirs` has all then), or is translated and leaves from here: it is tracked and marked, or neither. So a node
+/// becomes the gateway node, and is it no more, when elements change, between two packets.
 fn arrival(outside: Option<&Outside<'_>>, leaves: bool) -> Vec<Vec<Term>> {
     let mut nobody = from_inside(outside);
     nobody.extend([unknown(Field::IpSaddr, "ports"), unknown(Field::IpSaddr, "open"), Term::Drop]);
     let Some(outside) = outside else { return vec![nobody] };
     let from_outside = || Term::Is(Field::IifName, outside.leg());
+    let inside = || Term::IsNot(Field::IifName, outside.leg());
     let mut injected = vec![from_outside(), unknown(Field::IpDaddr, "public")];
-    if outside.view.part != Part::Floating && !outside.view.snat {
+    if outside.has_part() && !outside.view.snat {
         injected.push(unknown(Field::IpDaddr, "inner"));
     }
     injected.push(Term::Drop);
     let mut rules = vec![injected, vec![from_outside(), known(Field::IpSaddr, "inner"), Term::Drop], nobody];
-    if outside.is_silent() {
-        // What others translate goes by untouched.
+    let moves = outside.has_nodes() && outside.has_part();
+    if moves {
         rules.push(vec![from_outside(), known(Field::IpDaddr, "public"), Term::Accept]);
         rules.push(vec![known(Field::IpDaddr, "home"), Term::Accept]);
     } else {
         rules.push(vec![known(Field::IpDaddr, "public"), Term::Accept]);
     }
     rules.push(vec![known(Field::IpSaddr, "inner"), known(Field::IpDaddr, "inner"), Term::Notrack, Term::Accept]);
-    if leaves && outside.has_nodes() && outside.view.part.translates() {
-        let inside = Term::IsNot(Field::IifName, outside.leg());
-        rules.push(vec![inside, unknown(Field::IpDaddr, "inner"), Term::Mark(MARK)]);
+    if moves {
+        let theirs = [inside(), known(Field::IpSaddr, "theirs"), unknown(Field::IpSaddr, "owned")];
+        rules.push([theirs.as_slice(), &[Term::Notrack, Term::Accept]].concat());
+        if leaves {
+            rules.push(vec![inside(), unknown(Field::IpDaddr, "inner"), Term::Mark(MARK)]);
+        }
     }
     if !outside.translates_all() {
         let plain = [unknown(Field::IpSaddr, "translated"), unknown(Field::IpDaddr, "translated")];
@@ -215,6 +222,8 @@ fn forward(router: &RouterView, outside: Option<&Outside<'_>>, transit: Option<&
     }
     // Answers go to who is there. Without an outside there is no conntrack to tell them.
     let mut ask: Vec<_> = outside.map(|_| Term::NewOrUntracked).into_iter().collect();
+    // What goes on to another node is asked for there.
+    ask.extend(transit.map(|leg| Term::IsNot(Field::OifName, Value::Name(leg.clone()))));
     ask.extend([known(Field::IpDaddr, "wire"), unknown(Field::IpDaddr, "ports")]);
     rules.push([ask.as_slice(), &[Term::Remember("asked".into()), Term::Accept]].concat());
     ask.push(Term::Drop);

@@ -255,6 +255,8 @@ pub struct ExternalView {
     pub mtu: u32,
     /// This node's part in the router's translations.
     pub part: Part,
+    /// Whether this is the gateway node and no other was until a moment ago: no packet goes on to that one any more.
+    pub settled: bool,
     /// The router's own addresses; none where it has no part but floating IPs of ports that are here. On a host of its own with
     /// the prefix length of their subnet; in a cluster single, so that their coming and going touches no route.
     pub addresses: Vec<IpNet>,
@@ -298,12 +300,6 @@ impl Part {
     #[must_use]
     pub fn has_addresses(self) -> bool {
         matches!(self, Self::Takes | Self::Gateway)
-    }
-
-    /// Whether what leaves is translated here.
-    #[must_use]
-    pub fn translates(self) -> bool {
-        matches!(self, Self::Gateway | Self::Former)
     }
 }
 

@@ -214,7 +214,9 @@ impl<N: Hands> World<N> {
                 self.orders.push(Order::Settle(uid(router)));
             }
         }
-        words.into_iter().for_each(|word| self.say_prepared(word));
+        for word in words {
+            self.say_prepared(word);
+        }
         if shares != self.handovers.shares {
             self.orders.push(Order::Share(shares.clone()));
             self.handovers.shares = shares;

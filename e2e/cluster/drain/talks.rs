@@ -23,7 +23,7 @@ pub struct Talk {
     began: Timestamp,
     sent: JoinHandle<Vec<u64>>,
     answered: JoinHandle<Vec<u64>>,
-    asked: JoinHandle<HashSet<String>>,
+    asked: JoinHandle<(HashSet<String>, HashSet<u64>)>,
 }
 
 /// What became of it.
@@ -79,14 +79,15 @@ impl Talk {
             }
         });
         let asked = thread::spawn(move || {
-            let (mut peers, mut number) = (HashSet::new(), [0; 8]);
+            let (mut peers, mut heard, mut number) = (HashSet::new(), HashSet::new(), [0; 8]);
             loop {
                 match echo.recv_from(&mut number) {
                     Ok((_, peer)) => {
                         peers.insert(peer.to_string());
+                        heard.insert(u64::from_be_bytes(number));
                         let _ = echo.send_to(&number, peer);
                     }
-                    Err(_) if beyond.load(Ordering::Relaxed) => return peers,
+                    Err(_) if beyond.load(Ordering::Relaxed) => return (peers, heard),
                     Err(_) => {}
                 }
             }
@@ -98,11 +99,20 @@ impl Talk {
     pub fn end(self) -> Counted {
         self.stop.store(true, Ordering::Relaxed);
         let (sent, answered) = (self.sent.join().unwrap(), self.answered.join().unwrap());
-        let ports = self.asked.join().unwrap();
+        let (ports, heard) = self.asked.join().unwrap();
         let once: HashSet<u64> = answered.iter().copied().collect();
         let lost: Vec<u64> = sent.iter().copied().filter(|number| !once.contains(number)).collect();
         if !lost.is_empty() || ports.len() > 1 {
-            let times: Vec<_> = lost.iter().map(|n| (*n, self.began + Duration::from_millis(*n))).collect();
+            let times: Vec<_> = lost
+                .iter()
+                .map(|n| {
+                    (
+                        *n,
+                        if heard.contains(n) { "the answer" } else { "the question" },
+                        self.began + Duration::from_millis(*n),
+                    )
+                })
+                .collect();
             println!("lost {times:?}; seen from {ports:?}");
         }
         Counted { sent: sent.len(), lost: lost.len(), doubled: answered.len() - once.len(), ports: ports.len() }

@@ -104,7 +104,9 @@ fn creation(connection: &Connection, rest: u32) -> Request {
         request.nest(PROTOCOL_STATE, |r| {
             r.nest(TCP, |r| {
                 r.bytes(TCP_STATE, &[*tcp]);
-                TCP_FLAGS.iter().for_each(|flags| r.bytes(*flags, &LIBERAL));
+                for flags in TCP_FLAGS {
+                    r.bytes(flags, &LIBERAL);
+                }
             });
         });
     }

@@ -32,13 +32,18 @@ impl<'a> Outside<'a> {
         Some(Self { view, leg, transit, address: v4(&view.shared)? })
     }
 
-    /// Whether whatever leaves from here is translated, not only what has a floating IP.
+    /// Whether the router's own addresses are translated to and from, here or soon.
+    pub(super) fn has_part(&self) -> bool {
+        self.view.part != Part::Floating
+    }
+
+    /// Whether whatever leaves is translated, not only what has a floating IP.
     pub(super) fn translates_all(&self) -> bool {
-        self.view.snat && self.view.part.translates()
+        self.view.snat && self.has_part()
     }
 
     /// Whether another node translates what leaves, and this one is to follow.
-    pub(super) fn is_silent(&self) -> bool {
+    fn is_silent(&self) -> bool {
         matches!(self.view.part, Part::Next | Part::Takes)
     }
 
@@ -80,7 +85,7 @@ impl<'a> Outside<'a> {
             (key, [Value::Ip(*to), Value::Port(*target)])
         });
         let mut set = |name: &str, set| table.sets.insert(name.into(), set);
-        set("public", Set::exact(address, public));
+        set("public", Set::exact(address, public.clone()));
         set("inner", Set::ranges(inner));
         set("connections", Set::dynamic(Type::Ipv4Addr, SOURCES, 0));
         set("floating", Set::map(address, address, self.floating().map(|(out, fixed)| (ip(out), ip(fixed)))));
@@ -90,12 +95,15 @@ impl<'a> Outside<'a> {
         if self.has_nodes() || !view.snat {
             set("owned", Set::exact(address, self.owned().map(|(_, fixed)| ip(fixed))));
         }
-        if self.is_silent() {
-            set("home", Set::exact(address, self.owned().map(|(out, _)| ip(out))));
+        if self.has_nodes() && self.has_part() {
+            let others = self.is_silent().then(Ipv4Net::default);
+            set("theirs", Set::ranges(others));
+            let own = public.filter(|_| !self.is_silent()).chain(self.owned().map(|(out, _)| ip(out)));
+            set("home", Set::exact(address, own));
         }
         if !self.translates_all() {
-            let targets = forwarded.values().filter(|_| !self.is_silent()).map(|(to, _)| *to);
-            set("translated", Set::exact(address, self.owned().map(|(_, fixed)| fixed).chain(targets).map(ip)));
+            let targets = forwarded.values().map(|(to, _)| *to);
+            set("translated", Set::exact(address, self.floating().map(|(_, fixed)| fixed).chain(targets).map(ip)));
         }
     }
 
@@ -134,9 +142,10 @@ impl<'a> Outside<'a> {
         // Nothing that is translated here leaves by the way between nodes. If it tries, the routes are not yet what the rules
         // are: dropped now, the connection is not remembered without its translation.
         if let Some(transit) = self.transit {
-            rules.push(vec![Term::Is(Field::OifName, Value::Name(transit.clone())), Term::New, Term::Drop]);
+            let owned = known(Field::IpSaddr, "owned");
+            rules.push(vec![Term::Is(Field::OifName, Value::Name(transit.clone())), owned, Term::New, Term::Drop]);
         }
-        if self.view.part.translates() && !self.view.snat {
+        if self.has_part() && !self.view.snat {
             foreign.push(unknown(Field::IpSaddr, "inner"));
             // A guest with a floating IP may answer as itself, but not call.
             let owned = known(Field::IpSaddr, "owned");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::api::MacAddr;
-use crate::model::view::{ExternalView, FloatingView, InterfaceView};
+use crate::model::view::{ExternalView, FloatingView, InterfaceView, Part};
 use crate::model::{Key, Uid};
 
 fn router() -> RouterView {
@@ -27,6 +27,7 @@ fn router() -> RouterView {
         mtu: 1500,
         part: Part::Gateway,
         mute: false,
+        settled: true,
         shared: "203.0.113.2".parse().unwrap(),
         addresses: vec!["2001:db8::2/64".parse().unwrap(), "203.0.113.2/24".parse().unwrap()],
         cidrs: vec!["203.0.113.0/24".parse().unwrap(), "2001:db8::/64".parse().unwrap()],

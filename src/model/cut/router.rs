@@ -86,7 +86,7 @@ impl Cut<'_> {
         let own = leg.addresses.iter().filter(|_| is_part);
         let cidrs: Vec<IpNet> = in_force.map(|s| subnets[*s].range.cidr).collect();
         let outward = |hops: &[IpAddr]| hops.iter().all(|hop| cidrs.iter().any(|cidr| cidr.contains(hop)));
-        let routes = router.routes.iter().filter(|(_, hops)| is_part && outward(hops));
+        let leaving = router.routes.iter().filter(|(_, hops)| is_part && outward(hops));
         let shared = leg.addresses.iter().map(|(_, ip)| *ip).find(IpAddr::is_ipv4);
         let mut view = ExternalView {
             uid: leg.uid,
@@ -95,10 +95,11 @@ impl Cut<'_> {
             network: network.key.clone(),
             mtu: network.mtu,
             part,
+            settled: self.is_settled(router),
             addresses: own.map(prefix).collect(),
             mute: self.node.cut_off,
             shared: shared.or(leg.addresses.first().map(|(_, ip)| *ip)).unwrap_or(Ipv4Addr::UNSPECIFIED.into()),
-            routes: routes.map(|(to, hops)| (*to, hops.clone())).collect(),
+            routes: leaving.map(|(to, hops)| (*to, hops.clone())).collect(),
             cidrs,
             gateway: gateway.map(address),
             snat,
@@ -118,11 +119,13 @@ impl Cut<'_> {
 
     /// Static routes through legs that are here, and destinations that are reached through the gateway node.
     fn routes(&self, router: &RouterNode) -> (BTreeMap<IpNet, Vec<IpAddr>>, BTreeSet<IpNet>) {
-        if self.is_gateway(router) {
+        if self.is_settled(router) {
             return (router.routes.clone(), BTreeSet::new());
         }
         let Topology { networks, subnets, .. } = self.topology;
-        let on_wire = |leg: &&Leg| subnets[leg.subnet].network.is_some_and(|n| networks[n].physical.is_some());
+        let distant = !self.is_gateway(router);
+        let on_wire =
+            |leg: &&Leg| distant && subnets[leg.subnet].network.is_some_and(|n| networks[n].physical.is_some());
         let cidr = |leg: &Leg| subnets[leg.subnet].range.cidr;
         let mut far: BTreeSet<IpNet> = router.legs.iter().filter(on_wire).map(cidr).collect();
         far.extend(router.external.iter().map(|_| IpNet::V4(Ipv4Net::default())));
@@ -139,6 +142,12 @@ impl Cut<'_> {
         (ways, far)
     }
 
+    /// Whether nothing goes on to another gateway node from here. While this node takes over, packets that came before its rules
+    /// changed are on their way still, and go on as they would have.
+    fn is_settled(&self, router: &RouterNode) -> bool {
+        self.is_gateway(router) && (self.alone() || router.former_node.is_none())
+    }
+
     /// The way between a router's nodes.
     fn transit(&self, router: &RouterNode, far: BTreeSet<IpNet>) -> Option<TransitView> {
         let uid = router.uid.part("transit");
@@ -146,7 +155,7 @@ impl Cut<'_> {
         let end = |node: &str| -> MacAddr { Uid::part(uid, node).mac() };
         // Until it has taken over, the new gateway node sends on to the former.
         let gateway = router.former_node.as_deref().filter(|_| gateway == self.node.name).unwrap_or(gateway);
-        let gateway = if self.is_gateway(router) {
+        let gateway = if self.is_settled(router) {
             None
         } else {
             Some(FarEnd { mac: end(gateway), node: self.topology.tunnels.get(gateway)?.address })
