@@ -29,9 +29,14 @@ fn port(n: usize) -> (String, String) {
     (format!("p{n}"), format!("n{}", n % NETWORKS))
 }
 
-/// Waits for all that is read and decided, and for the kernels to be so.
+/// Waits for the kernels to be as they are to be, and for the controller.
 fn settled(cluster: &Cluster) {
     cluster.nodes.iter().for_each(page::converged);
+    decided(cluster);
+}
+
+/// Waits for the controller to have read and decided all, and to have written it.
+fn decided(cluster: &Cluster) {
     let page = |address: &str, path: &str| page::try_get(address, path).filter(|(status, _)| *status == 200);
     let controller = format!("{SERVER}:{CONTROLLER_METRICS}");
     until("the controller leads and has nothing left to write", || {
@@ -87,7 +92,9 @@ pub fn rows() -> Vec<Row> {
     let start = Instant::now();
     cluster.revive_controller();
     cluster.nodes.iter_mut().for_each(crate::nodes::Node::start_agent);
-    settled(&cluster);
+    cluster.nodes.iter().for_each(page::converged);
+    let agents = start.elapsed();
+    decided(&cluster);
     let in_place = start.elapsed();
     std::thread::sleep(Duration::from_secs(3));
     let written: u64 = writes(&cluster).iter().sum();
