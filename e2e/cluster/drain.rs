@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tenet::api::Protocol;
 
+use crate::faults::sized;
 use crate::nodes::Cluster;
 use crate::spy::Spy;
 use crate::support::{Guest, until};
@@ -109,7 +110,7 @@ fn a_gateway_node_that_drains_loses_no_packet_and_no_port() {
     let talks = world.talks();
     std::thread::sleep(Duration::from_millis(500));
     let mut gateway = world.recorded()[0].clone();
-    let moves = 4;
+    let moves = sized(4, 40);
     for _ in 0..moves {
         let to = other(&gateway);
         world.drain(&gateway, true);

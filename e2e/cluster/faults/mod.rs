@@ -25,7 +25,7 @@ use crate::nodes::Cluster;
 use crate::support::{Guest, ip};
 
 /// The bigger of two sizes when there is time.
-fn sized<T>(quick: T, soak: T) -> T {
+pub fn sized<T>(quick: T, soak: T) -> T {
     if std::env::var_os("TENET_SOAK").is_some_and(|set| set == "1") { soak } else { quick }
 }
 

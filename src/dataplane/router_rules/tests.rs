@@ -126,3 +126,23 @@ fn a_router_without_an_outside_tracks_no_connection() {
     let text = rules(&inner).to_string();
     assert!(!text.contains("nat") && !text.contains(" ct ") && !text.contains("notrack"), "{text}");
 }
+
+#[test]
+fn a_node_becomes_the_gateway_node_by_elements_and_what_it_no_longer_translates_is_forgotten() {
+    let part = |part| {
+        let mut view = router();
+        view.external.as_mut().unwrap().part = part;
+        let along = FloatingView { key: Key::new("t", "f"), fixed: "10.0.0.5".parse().unwrap(), home: false };
+        view.external.as_mut().unwrap().floating.insert("203.0.113.9".parse().unwrap(), along);
+        let legs =
+            Legs { interfaces: vec!["tlg1".into()], external: Some("tlg2".into()), transit: Some("ttr3".into()) };
+        ruleset(&view, &legs)
+    };
+    let (next, gateway) = (part(Part::Next), part(Part::Gateway));
+    assert!(next.tables[&Family::Ip].same_but_elements(&gateway.tables[&Family::Ip]));
+    assert_eq!((&next, &gateway), (&part(Part::Takes), &part(Part::Former)), "only addresses move before and after");
+    assert!(set(&gateway, "theirs").elements.is_empty() && !set(&next, "theirs").elements.is_empty());
+    assert!(cut(&next, &gateway).is_empty(), "what was copied stays");
+    let addresses = ["203.0.113.2", "203.0.113.9"].map(|ip| ip.parse().unwrap());
+    assert_eq!(cut(&gateway, &next), addresses.into());
+}
