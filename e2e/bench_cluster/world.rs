@@ -32,11 +32,11 @@ fn port(n: usize) -> (String, String) {
 /// Waits for the kernels to be as they are to be, and for the controller.
 fn settled(cluster: &Cluster) {
     cluster.nodes.iter().for_each(page::converged);
-    decided(cluster);
+    decided();
 }
 
 /// Waits for the controller to have read and decided all, and to have written it.
-fn decided(cluster: &Cluster) {
+fn decided() {
     let page = |address: &str, path: &str| page::try_get(address, path).filter(|(status, _)| *status == 200);
     let controller = format!("{SERVER}:{CONTROLLER_METRICS}");
     until("the controller leads and has nothing left to write", || {
@@ -94,7 +94,7 @@ pub fn rows() -> Vec<Row> {
     cluster.nodes.iter_mut().for_each(crate::nodes::Node::start_agent);
     cluster.nodes.iter().for_each(page::converged);
     let agents = start.elapsed();
-    decided(&cluster);
+    decided();
     let in_place = start.elapsed();
     std::thread::sleep(Duration::from_secs(3));
     let written: u64 = writes(&cluster).iter().sum();
@@ -123,7 +123,8 @@ pub fn rows() -> Vec<Row> {
             5.0,
             in_place.as_secs_f64(),
             Unit::S,
-        ),
+        )
+        .note(format!("the agents {:.1} s", agents.as_secs_f64())),
         Row::new("in-place", "writes of that", 0.0, written as f64, Unit::Count),
         Row::new("in-place", "memory of the controller", 300.0, memory, Unit::MiB),
         Row::new("foreign", "memory of an agent that uses 10 ports, to a world of 10", 1.2, big / small, Unit::Ratio)
