@@ -29,6 +29,7 @@ mod support;
 mod yaml;
 
 mod api;
+mod moves;
 mod outside;
 mod overlay;
 mod ports;
@@ -36,10 +37,11 @@ mod world;
 
 use rows::Group;
 
-const GROUPS: [Group; 4] = [
+const GROUPS: [Group; 5] = [
     (&["one", "burst", "offer", "restart", "memory", "rates"], ports::rows),
     (&["gateway", "floating-ip", "routers", "resync"], outside::rows),
     (&["overlay"], overlay::rows),
+    (&["move", "takeover"], moves::rows),
     (&["never-seen", "in-place", "foreign"], world::rows),
 ];
 
