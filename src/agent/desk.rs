@@ -43,10 +43,10 @@ impl Desk {
         self.server.watched()
     }
 
-    /// When the first client loses patience.
+    /// When the first client is to be told something, whatever happens.
     #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
-        self.plugs.iter().map(|plug| plug.deadline).min()
+    pub fn deadline(&self, world: &impl Ports) -> Option<Instant> {
+        self.plugs.iter().map(|plug| plug.due(world.grace())).min()
     }
 
     /// Ports that somebody waits to plug.
@@ -71,8 +71,8 @@ impl Desk {
                     }
                 }
                 Event::Asked(client, Request::Plug { namespace, name, target, timeout_ms, force }) => {
-                    let deadline = now + Duration::from_millis(timeout_ms.min(DAY));
-                    self.plugs.push(Plug::new(client, Key::new(&namespace, &name), target, force, deadline));
+                    let patience = Duration::from_millis(timeout_ms.min(DAY));
+                    self.plugs.push(Plug::new(client, Key::new(&namespace, &name), target, force, now, patience));
                 }
                 Event::Asked(client, Request::Unplug { namespace, name }) => {
                     let answer = unplug(world, &Key::new(&namespace, &name));

@@ -1,7 +1,7 @@
 //! Clients that wait for a port to be plugged: until it exists, is accepted, and packets pass, or until they lose patience.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::node::Node;
 use super::protocol::{Address, Answer, Plugged};
@@ -34,6 +34,10 @@ pub trait Ports {
     /// # Errors
     /// A sentence that says what to do.
     fn may_plug(&mut self, key: &Key, port: &Port, force: bool) -> Result<(), String>;
+    /// How long to wait before a plug is refused for what is known of the port: it may be a moment behind.
+    fn grace(&self) -> Duration {
+        Duration::ZERO
+    }
     /// Lets go of removals that were held back.
     fn confirm(&mut self) -> Answer;
 }
@@ -51,6 +55,10 @@ pub struct Plug {
     pub force: bool,
     /// When to give up.
     pub deadline: Instant,
+    /// When it was asked.
+    since: Instant,
+    /// Why it cannot be plugged, as far as is known.
+    held: Option<String>,
     /// What the client was told last.
     said: String,
     /// Whether the guest was plugged by this very request, so that giving up unplugs it.
@@ -60,8 +68,15 @@ pub struct Plug {
 impl Plug {
     /// A request that nothing was done for yet.
     #[must_use]
-    pub fn new(client: ClientId, port: Key, target: Target, force: bool, deadline: Instant) -> Self {
-        Self { client, port, target, force, deadline, said: String::new(), ours: false }
+    pub fn new(client: ClientId, port: Key, target: Target, force: bool, now: Instant, patience: Duration) -> Self {
+        let deadline = now + patience;
+        Self { client, port, target, force, deadline, since: now, held: None, said: String::new(), ours: false }
+    }
+
+    /// When the client is to be told something, whatever happens. `grace`: as [`Ports::grace`] says.
+    #[must_use]
+    pub fn due(&self, grace: Duration) -> Instant {
+        if self.held.is_some() { self.deadline.min(self.since + grace) } else { self.deadline }
     }
 
     /// Plugs the guest as soon as the port exists. `Ok(true)`: the node is to converge.
@@ -79,7 +94,10 @@ impl Plug {
         if is_there {
             return Ok(false);
         }
-        world.may_plug(&self.port, &port, self.force)?;
+        self.held = world.may_plug(&self.port, &port, self.force).err();
+        if self.held.is_some() {
+            return Ok(false);
+        }
         world.node_mut().attach(&self.port, uid, self.target.clone(), self.force).map_err(|e| e.to_string())?;
         self.ours = true;
         Ok(true)
@@ -87,9 +105,11 @@ impl Plug {
 
     /// What there is to tell the client, after a convergence.
     pub fn answer(&mut self, world: &impl Ports, now: Instant) -> Option<Answer> {
-        let why = match self.progress(world) {
-            Ok(plugged) => return Some(Answer::Plugged(plugged)),
-            Err(why) => why,
+        let why = match (&self.held, self.progress(world)) {
+            (Some(why), _) if self.since + world.grace() <= now => return Some(Answer::Failed(why.clone())),
+            (Some(why), _) => why.clone(),
+            (None, Ok(plugged)) => return Some(Answer::Plugged(plugged)),
+            (None, Err(why)) => why,
         };
         if self.deadline <= now {
             return Some(Answer::Failed(format!("Port {} was not plugged in time: {why}", self.port)));

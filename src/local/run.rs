@@ -83,7 +83,7 @@ impl<N: Node> Instance<N> {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        [self.world.removals.deadline(), self.desk.deadline(), self.pace.deadline(), self.look]
+        [self.world.removals.deadline(), self.desk.deadline(&self.world), self.pace.deadline(), self.look]
             .into_iter()
             .flatten()
             .min()

@@ -10,7 +10,7 @@ pub mod dhcp_option;
 mod entry;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
-mod fixtures;
+pub mod fixtures;
 pub mod id;
 pub mod ipam;
 mod link;

@@ -231,7 +231,7 @@ async fn serve(
         tokio::select! {
             told = news.recv() => {
                 let Some((source, news)) = told else { return };
-                mouth.tell(Told::News(source, lean(news)));
+                mouth.tell(Told::News(source, lean(news, node)));
             }
             Some(news) = machines.recv() => match news {
                 MachineNews::Is(_, machine) => mouth.tell(Told::Machine(Some(machine))),

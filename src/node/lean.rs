@@ -8,16 +8,16 @@ use crate::api::{ConditionType, Conditions};
 use crate::cluster::mirror::{News, Thing};
 use crate::model::object::Object;
 
-/// The same news, of networks and subnets without what a node does not look at.
-pub fn lean(news: News) -> News {
+/// The same news, of networks, subnets and other nodes' agents without what a node does not look at. `me`: its name.
+pub fn lean(news: News, me: &str) -> News {
     match news {
-        News::Listed(thing) => News::Listed(bare(thing)),
-        News::Put(thing) => News::Put(bare(thing)),
+        News::Listed(thing) => News::Listed(bare(thing, me)),
+        News::Put(thing) => News::Put(bare(thing, me)),
         other => other,
     }
 }
 
-fn bare(mut thing: Thing) -> Thing {
+fn bare(mut thing: Thing, me: &str) -> Thing {
     match &mut thing {
         Thing::Object(Object::Network(network)) => {
             if let Some(status) = &mut Arc::make_mut(network).status {
@@ -28,6 +28,12 @@ fn bare(mut thing: Thing) -> Thing {
             if let Some(status) = &mut Arc::make_mut(subnet).status {
                 (status.total, status.allocated, status.free) = (None, None, None);
                 decided(&mut status.conditions);
+            }
+        }
+        Thing::Object(Object::Agent(agent)) if agent.metadata.name.as_deref() != Some(me) => {
+            if let Some(status) = &mut Arc::make_mut(agent).status {
+                (status.ports, status.kernel, status.version) = (None, None, None);
+                status.failures = Vec::new();
             }
         }
         _ => {}
@@ -67,7 +73,7 @@ mod tests {
 
     #[test]
     fn counts_are_no_news_and_what_was_accepted_stays_so() {
-        let (one, other) = (lean(subnet(1, "True")), lean(subnet(2, "False")));
+        let (one, other) = (lean(subnet(1, "True"), "node-1"), lean(subnet(2, "False"), "node-1"));
         let [News::Put(Thing::Object(one)), News::Put(Thing::Object(other))] = [one, other] else { unreachable!() };
         assert!(one.same_status(&other));
         assert!(one.condition(ConditionType::Accepted).is_some_and(|condition| condition.status == "True"));

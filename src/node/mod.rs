@@ -15,6 +15,7 @@ mod fence;
 mod figures;
 pub mod handover;
 mod heart;
+mod heed;
 mod lean;
 pub mod myself;
 mod plugs;

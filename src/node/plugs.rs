@@ -1,6 +1,7 @@
 //! What a client that plugs is told by a node of a cluster.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::world::World;
 use crate::agent::node::Node;
@@ -59,6 +60,11 @@ impl<N: Node> Ports for World<N> {
                  then take it over with --force"
             )),
         }
+    }
+
+    /// A port that was just unplugged on another node can be plugged here, without anybody waiting for the news in between.
+    fn grace(&self) -> Duration {
+        Duration::from_secs(1)
     }
 
     fn confirm(&mut self) -> Answer {

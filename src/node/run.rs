@@ -14,6 +14,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use tracing::info;
 
 use super::api::{Api, Exchange, Told};
+use super::heed::Heed;
 use super::myself::Myself;
 use super::world::World;
 use crate::agent::desk::Desk;
@@ -68,7 +69,18 @@ pub fn run(options: &Options) -> io::Result<()> {
         .map_err(|error| io::Error::other(format!("cannot listen at {}: {error}", options.socket.display())))?;
     info!(node = options.node, tunnel = %options.tunnel, mtu, "agent started");
     let world = World::new(agent, myself);
-    Instance { world, api, desk, signals, pace: Pace::default(), dirty: true, rest: Instant::now(), news: false }.run()
+    Instance {
+        world,
+        api,
+        desk,
+        signals,
+        pace: Pace::default(),
+        dirty: true,
+        rest: Instant::now(),
+        lull: Instant::now(),
+        news: Heed::Never,
+    }
+    .run()
 }
 
 struct Instance {
@@ -78,14 +90,17 @@ struct Instance {
     signals: SignalFd,
     pace: Pace,
     dirty: bool,
-    /// Until when mere news wait, so that many of them are taken in together.
+    /// Until when news wait, so that many of them are taken in together; and those of elsewhere.
     rest: Instant,
-    /// There are news that were not looked at.
-    news: bool,
+    lull: Instant,
+    /// How soon the news that were not looked at are to be.
+    news: Heed,
 }
 
-/// The longest that news wait for more of them, while many come.
-const REST: Duration = Duration::from_millis(40);
+/// After a convergence so many times as much time is left to everybody else, and to more news; but no longer than that.
+const REST: (u32, Duration) = (3, Duration::from_millis(40));
+/// The same for news of elsewhere, so that a node spends little on them.
+const LULL: (u32, Duration) = (20, Duration::from_millis(250));
 
 impl Instance {
     fn run(&mut self) -> io::Result<()> {
@@ -101,26 +116,34 @@ impl Instance {
     }
 
     fn sleep(&self) -> io::Result<Awake> {
-        let rest = self.news.then_some(self.rest);
-        let deadlines = [self.desk.deadline(), self.pace.deadline(), self.world.deadline(), rest];
+        let deadlines = [self.desk.deadline(&self.world), self.pace.deadline(), self.world.deadline(), self.due()];
         let (deadline, signals) = (deadlines.into_iter().flatten().min(), self.signals.as_fd());
         // What comes while others rest is taken in with them.
-        let news = (!self.news).then_some(self.api.bell());
+        let news = (self.news < Heed::Now).then_some(self.api.bell());
         sleep(deadline, signals, news, &self.world.node.watched(), self.desk.watched())
+    }
+
+    /// When the news that wait are looked at.
+    fn due(&self) -> Option<Instant> {
+        match self.news {
+            Heed::Never => None,
+            Heed::Later => Some(self.lull),
+            Heed::Now => Some(self.rest),
+        }
     }
 
     fn wake(&mut self, awake: Awake) {
         let now = Instant::now();
-        if awake.news || self.news && self.rest <= now {
+        if awake.news || self.due().is_some_and(|at| at <= now) {
             for told in self.api.told() {
                 match told {
                     Told::Asked(asked) => self.world.answer(asked, self.world.node.notifications_lost()),
-                    told => self.news |= self.world.hear(told),
+                    told => self.news = self.news.max(self.world.hear(told)),
                 }
             }
         }
-        if awake.clients {
-            self.news |= self.desk.hear(&mut self.world, now) || self.desk.is_busy();
+        if awake.clients && (self.desk.hear(&mut self.world, now) || self.desk.is_busy()) {
+            self.news = Heed::Now;
         }
         if awake.node && self.world.node.disturbed() {
             self.pace.disturbed();
@@ -135,12 +158,14 @@ impl Instance {
     /// Plugs what can be plugged, converges when anything changed, and answers whoever waits for that.
     fn settle(&mut self) {
         let now = Instant::now();
-        let due = std::mem::take(&mut self.dirty) || self.news && self.rest <= now;
+        let due = std::mem::take(&mut self.dirty) || self.due().is_some_and(|at| at <= now);
         if due {
             self.desk.attach(&mut self.world);
             self.converge();
         }
-        if (due || self.desk.deadline().is_some_and(|at| at <= now)) && self.desk.answer(&mut self.world, now) {
+        if (due || self.desk.deadline(&self.world).is_some_and(|at| at <= now))
+            && self.desk.answer(&mut self.world, now)
+        {
             self.converge();
         }
         for order in std::mem::take(&mut self.world.orders) {
@@ -150,11 +175,12 @@ impl Instance {
 
     fn converge(&mut self) {
         let start = Instant::now();
-        self.news = false;
+        self.news = Heed::Never;
         let done = self.world.converge(self.desk.awaited().cloned().collect(), Timestamp::now());
         self.pace.ended(&Ok(done));
-        // After a convergence three times as much time is left to everybody else, and to more news.
-        self.rest = Instant::now() + (start.elapsed() * 3).min(REST);
+        let (end, took) = (Instant::now(), start.elapsed());
+        let [rest, lull] = [REST, LULL].map(|(times, most)| end + (took * times).min(most));
+        (self.rest, self.lull) = (rest, lull);
         for (port, why) in std::mem::take(&mut self.world.lost) {
             self.desk.refuse(&port, &why);
         }

@@ -12,6 +12,7 @@ use super::doubts::Doubts;
 use super::fence::Fence;
 use super::figures::Figures;
 use super::handover::Handovers;
+use super::heed::{Eyes, Heed};
 use super::myself::Myself;
 use super::watches::Watches;
 use super::words::Words;
@@ -40,6 +41,8 @@ pub struct World<N> {
     pub(super) doubts: Doubts,
     /// Plugged by this process, and not yet told by the watch of own ports.
     pub(super) fresh: BTreeSet<Key>,
+    /// Ports that somebody waits to plug, or that were just plugged.
+    pub(super) awaited: BTreeSet<Key>,
     /// Plugged, and not wired yet: what is recorded of such a port may be of the last time it was plugged.
     pub(super) unwired: BTreeSet<Key>,
     pub(super) linker: Linker,
@@ -84,6 +87,7 @@ impl<N: Hands> World<N> {
             claims: Claims::default(),
             doubts: Doubts::default(),
             fresh: BTreeSet::new(),
+            awaited: BTreeSet::new(),
             unwired: BTreeSet::new(),
             linker: Linker::new(Role::Node),
             topology: Topology::default(),
@@ -104,8 +108,22 @@ impl<N: Hands> World<N> {
         }
     }
 
-    /// Takes in what the API server said; whether to converge.
-    pub fn hear(&mut self, told: Told) -> bool {
+    /// Takes in what the API server said; how soon to converge.
+    pub fn hear(&mut self, told: Told) -> Heed {
+        let heed = if self.is_elsewhere(&told) { Heed::Later } else { Heed::Now };
+        if self.take_in(told) { heed } else { Heed::Never }
+    }
+
+    /// Whether news are about nothing that this node holds or is about to hold.
+    fn is_elsewhere(&self, told: &Told) -> bool {
+        let Told::News(_, news) = told else { return false };
+        let calm = self.walked && self.awaited.is_empty() && self.unwired.is_empty();
+        let snapshot = self.mirror.snapshot();
+        let eyes = Eyes { me: &self.myself.node, view: &self.view, ports: self.node.attachments(), snapshot };
+        calm && !eyes.concerned(news)
+    }
+
+    fn take_in(&mut self, told: Told) -> bool {
         match told {
             Told::News(source, news) => {
                 self.doubts.hear(&news, self.node.attachments());
@@ -187,6 +205,7 @@ impl<N: Hands> World<N> {
         // The watch that a plug began with ends only once the watch of own ports has the port.
         self.fresh.retain(|key| self.node.attachments().contains_key(key) && !self.watches.owns(key, &self.mirror));
         awaited.extend(self.fresh.iter().cloned());
+        self.awaited.clone_from(&awaited);
         self.watches.follow(&self.view, &awaited, &mut self.mirror, &mut self.orders);
         if !self.knows_enough() {
             return self.report.faults.is_empty();
