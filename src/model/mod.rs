@@ -9,7 +9,7 @@ mod cut;
 pub mod dhcp_option;
 mod entry;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::must_use_candidate, clippy::missing_panics_doc)]
 pub mod fixtures;
 pub mod id;
 pub mod ipam;
