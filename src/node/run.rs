@@ -98,7 +98,7 @@ struct Instance {
 }
 
 /// After a convergence so many times as much time is left to everybody else, and to more news; but no longer than that.
-const REST: (u32, Duration) = (3, Duration::from_millis(40));
+const REST: (u32, Duration) = (4, Duration::from_millis(80));
 /// The same for news of elsewhere, so that a node spends little on them.
 const LULL: (u32, Duration) = (20, Duration::from_millis(250));
 
