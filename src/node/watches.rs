@@ -42,6 +42,13 @@ enum Reason {
     Awaited(Key),
 }
 
+impl Reason {
+    /// Whether it is one for as long as the agent runs.
+    fn is_lasting(&self) -> bool {
+        matches!(self, Self::Whole(_) | Self::Own)
+    }
+}
+
 /// The watches that run.
 #[derive(Debug)]
 pub struct Watches {
@@ -85,7 +92,7 @@ impl Watches {
         if !wanted.iter().all(|reason| self.is_whole(reason, mirror)) {
             return;
         }
-        let ended = |reason: &Reason| !matches!(reason, Reason::Whole(_) | Reason::Own) && !wanted.contains(reason);
+        let ended = |reason: &Reason| !reason.is_lasting() && !wanted.contains(reason);
         for (_, source) in self.running.extract_if(.., |reason, _| ended(reason)) {
             mirror.forget(source);
             orders.push(Order::Unwatch(source));
@@ -126,13 +133,14 @@ impl Watches {
         }
     }
 
-    /// Begins all watches anew, because what they have told is not what is there; says which.
+    /// Begins all watches anew, because what they have told is not what is there. Says which of them are never ended, so that
+    /// each will tell all that there is.
     pub fn all_again(&self, orders: &mut Vec<Order>) -> BTreeSet<Source> {
         for (reason, source) in &self.running {
             let question = Question { age: Age::New, ..self.question(reason) };
             orders.extend([Order::Unwatch(*source), Order::Watch(*source, question)]);
         }
-        self.running.values().copied().collect()
+        self.running.iter().filter(|(reason, _)| reason.is_lasting()).map(|(_, source)| *source).collect()
     }
 
     /// What a watch asks for.
@@ -188,5 +196,7 @@ mod tests {
         // Fewer again: what is read is kept for a while.
         watches.follow(&view, &awaited(1), &mut mirror, &mut orders);
         assert!(orders.len() == 2 && watches.deadline().is_some());
+        // Whoever waits for all to be read anew waits for none that may end before.
+        assert_eq!(watches.all_again(&mut orders), (0..own).collect());
     }
 }
