@@ -81,7 +81,7 @@ impl Recorded {
     fn of(key: &Key, object: &Port, known: impl Fn(&str, &str) -> Option<Key>) -> Self {
         let status = object.status.as_ref();
         let addresses = status.into_iter().flat_map(|s| &s.addresses).map(|address| {
-            let namespace = address.subnet_ref.namespace.as_deref().unwrap_or(&key.namespace);
+            let namespace = key.namespace_of(&address.subnet_ref);
             let name = &address.subnet_ref.name;
             (known(namespace, name).unwrap_or_else(|| Key::new(namespace, name)), address.ip)
         });

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::api::MacAddr;
+use crate::api::{MacAddr, Reference};
 
 /// Every kind, in the order in which a reader meets them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -72,6 +72,18 @@ impl Key {
     #[must_use]
     pub fn new(namespace: &str, name: &str) -> Self {
         Self { namespace: namespace.into(), name: name.into() }
+    }
+
+    /// The namespace that a reference of an object of this key leads to: its own, unless the reference names another.
+    #[must_use]
+    pub fn namespace_of<'r>(&'r self, reference: &'r Reference) -> &'r str {
+        reference.namespace.as_deref().unwrap_or(&self.namespace)
+    }
+
+    /// What a reference of an object of this key leads to.
+    #[must_use]
+    pub fn referred(&self, reference: &Reference) -> Self {
+        Self::new(self.namespace_of(reference), &reference.name)
     }
 
     /// As `==`, and at once where the two share their text, as clones do: `==` would read it.

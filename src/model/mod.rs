@@ -9,7 +9,8 @@ mod cut;
 pub mod dhcp_option;
 mod entry;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic, clippy::must_use_candidate, clippy::missing_panics_doc)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot begin ends there")]
+#[allow(clippy::must_use_candidate, clippy::missing_panics_doc, reason = "tests are its only callers")]
 pub mod fixtures;
 pub mod id;
 pub mod ipam;

@@ -55,9 +55,7 @@ impl Doubts {
             let Some(port) = snapshot.ports.get(key) else {
                 return (!self.seen.contains(key)).then(|| Id::new(Kind::Port, key.clone()));
             };
-            let network = &port.spec.network_ref;
-            let namespace = network.namespace.as_deref().unwrap_or(&key.namespace);
-            let network = Key::new(namespace, &network.name);
+            let network = key.referred(&port.spec.network_ref);
             let had = port.status.as_ref().is_some_and(|status| status.network_uid.is_some());
             (had && !snapshot.networks.contains_key(&network)).then(|| Id::new(Kind::Network, network))
         };

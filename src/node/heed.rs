@@ -44,7 +44,7 @@ impl Eyes<'_> {
 
     fn has(&self, object: &Object) -> bool {
         let id = object.id();
-        let near = |reference: &Reference| resolve(&id.key, reference);
+        let near = |reference: &Reference| id.key.referred(reference);
         let network = |reference: &Reference| self.view.networks.contains_key(&near(reference));
         let is_me = |node: &Option<String>| node.as_deref() == Some(self.me);
         self.holds(&id)
@@ -54,7 +54,7 @@ impl Eyes<'_> {
                 Object::Port(port) => network(&port.spec.network_ref),
                 Object::Router(router) => {
                     let here = |subnet: &Key| {
-                        let network = self.snapshot.subnets.get(subnet).map(|s| resolve(subnet, &s.spec.network_ref));
+                        let network = self.snapshot.subnets.get(subnet).map(|s| subnet.referred(&s.spec.network_ref));
                         network.is_none_or(|network| self.view.networks.contains_key(&network))
                     };
                     let status = router.status.as_ref();
@@ -74,7 +74,7 @@ impl Eyes<'_> {
             Kind::Port => self.ports.contains_key(&id.key),
             Kind::Subnet => {
                 let subnet = self.snapshot.subnets.get(&id.key);
-                let network = subnet.map(|subnet| resolve(&id.key, &subnet.spec.network_ref));
+                let network = subnet.map(|subnet| id.key.referred(&subnet.spec.network_ref));
                 network.is_some_and(|network| self.view.networks.contains_key(&network))
             }
             Kind::FloatingIP => {
@@ -87,15 +87,11 @@ impl Eyes<'_> {
 
     fn translates(&self, key: &Key, floating: &FloatingIP) -> bool {
         floating.status.as_ref().is_some_and(|status| {
-            let router = status.router_ref.as_ref().map(|router| resolve(key, router));
+            let router = status.router_ref.as_ref().map(|router| key.referred(router));
             status.node_name.as_deref() == Some(self.me)
                 || router.is_some_and(|router| self.view.routers.contains_key(&router))
         })
     }
-}
-
-fn resolve(from: &Key, reference: &Reference) -> Key {
-    Key::new(reference.namespace.as_deref().unwrap_or(&from.namespace), &reference.name)
 }
 
 #[cfg(test)]

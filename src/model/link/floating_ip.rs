@@ -221,9 +221,7 @@ fn router(world: &World, floating: Index, subnet: Index) -> Result<Index, Refusa
         let rank = Rank::of(&object.metadata, object.status.as_ref().map(|s| &s.conditions), **router);
         let leaving = object.metadata.deletion_timestamp.is_some();
         let key = &world.topology.routers[**router].key;
-        let so_far = recorded.is_some_and(|r| {
-            *r.name == *key.name && r.namespace.as_deref().unwrap_or(&node.key.namespace) == &*key.namespace
-        });
+        let so_far = recorded.is_some_and(|r| *r.name == *key.name && node.key.namespace_of(r) == &*key.namespace);
         (leaving, gateway != Some(Holder::Interface(**router)), !so_far, rank)
     };
     inside.routers.iter().filter(fits).min_by_key(preference).copied().ok_or_else(|| {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::World;
 use super::claims::{Claim, Mac};
-use crate::model::id::{Id, Key, Kind, Uid};
+use crate::model::id::{Id, Kind, Uid};
 use crate::model::ipam::{Holder, address};
 use crate::model::report::Remark;
 use crate::model::topology::{ExternalLeg, Index, Leg, Standing};
@@ -71,7 +71,7 @@ pub fn deny(world: &mut World, claim: &Claim, remark: Remark) {
 pub fn interface(world: &World, router: Index, part: usize) -> String {
     let node = &world.topology.routers[router];
     let reference = node.object.spec.interfaces.get(part).map(|i| &i.subnet_ref);
-    let key = reference.map(|r| Key::new(super::references::namespace(&node.key, r), &r.name));
+    let key = reference.map(|r| node.key.referred(r));
     key.map_or_else(|| "An interface".to_owned(), |key| format!("The interface to {}", Id::new(Kind::Subnet, key)))
 }
 

@@ -56,7 +56,7 @@ impl<'a> References<'a> {
         from: &'r Key,
         reference: &'r Reference,
     ) -> Result<(&'r str, &'r str), Remark> {
-        let namespace = namespace(from, reference);
+        let namespace = from.namespace_of(reference);
         let granted = || self.grants.get(namespace).is_some_and(|g| g.iter().any(|g| grants(g, kind, from, reference)));
         if namespace == &*from.namespace || granted() {
             return Ok((namespace, &reference.name));
@@ -68,11 +68,6 @@ impl<'a> References<'a> {
         );
         Err(Remark { reason: Reason::RefNotPermitted, message })
     }
-}
-
-/// The namespace that a reference leads to.
-pub fn namespace<'r>(from: &'r Key, reference: &'r Reference) -> &'r str {
-    reference.namespace.as_deref().unwrap_or(&from.namespace)
 }
 
 fn grants(grant: &ReferenceGrantSpec, kind: GrantKind, from: &Key, reference: &Reference) -> bool {
