@@ -5,6 +5,7 @@ pub mod bridge;
 pub mod connection;
 pub mod dhcp;
 pub mod facts;
+pub mod filter;
 pub mod guard;
 pub mod kernel;
 pub mod names;

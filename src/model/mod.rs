@@ -18,6 +18,7 @@ mod link;
 pub mod locks;
 pub mod object;
 pub mod report;
+pub mod security;
 pub mod snapshot;
 pub mod status;
 #[cfg(test)]
