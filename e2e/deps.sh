@@ -15,7 +15,8 @@ demo='ip iproute2
 ping iputils-ping
 udhcpc udhcpc
 nsenter util-linux
-cc gcc'
+cc gcc
+clang clang'
 # dhcpcd-base, not dhcpcd5 and its like: they start a service, which takes hold of the host's own interfaces.
 test='nft nftables
 arping iputils-arping

@@ -281,6 +281,7 @@ impl Agent {
             self.kernel.observe()?;
             let plan = plan::diff(&State::default(), self.kernel.observed());
             if plan.0.is_empty() {
+                self.kernel.forget_filters()?;
                 self.record.remove()?;
                 return Ok(done);
             }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::Ended;
 use super::args::{Plan as Args, Show};
 use crate::config;
+use crate::dataplane::filter::policy::Policy;
 use crate::dataplane::plan::{Action, Change, Plan};
 use crate::dataplane::state::{Link, Spec};
 
@@ -121,8 +122,13 @@ fn describe(spec: &Spec) -> String {
             let mtu = route.mtu.map_or(String::new(), |mtu| format!(", mtu {mtu}"));
             route.hops.iter().map(hop).collect::<Vec<_>>().join(", ") + &mtu
         }
+        Spec::Group(rules) => format!("{} rules", rules.len()),
+        Spec::Policy(Policy::Open) => "no port security".into(),
+        Spec::Policy(Policy::Guarded(view)) => {
+            format!("{} sources, {} groups", view.pairs.len(), view.groups.len())
+        }
         Spec::Sysctls(all) => format!("{} settings", all.len()),
-        Spec::Namespace | Spec::Ruleset(_) | Spec::Fdb | Spec::Address => String::new(),
+        Spec::Namespace | Spec::Ruleset(_) | Spec::Fdb | Spec::Address | Spec::Member => String::new(),
     }
 }
 
@@ -148,11 +154,13 @@ fn link_differences(from: &Link, to: &Link) -> Vec<String> {
     let mac = |l: &Link| l.mac.map_or_else(|| "none".into(), |m| m.to_string());
     let bridge =
         |l: &Link| l.bridge.as_ref().map_or_else(|| "none".into(), |b| format!("{} as {:?}", b.bridge, b.role));
+    let filter = |l: &Link| l.filter.as_ref().map_or_else(|| "none".into(), |f| f.program.to_string());
     differ("kind", from.kind.word().into(), to.kind.word().into());
     differ("mac", mac(from), mac(to));
     differ("mtu", from.mtu.to_string(), to.mtu.to_string());
     differ("state", updown(from).into(), updown(to).into());
     differ("bridge", bridge(from), bridge(to));
+    differ("filters", filter(from), filter(to));
     differ("for", from.alias.clone(), to.alias.clone());
     all
 }

@@ -6,6 +6,7 @@
 use crate::api::{MacAddr, Reason};
 use crate::dataplane::attachment::{Attachments, Target};
 use crate::dataplane::facts::Facts;
+use crate::dataplane::filter::render as filter;
 use crate::dataplane::names::{self, Detail, Prefix};
 use crate::dataplane::overlay;
 use crate::dataplane::render::Rendered;
@@ -90,6 +91,7 @@ pub fn render(key: &Key, view: &NodeView, attachments: &Attachments, facts: &Fac
         mtu: network.mtu,
         up: true,
         bridge: None,
+        filter: None,
         alias: names::alias(&id, None),
     };
     out.state.want(Item::Link(Netns::Vswitch, bridge.clone()), Spec::Link(spec), &id, None);
@@ -141,6 +143,7 @@ fn render_wire(
         mtu: physical.mtu,
         up: true,
         bridge: Some(port),
+        filter: None,
         alias: names::alias(id, None),
     };
     let item = Item::Link(Netns::Vswitch, Prefix::Vlan.name(network.uid));
@@ -173,7 +176,8 @@ fn render_port(
         }
     };
     let bridge = Some(BridgePort { bridge: bridge.clone(), role: Role::Guest });
-    let spec = Link { kind, mac: None, mtu, up: true, bridge, alias };
+    let filter = Some(filter::port(port, id, &mut out.state));
+    let spec = Link { kind, mac: None, mtu, up: true, bridge, filter, alias };
     out.state.want(Item::Link(Netns::Vswitch, name.clone()), Spec::Link(spec), id, make);
     out.state.want(Item::Fdb(Netns::Vswitch, name, port.mac), Spec::Fdb, id, None);
 }

@@ -8,6 +8,7 @@
 //! - a **rule** of policy routing by its protocol number, in a router of ours;
 //! - an **FDB entry** by being static and sticky on a bridge port of ours, or permanent on a tunnel of ours;
 //! - **nft tables** by their name: [`TABLE`] in a router of ours, [`GUARD`] in the host;
+//! - **filters** by the handle of their classifiers ([`HANDLE`]) on a port of ours, their tables by being pinned in [`FILTERS`];
 //! - **sysctls** by being in a namespace of ours.
 //!
 //! Not recognising ours would leak; taking somebody else's for ours would destroy.
@@ -29,6 +30,11 @@ pub const PROTOCOL: u8 = b't';
 pub const TABLE: &str = "tenet";
 /// Name of our nft table in the host, which is full of others': nobody else calls one that.
 pub const GUARD: &str = "tenet-tunnels";
+
+/// The BPF file system with the filters' tables and programs, in the run directory.
+pub const FILTERS: &str = "filters";
+/// Handle of our classifiers at the hooks of a link.
+pub const HANDLE: u32 = GROUP;
 
 /// An address that keeps the routes of a router's leg to the outside: the kernel takes them away with the last address. It is of
 /// the leg alone (RFC 3927; scope host), never a source.

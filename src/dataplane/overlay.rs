@@ -29,7 +29,7 @@ pub fn link_mtu(network: &NetworkView, view: &NodeView) -> u32 {
 #[must_use]
 pub fn device(vni: u32, tunnel: &TunnelView, mac: Option<MacAddr>, mtu: u32, owner: &Id) -> Link {
     let kind = LinkKind::Vxlan { vni, local: tunnel.address };
-    Link { kind, mac, mtu, up: true, bridge: None, alias: names::alias(owner, None) }
+    Link { kind, mac, mtu, up: true, bridge: None, filter: None, alias: names::alias(owner, None) }
 }
 
 /// A station behind a tunnel.

@@ -49,7 +49,8 @@ impl Change {
     }
 }
 
-/// The steps from `observed` to `desired`: first addresses and routes that must go, so that no address ever answers twice;
+/// The steps from `observed` to `desired`: first addresses and routes that must go, so that no address ever answers twice, and
+/// what filters no longer go by;
 /// then what must be, parents first; then stations and neighbours that must go, which may be in use until then; last links
 /// and namespaces, children first.
 #[must_use]
@@ -84,6 +85,7 @@ fn removal(item: &Item, entry: &Entry) -> Change {
 /// What would answer or send in the wrong place. The table of what leaves is used by what the rules mark, so it outlives them.
 fn is_urgent(item: &Item) -> bool {
     match item {
+        Item::Group(_) | Item::Member(_) | Item::Policy(_) => true,
         Item::Address(_, _, net) => net.addr() != IpAddr::from(names::KEEPER),
         Item::Route(_, table, _) => *table == Table::Main,
         _ => false,
@@ -103,6 +105,9 @@ impl Item {
             Self::Namespace(_) => "namespace",
             Self::Sysctls(_) => "sysctls",
             Self::Ruleset(_) => "ruleset",
+            Self::Group(_) => "group",
+            Self::Member(_) => "member",
+            Self::Policy(_) => "policy",
             Self::Link(..) | Self::Peer(..) => "link",
             Self::Fdb(..) => "fdb",
             Self::Remote(..) => "remote",
@@ -119,6 +124,9 @@ impl fmt::Display for Item {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Namespace(n) | Self::Sysctls(n) | Self::Ruleset(n) => write!(f, "{n}"),
+            Self::Group(group) => write!(f, "{:016x}", group.0),
+            Self::Member(m) => write!(f, "{:016x} {}", m.group.0, m.ip),
+            Self::Policy(port) => write!(f, "{:016x}", port.0),
             Self::Link(n, name) | Self::Peer(n, name) => write!(f, "{n}/{name}"),
             Self::Fdb(n, name, mac) | Self::Remote(n, name, mac) => write!(f, "{n}/{name} {mac}"),
             Self::Neighbour(n, name, ip) => write!(f, "{n}/{name} {ip}"),
@@ -157,7 +165,7 @@ mod tests {
 
     fn link(mtu: u32, bridge: Option<&str>) -> Spec {
         let bridge = bridge.map(|name| BridgePort { bridge: name.into(), role: Role::Guest });
-        Spec::Link(Link { kind: LinkKind::Veth, mac: None, mtu, up: true, bridge, alias: String::new() })
+        Spec::Link(Link { kind: LinkKind::Veth, mac: None, mtu, up: true, bridge, filter: None, alias: String::new() })
     }
 
     /// What a plan leaves of a state, if each step does what it says.

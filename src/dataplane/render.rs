@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::dataplane::attachment::Attachments;
 use crate::dataplane::dhcp;
 use crate::dataplane::facts::Facts;
+use crate::dataplane::filter::render as filter;
 use crate::dataplane::router_rules::Memory;
 use crate::dataplane::state::{Item, Netns, Spec, State};
 use crate::dataplane::{bridge, guard, router, wire};
@@ -53,6 +54,7 @@ pub fn render(view: &NodeView, attachments: &Attachments, facts: &Facts, rules: 
     }
     view.tunnel.iter().for_each(|tunnel| guard::render(tunnel, &mut out.state));
     rules.forget_others(view.routers.values());
+    filter::groups(view, &mut out.state);
     vswitch(facts, &mut out);
     out.dhcp = dhcp_table(view, &out.state);
     out
@@ -66,7 +68,7 @@ fn networks_with_legs(view: &NodeView) -> BTreeSet<&Key> {
 
 /// The namespace of all bridges, if anything is to be in it.
 fn vswitch(facts: &Facts, out: &mut Rendered) {
-    let used = out.state.0.iter().find(|(item, _)| *item.netns() == Netns::Vswitch);
+    let used = out.state.0.iter().find(|(item, _)| item.netns() == Some(&Netns::Vswitch));
     let Some(owner) = used.and_then(|(_, entry)| entry.owner.clone()) else { return };
     out.state.want(Item::Namespace(Netns::Vswitch), Spec::Namespace, &owner, None);
     out.state.want(Item::Sysctls(Netns::Vswitch), Spec::Sysctls(facts.sysctls.vswitch.clone()), &owner, None);

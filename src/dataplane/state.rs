@@ -11,9 +11,11 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use crate::api::MacAddr;
+use crate::dataplane::filter::policy::{Filter, Policy};
 use crate::dataplane::nft::Ruleset;
 use crate::dataplane::sysctls::Values;
 use crate::model::Id;
+use crate::model::security::{Member, Number, RuleView};
 
 /// Name of a network interface, 1 to 15 bytes.
 pub type IfName = Arc<str>;
@@ -38,6 +40,12 @@ pub enum Item {
     Sysctls(Netns),
     /// Its nft tables: they stand before any link, so that nothing passes unfiltered.
     Ruleset(Netns),
+    /// A security group. Groups, members and policies stand before the links that are judged by them.
+    Group(Number),
+    /// A member of a group that others name as remote.
+    Member(Member),
+    /// What a port's packets are judged by.
+    Policy(Number),
     /// A link that is made by itself: bridge, macvlan, VLAN, an interface moved in, the first end of a veth pair.
     Link(Netns, IfName),
     /// The second end of a veth pair, made with the first.
@@ -66,10 +74,11 @@ pub enum Table {
 }
 
 impl Item {
-    /// The namespace that the item is in.
+    /// The namespace that the item is in; none: it is the node's.
     #[must_use]
-    pub fn netns(&self) -> &Netns {
+    pub fn netns(&self) -> Option<&Netns> {
         match self {
+            Self::Group(_) | Self::Member(_) | Self::Policy(_) => None,
             Self::Namespace(n)
             | Self::Sysctls(n)
             | Self::Ruleset(n)
@@ -80,7 +89,7 @@ impl Item {
             | Self::Neighbour(n, ..)
             | Self::Address(n, ..)
             | Self::Route(n, ..)
-            | Self::Rule(n, _) => n,
+            | Self::Rule(n, _) => Some(n),
         }
     }
 }
@@ -94,6 +103,12 @@ pub enum Spec {
     Sysctls(Values),
     /// nft tables.
     Ruleset(Arc<Ruleset>),
+    /// The rules of a security group.
+    Group(Arc<[RuleView]>),
+    /// A member; nothing to choose.
+    Member,
+    /// What a port's packets are judged by.
+    Policy(Policy),
     /// A link, or the second end of a veth pair.
     Link(Link),
     /// An FDB entry.
@@ -173,6 +188,8 @@ pub struct Link {
     pub up: bool,
     /// The bridge that it is a port of, in the same namespace, and how.
     pub bridge: Option<BridgePort>,
+    /// What judges the packets of the guest behind it.
+    pub filter: Option<Filter>,
     /// Who it is for: the link's alias. A port's names the guest's end too, so another guest makes another alias.
     pub alias: String,
 }

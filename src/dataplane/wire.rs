@@ -99,7 +99,7 @@ pub fn uplink(
     bridge: Option<BridgePort>,
     state: &mut State,
 ) -> Option<IfName> {
-    let link = |kind, alias, bridge| Link { kind, mac: None, mtu: physical.mtu, up: true, bridge, alias };
+    let link = |kind, alias, bridge| Link { kind, mac: None, mtu: physical.mtu, up: true, bridge, filter: None, alias };
     match wire {
         Wire::HostBridge(host_bridge) => {
             let (name, peer) = (Prefix::Uplink.name(physical.uid), Prefix::UplinkPeer.name(physical.uid));

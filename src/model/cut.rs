@@ -14,6 +14,7 @@ use crate::api::MacAddr;
 use crate::model::entry::PortEntry;
 use crate::model::id::Uid;
 use crate::model::ipam::{Holder, address};
+use crate::model::security::*;
 use crate::model::topology::{Index, PortNode, Standing, Topology};
 use crate::model::view::{GatewayHolder, NetworkView, Node, NodeView, PortView, ProviderView, RouterView, SubnetView};
 
@@ -38,6 +39,7 @@ impl Topology {
             }
         }
         cut.overlays(&mut view);
+        view.security_groups = interim_groups();
         view.routers = routers.into_iter().map(|(r, router)| (self.routers[r].key.clone(), router)).collect();
         view
     }
@@ -93,9 +95,28 @@ fn port_view(entry: &PortEntry, port: &PortNode, mac: MacAddr, subnets: &BTreeMa
         uid: uid(entry.object.metadata.uid.as_ref()),
         mac,
         addresses: port.addresses.iter().filter_map(with_subnet).collect(),
+        security: Some(interim(mac, port)),
         hostname: spec.hostname.clone(),
         dhcp_options: spec.dhcp_options.clone(),
     }
+}
+
+fn interim(mac: MacAddr, port: &PortNode) -> Arc<SecurityView> {
+    let pairs = port.addresses.iter().map(|(_, ip)| Pair { mac, net: (*ip).into() }).collect();
+    Arc::new(SecurityView { mac, pairs, groups: [Number(1)].into(), stateful: true, domain: Number(0) })
+}
+
+fn interim_groups() -> BTreeMap<Number, GroupView> {
+    let rule = |direction| RuleView {
+        direction,
+        family: None,
+        protocol: None,
+        first: Span::ALL,
+        second: Span::ALL,
+        remote: Remote::Anywhere,
+    };
+    let rules = vec![rule(Direction::Ingress), rule(Direction::Egress)].into();
+    [(Number(1), GroupView { key: crate::model::Key::new("default", "default"), rules })].into()
 }
 
 /// The node that a port is bound to.

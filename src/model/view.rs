@@ -10,6 +10,7 @@ use ipnet::IpNet;
 
 use crate::api::{AttachmentMode, DhcpOption, MacAddr, Protocol};
 use crate::model::id::{Key, Uid};
+use crate::model::security::{GroupView, Member, Number, SecurityView};
 
 /// The part of the topology that one node realises.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,6 +23,10 @@ pub struct NodeView {
     pub physical_networks: BTreeMap<Key, PhysicalView>,
     /// How this node reaches the others; none on a host of its own.
     pub tunnel: Option<TunnelView>,
+    /// Groups of the ports that are bound here.
+    pub security_groups: BTreeMap<Number, GroupView>,
+    /// Members of the groups that these name as remote.
+    pub members: BTreeSet<Member>,
 }
 
 /// The node that a view is cut for.
@@ -172,6 +177,8 @@ pub struct PortView {
     pub mac: MacAddr,
     /// Fixed IPs, in the order of the port's status, each with its subnet.
     pub addresses: Vec<(IpAddr, Arc<SubnetView>)>,
+    /// What it may send, and who may talk to it; none: it has no port security.
+    pub security: Option<Arc<SecurityView>>,
     /// DHCP option 12.
     pub hostname: Option<String>,
     /// The port's own DHCP options; valid.

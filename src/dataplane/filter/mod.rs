@@ -93,3 +93,7 @@
 //! (IPv4; 44 in IPv6), and how many bytes of its payload it holds (IPv6: counted after the fragment header). A later fragment
 //! passes if its first is remembered, of the same epoch, and it begins at or after those bytes: it overlaps nothing that was
 //! judged (RFC 5722; RFC 1858, RFC 3128). Else it is dropped. It must pass 3 or 4 first; of 5 and 6 nothing else applies to it.
+
+pub mod layout;
+pub mod policy;
+pub mod render;

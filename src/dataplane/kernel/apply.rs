@@ -9,7 +9,7 @@ use netlink_packet_route::RouteNetlinkMessage as Message;
 
 use crate::dataplane::kernel::netlink::Request;
 use crate::dataplane::kernel::{
-    Kernel, announce, conntrack::Conntrack, link, links, neighbour, route, rule, space, sysctl,
+    Kernel, announce, conntrack::Conntrack, filter, link, links, neighbour, route, rule, space, sysctl,
 };
 use crate::dataplane::plan::{Action, Change, Plan};
 use crate::dataplane::router_rules;
@@ -25,6 +25,7 @@ enum Stage {
     Namespaces,
     Sysctls,
     Rulesets,
+    Filters,
     Links,
     Peers,
     Entries,
@@ -35,6 +36,7 @@ enum Stage {
 
 fn stage(change: &Change) -> Stage {
     match (change.action(), &change.item) {
+        (_, Item::Group(_) | Item::Member(_) | Item::Policy(_)) => Stage::Filters,
         (
             Action::Delete,
             Item::Fdb(..)
@@ -66,9 +68,10 @@ pub fn plan(kernel: &mut Kernel, plan: &Plan) -> Failures {
     for steps in all.chunk_by(|(_, a), (_, b)| stage(a) == stage(b)) {
         let Some((_, first)) = steps.first() else { continue };
         match stage(first) {
-            Stage::Namespaces => each(steps, &mut failures, |change| kernel.add(change.item.netns())),
+            Stage::Namespaces => each(steps, &mut failures, |change| change.item.netns().map_or(Ok(()), |n| kernel.add(n))),
             Stage::Sysctls => each(steps, &mut failures, |change| set_sysctls(kernel, change)),
             Stage::Rulesets => each(steps, &mut failures, |change| set_rules(kernel, change)),
+            Stage::Filters => filter::apply(kernel, steps, &mut failures),
             Stage::Links => links::make(kernel, steps, &mut failures),
             Stage::Peers => {
                 links::settle(kernel, steps, &mut failures);
@@ -117,7 +120,8 @@ fn set_sysctls(kernel: &mut Kernel, change: &Change) -> io::Result<()> {
     if let Some(Spec::Sysctls(there)) = &change.from {
         differing.retain(|path, value| there.get(path) != Some(value));
     }
-    let space = kernel.space(change.item.netns())?;
+    let Some(netns) = change.item.netns() else { return Ok(()) };
+    let space = kernel.space(netns)?;
     space.forget();
     sysctl::write(space.as_fd(), &differing)
 }
@@ -125,7 +129,8 @@ fn set_sysctls(kernel: &mut Kernel, change: &Change) -> io::Result<()> {
 fn set_rules(kernel: &mut Kernel, change: &Change) -> io::Result<()> {
     let rules = |spec: &Option<Spec>| if let Some(Spec::Ruleset(rules)) = spec { Some(rules.clone()) } else { None };
     let (from, to) = (rules(&change.from), rules(&change.to));
-    let space = kernel.space(change.item.netns())?;
+    let Some(netns) = change.item.netns() else { return Ok(()) };
+    let space = kernel.space(netns)?;
     space.forget();
     space.nft.apply(from.as_deref(), to.as_deref())
 }
@@ -134,13 +139,17 @@ fn set_rules(kernel: &mut Kernel, change: &Change) -> io::Result<()> {
 /// all, because it takes longest.
 fn cut(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
     for (position, change) in steps {
-        let (Some(Spec::Ruleset(from)), Some(Spec::Ruleset(to))) = (&change.from, &change.to) else { continue };
+        let (Some(netns), Some(Spec::Ruleset(from)), Some(Spec::Ruleset(to))) =
+            (change.item.netns(), &change.from, &change.to)
+        else {
+            continue;
+        };
         let begins = router_rules::translates(to) && !router_rules::translates(from);
         let addresses = router_rules::cut(from, to);
         if failures.contains_key(position) || (!begins && addresses.is_empty()) {
             continue;
         }
-        let connections = kernel.space(change.item.netns()).and_then(|space| Conntrack::open(space.as_fd()));
+        let connections = kernel.space(netns).and_then(|space| Conntrack::open(space.as_fd()));
         let done = connections.and_then(|mut connections| {
             // The kernel tracks connections a moment before the first rule translates them. It would remember them as they were.
             if begins { connections.clear() } else { connections.flush(&addresses).map(|_| ()) }
@@ -155,7 +164,9 @@ fn cut(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
 fn batch(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
     let mut by_space: BTreeMap<&Netns, Vec<Step>> = BTreeMap::new();
     for step in steps {
-        by_space.entry(step.1.item.netns()).or_default().push(*step);
+        if let Some(netns) = step.1.item.netns() {
+            by_space.entry(netns).or_default().push(*step);
+        }
     }
     for (netns, steps) in by_space {
         let mut requests = Vec::with_capacity(steps.len());
@@ -222,7 +233,8 @@ fn release(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
     let leaving: BTreeSet<Netns> = steps.iter().filter_map(namespace).collect();
     let is_link = |c: &Change| matches!(c.item, Item::Link(..) | Item::Peer(..));
     let veth = |c: &Change| c.from.as_ref().and_then(Spec::link).is_some_and(|link| link.kind == LinkKind::Veth);
-    let goes_along = |c: &Change| *c.item.netns() != Netns::Vswitch && leaving.contains(c.item.netns()) && veth(c);
+    let leaves = |netns: &Netns| *netns != Netns::Vswitch && leaving.contains(netns);
+    let goes_along = |c: &Change| c.item.netns().is_some_and(leaves) && veth(c);
     let (links, rest): (Vec<Step>, Vec<Step>) = steps.iter().partition(|(_, c)| is_link(c));
     let links: Vec<Step> = links.into_iter().filter(|(_, c)| !goes_along(c)).collect();
     links::take_away(kernel, &links, failures);

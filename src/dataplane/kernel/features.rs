@@ -65,7 +65,7 @@ fn knows(tried: &io::Result<()>) -> bool {
 
 fn make(scratch: BorrowedFd<'_>, kind: &LinkKind, below: &Below) -> io::Result<()> {
     let name: IfName = format!("f-{}", kind.word()).as_str().into();
-    let link = Link { kind: kind.clone(), mac: None, mtu: 1500, up: false, bridge: None, alias: String::new() };
+    let link = Link { kind: kind.clone(), mac: None, mtu: 1500, up: false, bridge: None, filter: None, alias: String::new() };
     let message = link::create(&name, &link, None, below);
     Netlink::open(scratch)?.ask(Message::NewLink(message), NLM_F_CREATE)
 }
@@ -78,7 +78,7 @@ fn suppress(scratch: BorrowedFd<'_>) -> io::Result<()> {
     let index = index(&mut netlink, &bridge)?;
     let role = BridgePort { bridge, role: Role::Tunnel };
     let kind = LinkKind::Veth;
-    let link = Link { kind, mac: None, mtu: 1500, up: false, bridge: Some(role), alias: String::new() };
+    let link = Link { kind, mac: None, mtu: 1500, up: false, bridge: Some(role), filter: None, alias: String::new() };
     netlink.ask(Message::NewLink(link::create(&port, &link, Some(index), &Below::Nothing)), NLM_F_CREATE)?;
     let index = self::index(&mut netlink, &port)?;
     netlink.ask(Message::NewLink(link::set(index, &link)), 0)?;

@@ -11,6 +11,7 @@ use netlink_packet_route::link::{
 };
 
 use crate::api::MacAddr;
+use crate::dataplane::filter::policy::Filter;
 use crate::dataplane::names::{DOOMED, GROUP};
 use crate::dataplane::overlay;
 use crate::dataplane::state::{IfName, Link, LinkKind, Role};
@@ -287,6 +288,8 @@ pub struct Seen {
     pub master: Option<u32>,
     /// What the flags of a bridge port say of it.
     pub role: Option<Role>,
+    /// The filters on a port.
+    pub filter: Option<Filter>,
     /// Alias.
     pub alias: String,
 }

@@ -13,7 +13,7 @@ use crate::dataplane::kernel::apply::{Failures, Step};
 use crate::dataplane::kernel::link::{self, Below, Peer};
 use crate::dataplane::kernel::netlink::{Netlink, Request};
 use crate::dataplane::kernel::space::plain;
-use crate::dataplane::kernel::{Kernel, netns};
+use crate::dataplane::kernel::{Kernel, filter, netns};
 use crate::dataplane::names;
 use crate::dataplane::plan::{Action, Change};
 use crate::dataplane::state::{IfName, Item, Link, LinkKind, Make, Netns, Spec};
@@ -37,7 +37,15 @@ pub fn make(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
             note(failures, *position, set_guest_end(change));
         }
     }
+    filter::guard(kernel, &changed(steps), failures);
     settle(kernel, steps, failures);
+}
+
+/// Steps after which a link has other filters than it is to have.
+fn changed<'a>(steps: &[Step<'a>]) -> Vec<Step<'a>> {
+    let filter = |spec: &Option<Spec>| spec.as_ref().and_then(Spec::link).and_then(|link| link.filter.clone());
+    let differs = |(_, c): &Step| filter(&c.to).is_some() && !(can_be_set(c) && filter(&c.from) == filter(&c.to));
+    steps.iter().copied().filter(differs).collect()
 }
 
 /// Gives a guest's end its MTU and sets it up, when the link is new or the network's MTU another one.
@@ -229,6 +237,7 @@ fn is_gone(error: &io::Error) -> bool {
 
 /// Takes links away, all of a namespace in one request; what was moved in is given back.
 pub fn take_away(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
+    let mut gone = Vec::new();
     let mut by_space: BTreeMap<&Netns, (Vec<Request>, Vec<For>)> = BTreeMap::new();
     for (position, change) in steps {
         let Some((netns, name, link)) = parts(change) else { continue };
@@ -246,6 +255,9 @@ pub fn take_away(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
             requests.push(plain(Message::SetLink(link::doom(index))));
             positions.push((*position, Action::Delete));
             space.indices.remove(name);
+            if *netns == Netns::Vswitch {
+                gone.push(index);
+            }
         }
     }
     for (netns, (mut requests, mut positions)) in by_space {
@@ -253,6 +265,7 @@ pub fn take_away(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
         positions.extend(positions.last().copied());
         send(kernel, netns, requests, &positions, failures);
     }
+    kernel.filters.forget(&gone);
 }
 
 fn give_back(kernel: &mut Kernel, netns: &Netns, name: &IfName, host_name: &IfName) -> io::Result<()> {

@@ -23,6 +23,7 @@ mod way;
 
 pub mod conntrack;
 pub mod dhcp;
+pub mod filter;
 pub mod netfilter;
 pub mod netns;
 pub mod nft;
@@ -39,6 +40,7 @@ pub use apply::Failures;
 pub use features::Feature;
 pub use links::guest_netns;
 pub use probe::Probe;
+use filter::Filters;
 use space::Space;
 
 use crate::dataplane::facts::Facts;
@@ -52,6 +54,7 @@ use crate::model::view::PhysicalView;
 pub struct Kernel {
     run_dir: PathBuf,
     probe: Probe,
+    filters: Filters,
     spaces: BTreeMap<Netns, Space>,
     /// What all of them were seen to hold.
     observed: State,
@@ -77,7 +80,8 @@ impl Kernel {
                 empty.push(pin);
             }
         }
-        Ok(Self { run_dir: run_dir.to_owned(), probe, spaces, observed: State::default(), empty })
+        let (filters, observed) = (Filters::open(run_dir), State::default());
+        Ok(Self { run_dir: run_dir.to_owned(), probe, filters, spaces, observed, empty })
     }
 
     /// Takes away pins that were found empty when the kernel was opened.
@@ -128,10 +132,19 @@ impl Kernel {
             }
             space.observe(
                 if *netns == Netns::Vswitch { &sysctls.vswitch } else { &sysctls.router },
+                self.filters.tables(),
                 &mut self.observed,
             )?;
         }
-        Ok(())
+        self.filters.observe(&mut self.observed)
+    }
+
+    /// Takes away what the filters went by, when nothing goes by it any more.
+    ///
+    /// # Errors
+    /// It cannot be taken away.
+    pub fn forget_filters(&mut self) -> io::Result<()> {
+        self.filters.remove()
     }
 
     /// All that the node holds of ours, as it was last looked at.
@@ -159,8 +172,8 @@ impl Kernel {
 
     /// Reads all notifications. Whether one concerns us.
     pub fn disturbed(&mut self) -> bool {
-        let state = &mut self.observed;
-        self.spaces.values_mut().filter_map(|space| space.disturbed(state).then_some(())).count() > 0
+        let (state, tables) = (&mut self.observed, self.filters.tables());
+        self.spaces.values_mut().filter_map(|space| space.disturbed(tables, state).then_some(())).count() > 0
     }
 
     /// The namespace of all bridges, if there is one.
@@ -212,7 +225,7 @@ impl Kernel {
 
     fn remove(&mut self, netns: &Netns) -> io::Result<()> {
         self.spaces.remove(netns);
-        self.observed.0.retain(|item, _| item.netns() != netns);
+        self.observed.0.retain(|item, _| item.netns() != Some(netns));
         names::pin(netns).map_or(Ok(()), |file| netns::remove(&self.run_dir.join(&*file)))
     }
 }

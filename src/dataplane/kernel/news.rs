@@ -12,6 +12,7 @@ use netlink_packet_route::RouteNetlinkMessage as Message;
 use netlink_packet_route::neighbour::NeighbourMessage;
 
 use crate::api::MacAddr;
+use crate::dataplane::kernel::filter::{self, attach, tables::Tables};
 use crate::dataplane::kernel::link;
 use crate::dataplane::kernel::observe::{self, Ours, found};
 use crate::dataplane::kernel::space::Space;
@@ -33,6 +34,9 @@ impl News {
     pub fn hear(&mut self, message: &Message) {
         match message {
             Message::NewLink(link) | Message::DelLink(link) => self.look_at(link.header.index),
+            Message::NewTrafficFilter(_) | Message::DelTrafficFilter(_) | Message::DelQueueDiscipline(_) => {
+                attach::link_of(message).into_iter().for_each(|index| self.look_at(index));
+            }
             Message::NewNeighbour(entry) | Message::DelNeighbour(entry) => {
                 self.stations.push((matches!(message, Message::NewNeighbour(_)), entry.clone()));
             }
@@ -61,11 +65,18 @@ impl News {
     ///
     /// # Errors
     /// The kernel could not be read.
-    pub fn apply(self, space: &mut Space, state: &mut State, ours: &mut Ours) -> io::Result<bool> {
+    pub fn apply(
+        self,
+        space: &mut Space,
+        tables: Option<&Tables>,
+        state: &mut State,
+        ours: &mut Ours,
+    ) -> io::Result<bool> {
         let mut there = Vec::new();
         for index in &self.links {
             there.extend(space.look(link::at(*index))?);
         }
+        filter::look(space, tables, &mut there)?;
         let mut before = Before::default();
         for index in &self.links {
             let Some((name, _)) = ours.remove(index) else { continue };

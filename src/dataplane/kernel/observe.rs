@@ -8,6 +8,7 @@ use netlink_packet_route::link::{InfoKind, LinkFlags};
 use netlink_packet_route::neighbour::{NeighbourFlags, NeighbourMessage};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage as Message};
 
+use crate::dataplane::kernel::filter::{self, tables::Tables};
 use crate::dataplane::kernel::link::{self, Seen};
 use crate::dataplane::kernel::route::Way;
 use crate::dataplane::kernel::space::Space;
@@ -24,10 +25,14 @@ pub type Ours = BTreeMap<u32, (IfName, Option<Id>)>;
 ///
 /// # Errors
 /// The kernel could not be read.
-pub fn space(space: &mut Space, sysctls: &BTreeMap<String, String>) -> io::Result<(State, Ours)> {
+pub fn space(
+    space: &mut Space,
+    sysctls: &BTreeMap<String, String>,
+    tables: Option<&Tables>,
+) -> io::Result<(State, Ours)> {
     let mut state = State::default();
     let netns = space.netns.clone();
-    let ours = links(space, &mut state)?;
+    let ours = links(space, tables, &mut state)?;
     if netns == Netns::Host {
         rules(space, &mut state)?;
         return Ok((state, ours));
@@ -59,8 +64,11 @@ fn rules(space: &mut Space, state: &mut State) -> io::Result<()> {
 }
 
 /// Links of ours: in our group *and* with a name of ours.
-fn links(space: &mut Space, state: &mut State) -> io::Result<Ours> {
-    let all = space.netlink.dump(&Message::GetLink(link::all()), link::seen)?;
+fn links(space: &mut Space, tables: Option<&Tables>, state: &mut State) -> io::Result<Ours> {
+    let mut all = space.netlink.dump(&Message::GetLink(link::all()), link::seen)?;
+    if space.netns == Netns::Vswitch {
+        filter::look(space, tables, &mut all)?;
+    }
     let names: BTreeMap<u32, &str> = all.iter().map(|seen| (seen.index, seen.name.as_str())).collect();
     space.indices = all.iter().map(|seen| (seen.name.as_str().into(), seen.index)).collect();
     let mut ours = Ours::new();
@@ -105,6 +113,7 @@ fn link_of(seen: &Seen, prefix: Prefix, netns: &Netns, names: &BTreeMap<u32, &st
         mtu: seen.mtu,
         up: seen.flags.contains(LinkFlags::Up),
         bridge,
+        filter: seen.filter.clone(),
         alias: seen.alias.clone(),
     }
 }

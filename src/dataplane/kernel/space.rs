@@ -8,6 +8,7 @@ use netlink_packet_route::RouteNetlinkMessage as Message;
 use netlink_packet_route::link::LinkMessage;
 use netlink_packet_route::neighbour::NeighbourState;
 
+use crate::dataplane::kernel::filter::tables::Tables;
 use crate::dataplane::kernel::link::{self, Seen};
 use crate::dataplane::kernel::netlink::{Answer, Monitor, Netlink, Request};
 use crate::dataplane::kernel::nft::Nft;
@@ -16,8 +17,8 @@ use crate::dataplane::kernel::{neighbour, news::News};
 use crate::dataplane::names::{GUARD, TABLE};
 use crate::dataplane::state::{IfName, Netns, State};
 
-/// `RTNLGRP_LINK`, `_NEIGH`, `_IPV4_IFADDR`, `_IPV4_ROUTE`.
-const GROUPS: [u32; 4] = [1, 3, 5, 7];
+/// `RTNLGRP_LINK`, `_NEIGH`, `_TC`, `_IPV4_IFADDR`, `_IPV4_ROUTE`.
+const GROUPS: [u32; 5] = [1, 3, 4, 5, 7];
 /// In the host only links concern us: its addresses and routes are its own.
 const HOST_GROUPS: [u32; 1] = [1];
 
@@ -81,9 +82,9 @@ impl Space {
     }
 
     /// Reads notifications. Whether something of ours is, or may be, no longer as `state` has it.
-    pub fn disturbed(&mut self, state: &mut State) -> bool {
+    pub fn disturbed(&mut self, tables: Option<&Tables>, state: &mut State) -> bool {
         if self.netns == Netns::Vswitch && self.seen.is_some() {
-            return self.refresh(state).unwrap_or(true);
+            return self.refresh(tables, state).unwrap_or(true);
         }
         // The host has rules of its own, which may change often.
         let host = self.netns == Netns::Host;
@@ -114,7 +115,7 @@ impl Space {
 
     /// Brings `state` up to date with what the kernel has told since. Whether anything is different. Whatever cannot be
     /// brought up to date is forgotten.
-    fn refresh(&mut self, state: &mut State) -> io::Result<bool> {
+    fn refresh(&mut self, tables: Option<&Tables>, state: &mut State) -> io::Result<bool> {
         let mut news = std::mem::take(&mut self.news);
         let Some(mut ours) = self.seen.take() else { return Ok(true) };
         let lost = self.monitor.each(|message| {
@@ -125,7 +126,7 @@ impl Space {
         if lost || news.is_much() {
             return Ok(true);
         }
-        let different = !news.is_empty() && news.apply(self, state, &mut ours)?;
+        let different = !news.is_empty() && news.apply(self, tables, state, &mut ours)?;
         self.seen = Some(ours);
         Ok(different)
     }
@@ -135,13 +136,18 @@ impl Space {
     ///
     /// # Errors
     /// The kernel could not be read.
-    pub fn observe(&mut self, sysctls: &BTreeMap<String, String>, state: &mut State) -> io::Result<()> {
+    pub fn observe(
+        &mut self,
+        sysctls: &BTreeMap<String, String>,
+        tables: Option<&Tables>,
+        state: &mut State,
+    ) -> io::Result<()> {
         // All that was told so far is read with this: what changes from here on will be told.
-        self.disturbed(state);
+        self.disturbed(tables, state);
         if self.seen.is_none() {
             self.news = News::default();
-            let (found, ours) = observe::space(self, sysctls)?;
-            state.0.retain(|item, _| *item.netns() != self.netns);
+            let (found, ours) = observe::space(self, sysctls, tables)?;
+            state.0.retain(|item, _| item.netns() != Some(&self.netns));
             state.0.extend(found.0);
             self.seen = Some(ours);
         }

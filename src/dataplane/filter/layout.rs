@@ -1,0 +1,262 @@
+//! The bytes of the filters' tables, as `kernel/filter/bpf/tables.h` has them.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use crate::api::MacAddr;
+use crate::dataplane::filter::policy::Policy;
+use crate::model::security::{
+    Direction, Family, GROUPS_MAX, Member, Number, PAIRS_MAX, Pair, RULES_MAX, Remote, RuleView, SecurityView, Span,
+};
+
+/// Raised with every change of the tables: tables of another layout are none that a program can use.
+pub const LAYOUT: u32 = 1;
+
+/// Bytes of an address and its mask.
+const RANGE: usize = 32;
+/// Bytes of a pair.
+const PAIR: usize = RANGE + 8;
+/// Bytes before a port's groups.
+const PORT_HEAD: usize = 24;
+/// Bytes of a port.
+pub const PORT: usize = PORT_HEAD + 8 * GROUPS_MAX + PAIR * PAIRS_MAX;
+/// Bytes of a rule.
+const RULE: usize = 48;
+/// Bytes before a group's rules.
+const GROUP_HEAD: usize = 8;
+/// Bytes of a group.
+pub const GROUP: usize = GROUP_HEAD + RULE * RULES_MAX;
+/// Bytes of a member.
+pub const MEMBER: usize = 32;
+/// Bytes of a flow's key, and of what is remembered of it.
+pub const FLOW: (usize, usize) = (48, 16);
+/// Bytes of a fragment's key, and of what is remembered of it.
+pub const FRAGMENT: (usize, usize) = (48, 16);
+
+const GUARDED: u8 = 1;
+const STATEFUL: u8 = 2;
+
+/// What a port's entry holds. More pairs or groups than there is room for are left out: they pass nothing.
+#[must_use]
+pub fn port(policy: &Policy) -> [u8; PORT] {
+    let mut out = [0; PORT];
+    let Policy::Guarded(view) = policy else { return out };
+    let pairs = view.pairs.iter().take(PAIRS_MAX);
+    let groups = view.groups.iter().take(GROUPS_MAX);
+    let mut at = Writer::new(&mut out);
+    at.put(&view.domain.0.to_ne_bytes());
+    at.put(&[GUARDED | if view.stateful { STATEFUL } else { 0 }, count(pairs.len()), count(groups.len())]);
+    at.skip(7);
+    at.put(&view.mac.0);
+    groups.for_each(|group| at.put(&group.0.to_ne_bytes()));
+    let mut at = Writer::new(&mut out[PORT_HEAD + 8 * GROUPS_MAX..]);
+    for pair in pairs {
+        at.put(&range(pair.net));
+        at.put(&pair.mac.0);
+        at.put(&[family(pair.net), 0]);
+    }
+    out
+}
+
+/// The policy of a port's entry.
+#[must_use]
+pub fn port_of(bytes: &[u8; PORT]) -> Policy {
+    let mut at = Reader(bytes);
+    let domain = Number(at.number());
+    let [flags, pairs, groups] = at.take();
+    if flags & GUARDED == 0 {
+        return Policy::Open;
+    }
+    let _: [u8; 7] = at.take();
+    let mac = MacAddr(at.take());
+    let (pairs, groups) = (usize::from(pairs).min(PAIRS_MAX), usize::from(groups).min(GROUPS_MAX));
+    let groups = (0..groups).map(|_| Number(at.number())).collect();
+    let mut at = Reader(&bytes[PORT_HEAD + 8 * GROUPS_MAX..]);
+    let pair = |_| {
+        let (net, mac) = (at.take::<RANGE>(), MacAddr(at.take()));
+        let [family, _] = at.take();
+        Pair { mac, net: net_of(&net, family) }
+    };
+    let pairs = (0..pairs).map(pair).collect();
+    Policy::Guarded(Arc::new(SecurityView { mac, pairs, groups, stateful: flags & STATEFUL != 0, domain }))
+}
+
+/// What a group's entry holds: rules for ingress first. More rules than there is room for are left out: they pass nothing.
+#[must_use]
+pub fn group(rules: &[RuleView]) -> Box<[u8; GROUP]> {
+    let mut out = Box::new([0; GROUP]);
+    let of = |direction| rules.iter().filter(move |rule| rule.direction == direction);
+    let (ingress, total) = (of(Direction::Ingress).count().min(RULES_MAX), rules.len().min(RULES_MAX));
+    let mut at = Writer::new(&mut *out);
+    at.put(&wide(ingress).to_ne_bytes());
+    at.put(&wide(total).to_ne_bytes());
+    at.skip(4);
+    for rule in of(Direction::Ingress).chain(of(Direction::Egress)).take(RULES_MAX) {
+        at.put(&[
+            rule.family.map_or(0, number_of),
+            u8::from(rule.protocol.is_none()),
+            rule.protocol.unwrap_or_default(),
+            match rule.remote {
+                Remote::Anywhere => 0,
+                Remote::Net(_) => 1,
+                Remote::Group(_) => 2,
+            },
+        ]);
+        for span in [rule.first, rule.second] {
+            at.put(&span.first.to_ne_bytes());
+            at.put(&span.last.to_ne_bytes());
+        }
+        at.skip(4);
+        let mut remote = [0; RANGE];
+        match rule.remote {
+            Remote::Anywhere => {}
+            Remote::Net(net) => remote = range(net),
+            Remote::Group(group) => remote[..8].copy_from_slice(&group.0.to_ne_bytes()),
+        }
+        at.put(&remote);
+    }
+    out
+}
+
+/// The rules of a group's entry, in the order of [`RuleView`]: two equal groups have equal entries.
+#[must_use]
+pub fn group_of(bytes: &[u8; GROUP]) -> Arc<[RuleView]> {
+    let mut at = Reader(bytes);
+    let (ingress, total) = (at.small(), at.small());
+    let _: [u8; 4] = at.take();
+    let mut rules = Vec::new();
+    for index in 0..total.min(wide(RULES_MAX)) {
+        let [family, any, protocol, remote] = at.take();
+        let mut span = || Span { first: at.small(), last: at.small() };
+        let (first, second) = (span(), span());
+        let _: [u8; 4] = at.take();
+        let range = at.take::<RANGE>();
+        let remote = match remote {
+            0 => Remote::Anywhere,
+            // Of both families only where the remote has none.
+            1 => Remote::Net(net_of(&range, family)),
+            _ => Remote::Group(Number(Reader(&range).number())),
+        };
+        let direction = if index < ingress { Direction::Ingress } else { Direction::Egress };
+        let family = match family {
+            4 => Some(Family::V4),
+            6 => Some(Family::V6),
+            _ => None,
+        };
+        rules.push(RuleView { direction, family, protocol: (any == 0).then_some(protocol), first, second, remote });
+    }
+    rules.sort_unstable();
+    rules.into()
+}
+
+/// The key of a member.
+#[must_use]
+pub fn member(member: &Member) -> [u8; MEMBER] {
+    let mut out = [0; MEMBER];
+    let mut at = Writer::new(&mut out);
+    at.put(&member.group.0.to_ne_bytes());
+    at.put(&member.domain.0.to_ne_bytes());
+    at.put(&address(member.ip));
+    out
+}
+
+/// The member of a key.
+#[must_use]
+pub fn member_of(bytes: &[u8; MEMBER]) -> Member {
+    let mut at = Reader(bytes);
+    let (group, domain) = (Number(at.number()), Number(at.number()));
+    Member { group, domain, ip: Ipv6Addr::from(at.take::<16>()).to_canonical() }
+}
+
+/// An address in network order; IPv4 as ::ffff:a.b.c.d.
+#[must_use]
+pub fn address(ip: IpAddr) -> [u8; 16] {
+    match ip {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
+        IpAddr::V6(ip) => ip.octets(),
+    }
+}
+
+/// First address and mask.
+fn range(net: IpNet) -> [u8; RANGE] {
+    let bits = 128 - u32::from(net.max_prefix_len() - net.prefix_len());
+    let mask = u128::MAX.checked_shl(128 - bits).unwrap_or_default();
+    let first = u128::from_be_bytes(address(net.network())) & mask;
+    let mut out = [0; RANGE];
+    out[..16].copy_from_slice(&first.to_be_bytes());
+    out[16..].copy_from_slice(&mask.to_be_bytes());
+    out
+}
+
+fn net_of(bytes: &[u8; RANGE], family: u8) -> IpNet {
+    let mut at = Reader(bytes);
+    let first = Ipv6Addr::from(at.take::<16>());
+    let bits = u128::from_be_bytes(at.take()).leading_ones();
+    #[allow(clippy::cast_possible_truncation, reason = "at most 128")]
+    let bits = bits as u8;
+    match first.to_ipv4_mapped() {
+        Some(first) if family == 4 => IpNet::V4(Ipv4Net::new(first, bits.saturating_sub(96)).unwrap_or_default()),
+        _ => IpNet::V6(Ipv6Net::new(first, bits).unwrap_or_default()),
+    }
+}
+
+fn family(net: IpNet) -> u8 {
+    number_of(if net.addr().is_ipv4() { Family::V4 } else { Family::V6 })
+}
+
+fn number_of(family: Family) -> u8 {
+    match family {
+        Family::V4 => 4,
+        Family::V6 => 6,
+    }
+}
+
+fn count(length: usize) -> u8 {
+    u8::try_from(length).unwrap_or_default()
+}
+
+fn wide(length: usize) -> u16 {
+    u16::try_from(length).unwrap_or_default()
+}
+
+/// Writes one field after the other; what does not fit is not written.
+struct Writer<'a>(&'a mut [u8]);
+
+impl<'a> Writer<'a> {
+    fn new(bytes: &'a mut [u8]) -> Self {
+        Self(bytes)
+    }
+
+    fn put(&mut self, field: &[u8]) {
+        let bytes = std::mem::take(&mut self.0);
+        let Some((here, rest)) = bytes.split_at_mut_checked(field.len()) else { return };
+        here.copy_from_slice(field);
+        self.0 = rest;
+    }
+
+    fn skip(&mut self, length: usize) {
+        let bytes = std::mem::take(&mut self.0);
+        self.0 = bytes.get_mut(length..).unwrap_or_default();
+    }
+}
+
+/// Reads one field after the other; what is not there is zero.
+struct Reader<'a>(&'a [u8]);
+
+impl Reader<'_> {
+    fn take<const N: usize>(&mut self) -> [u8; N] {
+        let Some((field, rest)) = self.0.split_first_chunk() else { return [0; N] };
+        self.0 = rest;
+        *field
+    }
+
+    fn number(&mut self) -> u64 {
+        u64::from_ne_bytes(self.take())
+    }
+
+    fn small(&mut self) -> u16 {
+        u16::from_ne_bytes(self.take())
+    }
+}

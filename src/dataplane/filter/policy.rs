@@ -1,0 +1,34 @@
+//! What a node's filters go by for one port.
+
+use std::sync::Arc;
+
+use crate::model::security::{Number, SecurityView};
+
+/// Which filters this program carries: a name made of what was compiled, so that two versions never go by one.
+pub const PROGRAM: &str = concat!("tenet-", env!("TENET_FILTER"));
+
+/// What is judged of a port's packets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Nothing: it has no port security.
+    Open,
+    /// All.
+    Guarded(Arc<SecurityView>),
+}
+
+/// The filters on a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
+    /// Which; [`PROGRAM`] are ours.
+    pub program: Arc<str>,
+    /// The port that they judge for; none: they pass nothing.
+    pub port: Option<Number>,
+}
+
+impl Filter {
+    /// Our own filters, judging for `port`.
+    #[must_use]
+    pub fn of(port: Number) -> Self {
+        Self { program: PROGRAM.into(), port: Some(port) }
+    }
+}

@@ -1,0 +1,31 @@
+//! What the filters of this node go by.
+
+use crate::dataplane::filter::policy::{Filter, Policy};
+use crate::dataplane::state::{Entry, Item, Spec, State};
+use crate::model::security::Number;
+use crate::model::view::{NodeView, PortView};
+use crate::model::{Id, Kind};
+
+/// Wants the policy of a port that is plugged here; returns the filters of its link.
+pub fn port(port: &PortView, id: &Id, state: &mut State) -> Filter {
+    let number = Number::from(port.uid);
+    let policy = port.security.clone().map_or(Policy::Open, Policy::Guarded);
+    state.want(Item::Policy(number), Spec::Policy(policy), id, None);
+    Filter::of(number)
+}
+
+/// Wants the groups of the ports that are plugged here, and the members of those that these name.
+pub fn groups(view: &NodeView, state: &mut State) {
+    let guarded = state.0.values().any(|entry| matches!(entry.spec, Spec::Policy(Policy::Guarded(_))));
+    if !guarded {
+        return;
+    }
+    for (number, group) in &view.security_groups {
+        let owner = Id::new(Kind::Port, group.key.clone());
+        state.want(Item::Group(*number), Spec::Group(group.rules.clone()), &owner, None);
+    }
+    for member in &view.members {
+        let owner = view.security_groups.get(&member.group).map(|group| Id::new(Kind::Port, group.key.clone()));
+        state.0.insert(Item::Member(*member), Entry { spec: Spec::Member, owner, make: None });
+    }
+}

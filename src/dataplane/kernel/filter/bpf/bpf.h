@@ -1,0 +1,61 @@
+/* What the kernel offers to a program (include/uapi/linux/bpf.h), as far as it is used here: no header of the machine
+ * that builds is needed, so every machine builds the same program. */
+#pragma once
+
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+
+/* A packet; frames begin with the Ethernet header at both hooks. */
+struct __sk_buff {
+	u32 len;
+	u32 pkt_type;
+	u32 mark;
+	u32 queue_mapping;
+	u32 protocol;
+	u32 vlan_present;
+	u32 vlan_tci;
+	u32 vlan_proto;
+	u32 priority;
+	u32 ingress_ifindex;
+	u32 ifindex;
+};
+
+#define SEC(name) __attribute__((section(name), used))
+#define INLINE static inline __attribute__((always_inline))
+#define LOCAL static __attribute__((noinline))
+/* A function that the verifier judges once, by its types alone, instead of at each call with all that is known there: it must
+ * look at its pointers before it follows them. (Linux 5.13) */
+#define GLOBAL __attribute__((noinline))
+
+/* Definition of a map (tools/lib/bpf/bpf_helpers.h): the numbers are read from the types of the fields. */
+#define NUMBER(name, value) int (*name)[value]
+#define TYPE(name, type) typeof(type) *name
+
+#define HASH 1
+#define ARRAY 2
+#define PERCPU_ARRAY 6
+#define LRU_HASH 9
+#define ON_DEMAND 1 /* BPF_F_NO_PREALLOC: memory for what is there, not for what could be */
+#define NEW 1       /* BPF_NOEXIST */
+
+static void *(*const find)(void *map, const void *key) = (void *)1;
+static long (*const put)(void *map, const void *key, const void *value, u64 flags) = (void *)2;
+static long (*const forget)(void *map, const void *key) = (void *)3;
+static long (*const load)(const struct __sk_buff *skb, u32 offset, void *to, u32 length) = (void *)26;
+/* Nanoseconds, a few milliseconds behind: it costs a tenth of the exact time (Linux 5.11). */
+static u64 (*const now)(void) = (void *)160;
+
+#define PASS 0 /* TC_ACT_OK, TCX_PASS */
+#define DROP 2 /* TC_ACT_SHOT, TCX_DROP */
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define net16(x) __builtin_bswap16(x)
+#define net32(x) __builtin_bswap32(x)
+#define net64(x) __builtin_bswap64(x)
+#else
+#define net16(x) (x)
+#define net32(x) (x)
+#define net64(x) (x)
+#endif

@@ -1,0 +1,198 @@
+//! Packet filters in the kernel: the programs on each port, and the tables that they go by.
+//!
+//! Tables and programs are pinned in a BPF file system below the run directory, so they outlive the agent: a restarted one
+//! finds them there and loads nothing. Tables are kept apart by their layout, programs by what was compiled.
+
+mod apply;
+pub mod attach;
+pub mod tables;
+mod trial;
+
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::path::{Path, PathBuf};
+
+use aya::EbpfLoader;
+use aya::programs::{ProgramError, SchedClassifier};
+use nix::mount::{MntFlags, MsFlags};
+use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
+
+use crate::dataplane::filter::layout::LAYOUT;
+use crate::dataplane::filter::policy::{Filter, PROGRAM};
+use crate::dataplane::kernel::link::Seen;
+use crate::dataplane::kernel::space::Space;
+use crate::dataplane::names::{self, Prefix};
+use crate::dataplane::state::State;
+pub use apply::{apply, guard};
+use tables::{NAMES, Tables};
+
+/// The programs, compiled.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("TENET_FILTER_OBJECT"));
+/// What is on a link: for packets from the guest, and for those to it.
+const PROGRAMS: [&str; 2] = ["from_guest", "to_guest"];
+
+/// The filters of one node.
+pub struct Filters {
+    root: PathBuf,
+    tables: Option<Tables>,
+    programs: Option<[SchedClassifier; 2]>,
+    /// Whether the tables were read.
+    seen: bool,
+}
+
+impl Filters {
+    /// Opens what is pinned below `run_dir`. Changes nothing.
+    #[must_use]
+    pub fn open(run_dir: &Path) -> Self {
+        let root = run_dir.join(names::FILTERS);
+        let tables = Tables::open(&root.join(directory())).ok();
+        Self { root, tables, programs: None, seen: false }
+    }
+
+    /// The tables, if there are any.
+    #[must_use]
+    pub fn tables(&self) -> Option<&Tables> {
+        self.tables.as_ref()
+    }
+
+    /// The tables, made if they are missing, and the programs that go by them, loaded if they are not.
+    ///
+    /// # Errors
+    /// The kernel does not take them; the message says why.
+    pub fn ready(&mut self) -> io::Result<(&mut Tables, [BorrowedFd<'_>; 2])> {
+        if self.programs.is_none() {
+            self.load().map_err(|error| io::Error::other(format!("the packet filters cannot be loaded: {error}")))?;
+        }
+        let (Some(tables), Some([from, to])) = (&mut self.tables, &self.programs) else { return Err(absent()) };
+        let (from, to) = (from.fd().map_err(failed)?, to.fd().map_err(failed)?);
+        Ok((tables, [from.as_fd(), to.as_fd()]))
+    }
+
+    fn load(&mut self) -> io::Result<()> {
+        mount(&self.root)?;
+        let (tables, programs) = (self.root.join(directory()), self.root.join(PROGRAM));
+        std::fs::create_dir_all(&tables)?;
+        let pinned = PROGRAMS.map(|name| SchedClassifier::from_pin(programs.join(name)));
+        let loaded = match pinned {
+            [Ok(from), Ok(to)] if self.tables.is_some() => [from, to],
+            _ => load(&tables, &programs)?,
+        };
+        self.tables = Some(Tables::open(&tables)?);
+        self.programs = Some(loaded);
+        Ok(())
+    }
+
+    /// Puts what the filters go by into `state`, the first time: from then on nobody writes there but us.
+    ///
+    /// # Errors
+    /// The tables could not be read.
+    pub fn observe(&mut self, state: &mut State) -> io::Result<()> {
+        if !self.seen
+            && let Some(tables) = &self.tables
+        {
+            tables.observe(state)?;
+        }
+        self.seen = true;
+        Ok(())
+    }
+
+    /// Forgets which ports were behind interfaces that are gone: their indices may come again.
+    pub fn forget(&mut self, indices: &[u32]) {
+        let Some(tables) = &mut self.tables else { return };
+        for index in indices {
+            if let Err(error) = tables.set_wire(*index, None) {
+                tracing::warn!(%error, index, "the port of an interface that is gone is not forgotten");
+            }
+        }
+    }
+
+    /// Takes away tables and programs. What still is on a link goes with the link.
+    ///
+    /// # Errors
+    /// They cannot be unmounted.
+    pub fn remove(&mut self) -> io::Result<()> {
+        (self.tables, self.programs) = (None, None);
+        if is_mounted(&self.root) {
+            nix::mount::umount2(&self.root, MntFlags::MNT_DETACH)?;
+        }
+        match std::fs::remove_dir(&self.root) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Looks what is on ports of ours.
+///
+/// # Errors
+/// The kernel could not be asked.
+pub fn look(space: &mut Space, tables: Option<&Tables>, links: &mut [Seen]) -> io::Result<()> {
+    let port = |seen: &&mut Seen| seen.group == names::GROUP && Prefix::of(&seen.name) == Some(Prefix::Port);
+    let mut ports: Vec<&mut Seen> = links.iter_mut().filter(port).collect();
+    let asked = ports.iter().flat_map(|seen| attach::look(seen.index)).collect();
+    let answers = space.netlink.send(asked)?;
+    for (seen, answers) in ports.iter_mut().zip(answers.chunks(2)) {
+        seen.filter = attach::found(answers).map(|program| Filter {
+            program: program.into(),
+            port: tables.and_then(|tables| tables.port_at(seen.index)),
+        });
+    }
+    Ok(())
+}
+
+/// Loads the programs, with tables that are pinned already or made now, and pins them.
+fn load(tables: &Path, programs: &Path) -> io::Result<[SchedClassifier; 2]> {
+    let mut loader = EbpfLoader::new();
+    loader.btf(None);
+    for name in NAMES {
+        loader.map_pin_path(name, tables.join(name));
+    }
+    let mut loaded = loader.load(OBJECT).map_err(|error| io::Error::other(error.to_string()))?;
+    std::fs::create_dir_all(programs)?;
+    let mut program = |name: &str| {
+        let program: &mut SchedClassifier = loaded.program_mut(name).ok_or_else(absent)?.try_into().map_err(failed)?;
+        program.load().map_err(failed)?;
+        let pin = programs.join(name);
+        if pin.exists() {
+            std::fs::remove_file(&pin)?;
+        }
+        program.pin(&pin).map_err(|error| io::Error::other(error.to_string()))?;
+        SchedClassifier::from_pin(&pin).map_err(failed)
+    };
+    Ok([program(PROGRAMS[0])?, program(PROGRAMS[1])?])
+}
+
+/// Where tables of the present layout are pinned.
+fn directory() -> String {
+    format!("tables-{LAYOUT}")
+}
+
+fn is_mounted(root: &Path) -> bool {
+    statfs(root).is_ok_and(|fs| fs.filesystem_type() == BPF_FS_MAGIC)
+}
+
+fn mount(root: &Path) -> io::Result<()> {
+    if is_mounted(root) {
+        return Ok(());
+    }
+    std::fs::create_dir_all(root)?;
+    Ok(nix::mount::mount(Some("bpf"), root, Some("bpf"), MsFlags::empty(), None::<&str>)?)
+}
+
+fn absent() -> io::Error {
+    io::Error::other("the programs are not in what was compiled")
+}
+
+/// The end of what the verifier says is what it does not like.
+#[allow(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
+fn failed(error: ProgramError) -> io::Error {
+    let text = match &error {
+        ProgramError::LoadError { io_error, verifier_log } => {
+            let log = verifier_log.to_string();
+            let last: Vec<&str> = log.lines().rev().take(3).collect();
+            format!("{io_error}: {}", last.into_iter().rev().collect::<Vec<_>>().join(" | "))
+        }
+        other => other.to_string(),
+    };
+    io::Error::other(text)
+}

@@ -1,0 +1,155 @@
+//! The filters' tables in the kernel.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use aya::Pod;
+use aya::maps::{Array, HashMap, Map, MapData, MapError};
+
+use crate::dataplane::filter::layout::{self, FLOW, FRAGMENT, GROUP, MEMBER, PORT};
+use crate::dataplane::filter::policy::Policy;
+use crate::dataplane::state::{Item, Spec, State};
+use crate::model::security::{Member, Number, RuleView};
+
+/// Names of all tables: of the pins, and in the program.
+pub const NAMES: [&str; 8] = ["wires", "ports", "groups", "members", "epoch", "flows", "pending", "fragments"];
+
+/// What keeps numbers apart from anything else in the kernel.
+type Key = [u8; 8];
+
+/// Open tables.
+pub struct Tables {
+    wires: HashMap<MapData, u32, Key>,
+    pub(super) ports: HashMap<MapData, Key, [u8; PORT]>,
+    pub(super) groups: HashMap<MapData, Key, [u8; GROUP]>,
+    pub(super) members: HashMap<MapData, [u8; MEMBER], u8>,
+    epoch: Array<MapData, u32>,
+    pub(super) flows: HashMap<MapData, [u8; FLOW.0], [u8; FLOW.1]>,
+    pub(super) pending: HashMap<MapData, [u8; FLOW.0], [u8; FLOW.1]>,
+    pub(super) fragments: HashMap<MapData, [u8; FRAGMENT.0], [u8; FRAGMENT.1]>,
+}
+
+impl Tables {
+    /// Opens the tables that are pinned in `dir`.
+    ///
+    /// # Errors
+    /// One is missing (`NotFound`), or is of another shape.
+    pub fn open(dir: &Path) -> io::Result<Self> {
+        let pinned = |name: &str| MapData::from_pin(dir.join(name)).map_err(error);
+        Ok(Self {
+            wires: hash(Map::HashMap(pinned("wires")?))?,
+            ports: hash(Map::HashMap(pinned("ports")?))?,
+            groups: hash(Map::HashMap(pinned("groups")?))?,
+            members: hash(Map::HashMap(pinned("members")?))?,
+            epoch: Array::try_from(Map::Array(pinned("epoch")?)).map_err(error)?,
+            flows: hash(Map::LruHashMap(pinned("flows")?))?,
+            pending: hash(Map::LruHashMap(pinned("pending")?))?,
+            fragments: hash(Map::LruHashMap(pinned("fragments")?))?,
+        })
+    }
+
+    /// All that the filters go by, as items.
+    ///
+    /// # Errors
+    /// The tables could not be read.
+    pub fn observe(&self, state: &mut State) -> io::Result<()> {
+        for entry in self.groups.iter() {
+            let (group, bytes) = entry.map_err(error)?;
+            state.found(Item::Group(number(group)), Spec::Group(layout::group_of(&bytes)), None);
+        }
+        for member in self.members.keys() {
+            let member = layout::member_of(&member.map_err(error)?);
+            state.found(Item::Member(member), Spec::Member, None);
+        }
+        for entry in self.ports.iter() {
+            let (port, bytes) = entry.map_err(error)?;
+            state.found(Item::Policy(number(port)), Spec::Policy(layout::port_of(&bytes)), None);
+        }
+        Ok(())
+    }
+
+    /// Says what a port's packets are judged by, or that there is no such port.
+    ///
+    /// # Errors
+    /// There is no room.
+    pub fn set_port(&mut self, port: Number, policy: Option<&Policy>) -> io::Result<()> {
+        set(&mut self.ports, key(port), policy.map(layout::port))
+    }
+
+    /// Gives a group its rules, or takes it away.
+    ///
+    /// # Errors
+    /// There is no room.
+    pub fn set_group(&mut self, group: Number, rules: Option<&Arc<[RuleView]>>) -> io::Result<()> {
+        set(&mut self.groups, key(group), rules.map(|rules| *layout::group(rules)))
+    }
+
+    /// Adds or takes away a member.
+    ///
+    /// # Errors
+    /// There is no room.
+    pub fn set_member(&mut self, member: &Member, there: bool) -> io::Result<()> {
+        set(&mut self.members, layout::member(member), there.then_some(1))
+    }
+
+    /// The port behind an interface, by its index.
+    #[must_use]
+    pub fn port_at(&self, index: u32) -> Option<Number> {
+        self.wires.get(&index, 0).ok().map(number)
+    }
+
+    /// Says which port is behind an interface, or that none is.
+    ///
+    /// # Errors
+    /// There is no room.
+    pub fn set_wire(&mut self, index: u32, port: Option<Number>) -> io::Result<()> {
+        set(&mut self.wires, index, port.map(key))
+    }
+
+    /// Makes every flow be judged anew: something may be forbidden that was allowed.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn bump(&mut self) -> io::Result<()> {
+        let epoch: u32 = self.epoch.get(&0, 0).map_err(error)?;
+        self.epoch.set(0, epoch.wrapping_add(1), 0).map_err(error)
+    }
+}
+
+/// Writes or removes an entry; that there is none to remove is no failure.
+pub fn set<K: Pod, V: Pod>(map: &mut HashMap<MapData, K, V>, key: K, value: Option<V>) -> io::Result<()> {
+    match value {
+        Some(value) => map.insert(key, value, 0).map_err(error),
+        None => match map.remove(&key) {
+            Err(MapError::KeyNotFound) | Ok(()) => Ok(()),
+            Err(other) => {
+                let other = error(other);
+                if other.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(other) }
+            }
+        },
+    }
+}
+
+fn hash<K: Pod, V: Pod>(map: Map) -> io::Result<HashMap<MapData, K, V>> {
+    HashMap::try_from(map).map_err(error)
+}
+
+fn key(number: Number) -> Key {
+    number.0.to_ne_bytes()
+}
+
+fn number(key: Key) -> Number {
+    Number(u64::from_ne_bytes(key))
+}
+
+/// The kernel's error, if it is one.
+#[allow(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
+pub fn error(error: MapError) -> io::Error {
+    match &error {
+        MapError::SyscallError(call) => {
+            io::Error::from_raw_os_error(call.io_error.raw_os_error().unwrap_or(nix::libc::EIO))
+        }
+        _ => io::Error::other(error.to_string()),
+    }
+}

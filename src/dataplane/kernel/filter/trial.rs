@@ -1,0 +1,83 @@
+//! The programs judge frames that nobody sent: to compare them with their words, and to say what would become of a packet.
+
+use std::io;
+use std::time::Duration;
+
+use aya::Pod;
+use aya::maps::{HashMap, MapData};
+use aya::programs::{TestRun as _, TestRunOptions};
+
+use crate::dataplane::kernel::filter::tables::{self, Tables};
+use crate::dataplane::kernel::filter::{Filters, failed};
+use crate::model::security::{Direction, Number};
+
+/// Frames that are tried come from the loopback of the calling thread's namespace, which no guest is behind.
+const LOOPBACK: u32 = 1;
+/// `TC_ACT_OK`.
+const PASS: u32 = 0;
+
+impl Filters {
+    /// Whether a port passes a frame of at least 14 bytes. The frame goes nowhere, but flows are remembered as if it did.
+    ///
+    /// # Errors
+    /// The programs cannot be loaded, or the frame is too short or too long for a trial.
+    pub fn judge(&mut self, port: Number, direction: Direction, frame: &[u8]) -> io::Result<bool> {
+        let (tables, _) = self.ready()?;
+        if tables.port_at(LOOPBACK) != Some(port) {
+            tables.set_wire(LOOPBACK, Some(port))?;
+        }
+        let Some([from_guest, to_guest]) = &self.programs else { return Ok(false) };
+        let program = if direction == Direction::Egress { from_guest } else { to_guest };
+        let options = TestRunOptions { data_in: Some(frame), ..TestRunOptions::new() };
+        Ok(program.test_run(options).map_err(failed)?.return_value == PASS)
+    }
+}
+
+impl Tables {
+    /// Makes everything that is remembered older.
+    ///
+    /// # Errors
+    /// The tables cannot be read or written.
+    pub fn age(&mut self, by: Duration) -> io::Result<()> {
+        let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
+        let older = |value: &[u8; 16]| {
+            let mut value = *value;
+            let mut seen = [0; 8];
+            seen.copy_from_slice(&value[..8]);
+            value[..8].copy_from_slice(&u64::from_ne_bytes(seen).saturating_sub(by).to_ne_bytes());
+            value
+        };
+        each(&mut self.flows, older)?;
+        each(&mut self.pending, older)?;
+        each(&mut self.fragments, older)
+    }
+
+    /// Forgets everything: ports, groups, members and what is remembered.
+    ///
+    /// # Errors
+    /// The tables cannot be read or written.
+    pub fn clear(&mut self) -> io::Result<()> {
+        empty(&mut self.ports)?;
+        empty(&mut self.groups)?;
+        empty(&mut self.members)?;
+        empty(&mut self.flows)?;
+        empty(&mut self.pending)?;
+        empty(&mut self.fragments)
+    }
+}
+
+fn keys<K: Pod, V: Pod>(map: &HashMap<MapData, K, V>) -> io::Result<Vec<K>> {
+    map.keys().collect::<Result<_, _>>().map_err(tables::error)
+}
+
+fn each<K: Pod, V: Pod>(map: &mut HashMap<MapData, K, V>, change: impl Fn(&V) -> V) -> io::Result<()> {
+    for key in keys(map)? {
+        let value = change(&map.get(&key, 0).map_err(tables::error)?);
+        map.insert(key, value, 0).map_err(tables::error)?;
+    }
+    Ok(())
+}
+
+fn empty<K: Pod, V: Pod>(map: &mut HashMap<MapData, K, V>) -> io::Result<()> {
+    keys(map)?.into_iter().try_for_each(|key| tables::set(map, key, None))
+}
