@@ -2,6 +2,7 @@
 
 mod node;
 mod router;
+mod security;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod tests;
@@ -14,6 +15,7 @@ use crate::api::MacAddr;
 use crate::model::entry::PortEntry;
 use crate::model::id::Uid;
 use crate::model::ipam::{Holder, address};
+use crate::model::security::SecurityView;
 use crate::model::topology::{Index, PortNode, Standing, Topology};
 use crate::model::view::{GatewayHolder, NetworkView, Node, NodeView, PortView, ProviderView, RouterView, SubnetView};
 
@@ -34,10 +36,12 @@ impl Topology {
         for (entry, port) in &cut.here {
             let network = port.network.and_then(|n| view.networks.get_mut(&self.networks[n].key));
             if let (Some(network), Some(mac)) = (network, port.mac) {
-                network.ports.insert(entry.key.clone(), port_view(entry, port, mac, &subnets));
+                let security = self.security(entry, port, mac).map(Arc::new);
+                network.ports.insert(entry.key.clone(), port_view(entry, port, mac, security, &subnets));
             }
         }
         cut.overlays(&mut view);
+        cut.groups(&mut view);
         view.routers = routers.into_iter().map(|(r, router)| (self.routers[r].key.clone(), router)).collect();
         view
     }
@@ -86,7 +90,13 @@ impl Topology {
     }
 }
 
-fn port_view(entry: &PortEntry, port: &PortNode, mac: MacAddr, subnets: &BTreeMap<Index, Arc<SubnetView>>) -> PortView {
+fn port_view(
+    entry: &PortEntry,
+    port: &PortNode,
+    mac: MacAddr,
+    security: Option<Arc<SecurityView>>,
+    subnets: &BTreeMap<Index, Arc<SubnetView>>,
+) -> PortView {
     let with_subnet = |(subnet, ip): &(Index, IpAddr)| Some((*ip, subnets.get(subnet)?.clone()));
     let spec = &entry.object.spec;
     PortView {
@@ -95,6 +105,7 @@ fn port_view(entry: &PortEntry, port: &PortNode, mac: MacAddr, subnets: &BTreeMa
         addresses: port.addresses.iter().filter_map(with_subnet).collect(),
         hostname: spec.hostname.clone(),
         dhcp_options: spec.dhcp_options.clone(),
+        security,
     }
 }
 

@@ -10,6 +10,7 @@ use ipnet::IpNet;
 
 use crate::api::{AttachmentMode, DhcpOption, MacAddr, Protocol};
 use crate::model::id::{Key, Uid};
+use crate::model::security::{GroupView, Member, Number, SecurityView};
 
 /// The part of the topology that one node realises.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,6 +23,12 @@ pub struct NodeView {
     pub physical_networks: BTreeMap<Key, PhysicalView>,
     /// How this node reaches the others; none on a host of its own.
     pub tunnel: Option<TunnelView>,
+    /// Groups of ports bound to this node, those that are implied too.
+    pub security_groups: BTreeMap<Number, GroupView>,
+    /// Members, on whatever node, of the groups that rules of these name, where ports here would meet them.
+    pub members: BTreeSet<Member>,
+    /// UIDs of networks beyond `networks` whose ports may be members: routers join them with networks of ports here.
+    pub member_networks: BTreeSet<Uid>,
 }
 
 /// The node that a view is cut for.
@@ -176,6 +183,8 @@ pub struct PortView {
     pub hostname: Option<String>,
     /// The port's own DHCP options; valid.
     pub dhcp_options: Vec<DhcpOption>,
+    /// What it may send and receive; none: everything, it has no port security.
+    pub security: Option<Arc<SecurityView>>,
 }
 
 /// A router on this node.
