@@ -78,7 +78,7 @@ pub struct SecurityGroupRule {
     /// Address family: IPv4 or IPv6. Default: both, or the one that `protocol` or `remote` have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub family: Option<IpFamily>,
-    /// TCP, UDP, SCTP, ICMP, ICMPv6, or the number of an IP protocol, 0 to 255, in quotes. Default: any.
+    /// TCP, UDP, SCTP, ICMP, `ICMPv6`, or the number of an IP protocol, 0 to 255, in quotes. Default: any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protocol: Option<IpProtocol>,
     /// Destination port, or the first of a range, 1 to 65535; of TCP, UDP and SCTP only. Default: all ports.

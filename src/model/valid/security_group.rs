@@ -48,7 +48,7 @@ fn remote(remote: &RuleRemote) -> Verdict {
     require(remote.cidr.is_some() != remote.group_ref.is_some(), Reason::Invalid, || {
         "rules: remote needs cidr or groupRef, one of the two".into()
     })?;
-    remote.cidr.map_or(Ok(()), |cidr| address::plain("rules.remote.cidr", cidr))?;
+    remote.cidr.map_or(Ok(()), |cidr| address::plain("rules.remote.cidr", "a range", cidr))?;
     remote.group_ref.as_ref().map_or(Ok(()), |group| name::reference("rules.remote.groupRef", group))
 }
 
