@@ -26,6 +26,7 @@ fn a_real_api_server_takes_the_crds_and_holds_every_rule() {
     tables_tell_the_story(&plane);
     statuses_are_bounded_and_watched_by_node_and_network(&plane);
     null_is_absent(&plane);
+    the_largest_group_is_judged(&plane);
 }
 
 /// Accepted without a warning (an unknown format would be one), and served.
@@ -72,7 +73,9 @@ fn judge(plane: &ControlPlane, verb: &[&str], cases: &[Case]) {
 
 fn tables_tell_the_story(plane: &ControlPlane) {
     let all = plane.expect(&["get", "tenet"], "");
-    for kind in ["network", "subnet", "port", "router", "floatingip", "physicalnetwork", "referencegrant"] {
+    for kind in
+        ["network", "subnet", "port", "router", "floatingip", "securitygroup", "physicalnetwork", "referencegrant"]
+    {
         assert!(all.contains(&format!("{kind}.tenet.network/{kind}-0")), "{kind}\n{all}");
     }
     let heads = [
@@ -81,6 +84,7 @@ fn tables_tell_the_story(plane: &ControlPlane) {
         ("tport", "NAME NETWORK ADDRESS MAC NODE READY REASON AGE"),
         ("trtr", "NAME EXTERNAL NETWORK NODE READY REASON AGE"),
         ("tfip", "NAME ADDRESS PORT NETWORK READY REASON AGE"),
+        ("tsg", "NAME STATEFUL PORTS READY REASON AGE"),
         ("tphys", "NAME INTERFACE MODE MTU READY REASON AGE"),
         ("tgrant", "NAME FROM TO AGE"),
     ];
@@ -138,4 +142,25 @@ fn null_is_absent(plane: &ControlPlane) {
     plane.expect(&["create", "--validate=false", "-f", "-"], &object.to_string());
     let spec = plane.expect(&["get", "tport", "nulls", "-o", "jsonpath={.spec}"], "");
     assert_eq!(serde_json::from_str::<Value>(&spec).unwrap(), json!({ "networkRef": { "name": "blue" } }));
+}
+
+/// Rules cost time, which the server bounds also while they run: as many as there may be, as long as they may be.
+fn the_largest_group_is_judged(plane: &ControlPlane) {
+    let label = "a".repeat(63);
+    let name = [&*label, &label, &label, &label[2..]].join(".");
+    let rule = |n: usize| {
+        json!({
+            "direction": "Ingress", "family": "IPv6", "protocol": "TCP", "port": 65000, "endPort": 65001 + n,
+            "remote": { "groupRef": { "name": name, "namespace": label } }, "description": "\u{e4}".repeat(255),
+        })
+    };
+    let mut group = json!({
+        "apiVersion": tenet::api::API_VERSION, "kind": "SecurityGroup", "metadata": { "name": "large", "namespace": "default" },
+        "spec": { "rules": (0..200).map(rule).collect::<Vec<_>>() },
+    });
+    plane.expect(&["create", "-f", "-"], &group.to_string());
+    group["spec"]["rules"][199] = rule(0);
+    let output = plane.kubectl(&["replace", "-f", "-"], &group.to_string());
+    let why = String::from_utf8_lossy(&output.stderr);
+    assert!(why.contains("rules have a rule twice"), "{why}");
 }

@@ -87,7 +87,7 @@ fn view(gateway: Gateway, dhcp_options: Vec<DhcpOption>) -> NodeView {
     });
     let mac: MacAddr = GUEST.parse().unwrap();
     let addresses = vec![(ip("10.0.0.5"), subnet.clone())];
-    let port = PortView { uid: Uid(4), mac, addresses, hostname: Some("web-0".into()), dhcp_options };
+    let port = PortView { uid: Uid(4), mac, addresses, hostname: Some("web-0".into()), dhcp_options, security: None };
     let blue = Key::new("default", "blue");
     let interface = InterfaceView {
         uid: Uid(5),
@@ -114,7 +114,7 @@ fn view(gateway: Gateway, dhcp_options: Vec<DhcpOption>) -> NodeView {
         networks: [(blue, network)].into(),
         routers: [(Key::new("default", "main"), router)].into(),
         physical_networks: BTreeMap::new(),
-        tunnel: None,
+        ..NodeView::default()
     }
 }
 

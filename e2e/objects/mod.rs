@@ -73,6 +73,7 @@ pub fn tables() -> Vec<Table> {
         include_str!("port.yaml"),
         include_str!("router.yaml"),
         include_str!("floatingip.yaml"),
+        include_str!("securitygroup.yaml"),
         include_str!("physicalnetwork.yaml"),
         include_str!("referencegrant.yaml"),
         include_str!("agent.yaml"),

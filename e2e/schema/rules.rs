@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use kube::core::cel::Validator;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tenet::api::{Agent, Allocation, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet};
+use tenet::api::{
+    Agent, Allocation, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, SecurityGroup, Subnet,
+};
 use tenet::model::valid::Valid;
 
 use crate::objects::{Case, tables};
@@ -88,6 +90,7 @@ fn rust_takes_the_good_objects_and_refuses_the_bad_ones() {
             "Port" => judge::<Port>,
             "Router" => judge::<Router>,
             "FloatingIP" => judge::<FloatingIP>,
+            "SecurityGroup" => judge::<SecurityGroup>,
             "PhysicalNetwork" => judge::<PhysicalNetwork>,
             "ReferenceGrant" => judge::<ReferenceGrant>,
             "Agent" => judge::<Agent>,

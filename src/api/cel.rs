@@ -28,4 +28,32 @@ macro_rules! unique {
 pub(super) const UNIQUE_IPS: &str = "!has(self.addresses) || self.addresses.all(a, !has(a.ip) || \
     self.addresses.exists_one(b, has(b.ip) && a.ip == b.ip))";
 
+/// A range of addresses, be it written as one or as a single address.
+macro_rules! range {
+    ($ip:literal) => {
+        concat!("cidr(isIP(", $ip, ") ? ", $ip, " + (ip(", $ip, ").family() == 4 ? '/32' : '/128') : ", $ip, ")")
+    };
+}
+
+/// A MAC address in one spelling; none: no text.
+macro_rules! mac {
+    ($of:literal) => {
+        concat!("(has(", $of, ".macAddress) ? ", $of, ".macAddress.lowerAscii() : '')")
+    };
+}
+
+/// No two pairs allow the same, however they are written.
+pub(super) const UNIQUE_PAIRS: &str = concat!(
+    "!has(self.allowedAddressPairs) || !self.allowedAddressPairs.all(p, isIP(p.ip) || isCIDR(p.ip)) || ",
+    "self.allowedAddressPairs.all(a, self.allowedAddressPairs.exists_one(b, ",
+    range!("a.ip"),
+    " == ",
+    range!("b.ip"),
+    " && ",
+    mac!("a"),
+    " == ",
+    mac!("b"),
+    "))"
+);
+
 pub(super) use {number, unique};

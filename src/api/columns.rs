@@ -57,6 +57,7 @@ fn own(kind: &str) -> Vec<Column> {
             text("Node", ".status.binding.nodeName"),
             text("Device", ".status.binding.device").wide(),
             number("MTU", ".status.mtu").wide(),
+            text("Groups", ".spec.securityGroupRefs[*].name").wide(),
         ],
         "Router" => vec![
             text("External", ".status.externalAddresses[*]"),
@@ -73,6 +74,7 @@ fn own(kind: &str) -> Vec<Column> {
             text("Router", ".status.routerRef.name").wide(),
             text("Node", ".status.nodeName").wide(),
         ],
+        "SecurityGroup" => vec![flag("Stateful", ".spec.stateful"), number("Ports", ".status.ports")],
         "PhysicalNetwork" => vec![
             text("Interface", ".spec.attachments[*].interface"),
             text("Mode", ".spec.attachments[*].mode"),

@@ -6,7 +6,9 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use kube::CustomResourceExt as _;
 
 use super::columns::columns;
-use super::{Agent, Allocation, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet};
+use super::{
+    Agent, Allocation, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, SecurityGroup, Subnet,
+};
 
 /// Every CRD, in the order in which a reader meets the kinds.
 #[must_use]
@@ -17,6 +19,7 @@ pub fn all() -> Vec<CustomResourceDefinition> {
         Port::crd(),
         Router::crd(),
         FloatingIP::crd(),
+        SecurityGroup::crd(),
         PhysicalNetwork::crd(),
         ReferenceGrant::crd(),
         Agent::crd(),

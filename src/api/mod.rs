@@ -18,6 +18,7 @@ mod port;
 mod reference;
 mod reference_grant;
 mod router;
+mod security_group;
 mod subnet;
 mod subnet_rules;
 pub mod text;
@@ -32,14 +33,20 @@ pub use network::{Network, NetworkSpec, NetworkStatus, Provider, ProviderType};
 pub use physical_network::{
     Attachment, AttachmentMode, NodeSelector, PhysicalNetwork, PhysicalNetworkSpec, PhysicalNetworkStatus,
 };
-pub use port::{Binding, DhcpOption, IpAllocation, Port, PortAddress, PortSpec, PortStatus, StatusAddress};
+pub use port::{
+    ActivePair, AddressPair, Binding, DhcpOption, IpAllocation, Port, PortAddress, PortSpec, PortStatus, StatusAddress,
+};
 pub use reference::Reference;
 pub use reference_grant::{GrantFrom, GrantKind, GrantTo, ReferenceGrant, ReferenceGrantSpec};
 pub use router::{
     ExternalAddress, ExternalGateway, Router, RouterInterface, RouterSpec, RouterStatus, StaticRoute, StatusInterface,
 };
+pub use security_group::{
+    IpFamily, IpProtocol, RuleDirection, RuleRemote, SecurityGroup, SecurityGroupRule, SecurityGroupSpec,
+    SecurityGroupStatus,
+};
 pub use subnet::{AllocationPool, HostRoute, Subnet, SubnetSpec, SubnetStatus};
-pub use values::{GatewayIP, MacAddr};
+pub use values::{AddressRange, GatewayIP, MacAddr};
 
 /// The API group of every kind.
 pub const GROUP: &str = "tenet.network";

@@ -35,6 +35,10 @@ pub struct NetworkSpec {
     /// Where the network touches the wire. Absent: an overlay of our own. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<Provider>,
+    /// Whether ports that do not say otherwise have port security: they send with their own addresses only, and their groups
+    /// say what passes. Default true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port_security: Option<bool>,
 }
 
 /// The physical side of a provider network.

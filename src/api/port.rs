@@ -6,9 +6,9 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::cel::{UNIQUE_IPS, unique};
+use super::cel::{UNIQUE_IPS, UNIQUE_PAIRS, unique};
 use super::condition::ConditionText;
-use super::{Conditions, MacAddr, Reference, dhcp_type as dhcp, text};
+use super::{AddressRange, Conditions, MacAddr, Reference, dhcp_type as dhcp, text};
 
 /// A place on a network where a guest is plugged; it owns a MAC address and fixed IPs.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -30,7 +30,15 @@ use super::{Conditions, MacAddr, Reference, dhcp_type as dhcp, text};
     validation = Rule::new(UNIQUE_IPS)
         .message("addresses name an ip twice: remove one"),
     validation = Rule::new(concat!("!has(self.dhcpOptions) || ", unique!("self.dhcpOptions", "a.code == b.code")))
-        .message("dhcpOptions set a code twice: remove one")
+        .message("dhcpOptions set a code twice: remove one"),
+    validation = Rule::new("!has(self.portSecurity) || self.portSecurity || !has(self.securityGroupRefs)")
+        .message("securityGroupRefs contradict portSecurity false: remove one of the two"),
+    validation = Rule::new("!has(self.portSecurity) || self.portSecurity || !has(self.allowedAddressPairs) || self.allowedAddressPairs.size() == 0")
+        .message("allowedAddressPairs contradict portSecurity false: remove one of the two"),
+    validation = Rule::new(concat!("!has(self.securityGroupRefs) || ", unique!("self.securityGroupRefs", "a == b")))
+        .message("securityGroupRefs name a group twice: remove one"),
+    validation = Rule::new(UNIQUE_PAIRS)
+        .message("allowedAddressPairs have a pair twice: remove one")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct PortSpec {
@@ -59,6 +67,30 @@ pub struct PortSpec {
     #[schemars(with = "Option<text::ObjectName>")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_name: Option<String>,
+    /// Its security groups, 1 to 16: what any of them allows passes. Default: the group `default` of the port's namespace, which
+    /// is there in any case and allows all egress, and ingress from other ports in it.
+    #[schemars(length(min = 1, max = 16))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub security_group_refs: Option<Vec<Reference>>,
+    /// Whether the guest sends with the port's own addresses only, and groups say what passes. Default: as the network says; true
+    /// for a port that names groups or pairs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port_security: Option<bool>,
+    /// Further addresses that the guest may send with, at most 10.
+    #[schemars(length(max = 10))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed_address_pairs: Vec<AddressPair>,
+}
+
+/// Addresses beside its own that a port's guest may send with.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct AddressPair {
+    /// An address, or a range in CIDR notation with the host bits zero.
+    pub ip: AddressRange,
+    /// The MAC address that goes with it, unicast. Default: the port's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac_address: Option<MacAddr>,
 }
 
 /// A wish for a fixed IP: a subnet, an address, or both.
@@ -137,6 +169,10 @@ pub struct PortStatus {
     /// Who has plugged the port; absent: nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub binding: Option<Binding>,
+    /// Allowed address pairs that the guest announces now, at most 32.
+    #[schemars(length(max = 32))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub active_pairs: Vec<ActivePair>,
     /// Conditions, one of each type.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<ConditionText>", length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
@@ -152,6 +188,17 @@ pub struct StatusAddress {
     /// The address, without prefix length.
     #[schemars(with = "text::Ip")]
     pub ip: IpAddr,
+}
+
+/// An allowed address that the guest announces.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct ActivePair {
+    /// The address.
+    #[schemars(with = "text::Ip")]
+    pub ip: IpAddr,
+    /// The MAC address that it announces it with.
+    pub mac_address: MacAddr,
 }
 
 /// Where a port is plugged. One value with one owner (server-side apply): whoever takes a port over owns all of it, so that

@@ -57,4 +57,6 @@ pub enum GrantKind {
     Subnet,
     /// Ports.
     Port,
+    /// Security groups.
+    SecurityGroup,
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use ipnet::IpNet;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -134,6 +135,72 @@ impl JsonSchema for GatewayIP {
             "x-kubernetes-validations": [{
                 "rule": "self == 'None' || isIP(self)",
                 "message": "is neither an IP address nor None: write 10.0.0.1, say, or None",
+            }],
+        })
+    }
+}
+
+/// Addresses of stations: one, written as an address or a range of one, or all of a range in CIDR notation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AddressRange(pub IpNet);
+
+impl AddressRange {
+    /// The address, if it is but one.
+    #[must_use]
+    pub fn single(self) -> Option<IpAddr> {
+        (self.0.prefix_len() == self.0.max_prefix_len()).then(|| self.0.addr())
+    }
+}
+
+impl fmt::Display for AddressRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.single() {
+            Some(ip) => ip.fmt(f),
+            None => self.0.fmt(f),
+        }
+    }
+}
+
+impl Serialize for AddressRange {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for AddressRange {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        let range = text.parse::<IpAddr>().map(IpNet::from).or_else(|_| text.parse());
+        let wrong = |_| D::Error::custom(format!("`{text}` is neither an IP address nor a range in CIDR notation"));
+        range.map(Self).map_err(wrong)
+    }
+}
+
+impl JsonSchema for AddressRange {
+    fn schema_name() -> Cow<'static, str> {
+        "AddressRange".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string", "minLength": 2, "maxLength": 43,
+            "x-kubernetes-validations": [{
+                "rule": "isIP(self) || isCIDR(self)",
+                "message": "must be an IP address such as 10.0.0.5, or a range in CIDR notation such as 10.0.0.0/24",
+            }, {
+                "rule": "!isCIDR(self) || cidr(self) == cidr(self).masked()",
+                "message": "has host bits set: write the first address of the range",
+            }, {
+                "rule": "!isCIDR(self) || cidr(self).prefixLength() > 0",
+                "message": "is every address, which is no port security by another name: write a longer prefix, or portSecurity: false",
+            }, {
+                "rule": "isCIDR(self) ? cidr(self).prefixLength() == 0 || cidr(self).ip().isGlobalUnicast() || cidr(self).ip().isLinkLocalUnicast() \
+                    : !isIP(self) || ip(self).isGlobalUnicast() || ip(self).isLinkLocalUnicast()",
+                "message": "must be of stations: not unspecified, loopback, multicast or broadcast",
             }],
         })
     }

@@ -33,7 +33,7 @@ pub fn of_controller(snapshot: &Snapshot, statuses: &Statuses) -> Vec<Status> {
                 let note = note(before.map(|b| &*b.conditions), &status.conditions);
                 let note = ($moved)(snapshot, before, status).or(note);
                 let same = before.is_some_and(|before| before.conditions == status.conditions);
-                let lazy = same && id.kind == Kind::Subnet;
+                let lazy = same && matches!(id.kind, Kind::Subnet | Kind::SecurityGroup);
                 writes.push(Status { id, uid, version: None, status: wanted, lazy, note });
             }
         )+ };
@@ -48,6 +48,7 @@ pub fn of_controller(snapshot: &Snapshot, statuses: &Statuses) -> Vec<Status> {
         FloatingIP floating_ips |before: Option<&FloatingIPStatus>, now: &FloatingIPStatus| {
             Node::of(now.node_name.as_ref(), before.map(|b| (b.node_name.as_ref(), &*b.conditions)))
         }, stays;
+        SecurityGroup security_groups |_, _| Node::Nobody, stays;
         Port ports |before: Option<&PortStatus>, _: &_| {
             if before.is_some_and(|before| before.binding.is_some()) { Node::Heard } else { Node::Nobody }
         }, stays;
@@ -136,6 +137,7 @@ fn part<S: Serialize>(status: &S, node: Node) -> Value {
     let mut value = serde_json::to_value(status).unwrap_or_default();
     if let Some(fields) = value.as_object_mut() {
         fields.remove("binding");
+        fields.remove("activePairs");
         fields.remove("preparedNode");
         if let Some(Value::Array(conditions)) = fields.get_mut("conditions") {
             conditions.retain(|c| {

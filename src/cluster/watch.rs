@@ -21,7 +21,9 @@ use super::AGENTS;
 use super::guard::Guarded;
 use super::lease::Beat;
 use super::mirror::{Name, News, Source, Thing, thing};
-use crate::api::{Agent, Allocation, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet};
+use crate::api::{
+    Agent, Allocation, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, SecurityGroup, Subnet,
+};
 use crate::model::Kind;
 use crate::model::object::Object;
 
@@ -72,7 +74,7 @@ pub fn kind(client: &Client, kind: Kind, fields: Option<&str>, age: Age, source:
             }
         };
     }
-    watch!(Network Subnet Port Router FloatingIP PhysicalNetwork ReferenceGrant Agent)
+    watch!(Network Subnet Port Router FloatingIP SecurityGroup PhysicalNetwork ReferenceGrant Agent)
 }
 
 /// Watches all locks.

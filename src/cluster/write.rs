@@ -18,7 +18,7 @@ use super::mirror::{Thing, thing};
 use super::watch;
 use crate::api::{
     API_VERSION, Agent, AgentSpec, Allocation, ConditionType, FloatingIP, GROUP, Network, PhysicalNetwork, Port,
-    ReferenceGrant, Router, Subnet,
+    ReferenceGrant, Router, SecurityGroup, Subnet,
 };
 use crate::model::allocation::Slot;
 use crate::model::locks::Lock;
@@ -69,7 +69,7 @@ pub struct Status {
     pub version: Option<String>,
     /// The writer's part of the status.
     pub status: Value,
-    /// Whether nobody waits for it: a subnet's counts change with every port.
+    /// Whether nobody waits for it: counts of subnets and groups change with every port.
     pub lazy: bool,
     /// What a person would want to have seen: told as an Event once the status is written.
     pub note: Option<Note>,
@@ -257,7 +257,7 @@ async fn patch_object(
             }
         };
     }
-    of!(namespaced Network Subnet Port Router FloatingIP ReferenceGrant; cluster PhysicalNetwork Agent)
+    of!(namespaced Network Subnet Port Router FloatingIP SecurityGroup ReferenceGrant; cluster PhysicalNetwork Agent)
 }
 
 /// Reads an object from the server itself.
@@ -272,7 +272,7 @@ async fn get(client: &Client, id: &Id) -> Result<Option<Object>, kube::Error> {
             }
         };
     }
-    of!(namespaced Network Subnet Port Router FloatingIP ReferenceGrant; cluster PhysicalNetwork Agent)
+    of!(namespaced Network Subnet Port Router FloatingIP SecurityGroup ReferenceGrant; cluster PhysicalNetwork Agent)
 }
 
 /// UID of an object by the server's own word: not of its cache, as a list may be, and also where the object cannot be read.
@@ -290,8 +290,7 @@ pub async fn find(client: &Client, id: &Id) -> Result<Option<String>, kube::Erro
         };
     }
     let found = async {
-        let metadata =
-            of!(namespaced Network Subnet Port Router FloatingIP ReferenceGrant; cluster PhysicalNetwork Agent);
+        let metadata = of!(namespaced Network Subnet Port Router FloatingIP SecurityGroup ReferenceGrant; cluster PhysicalNetwork Agent);
         Ok(metadata.map(|metadata| metadata.uid.unwrap_or_default()))
     };
     tokio::time::timeout(PATIENCE, found).await.unwrap_or_else(|silence| Err(kube::Error::Service(silence.into())))

@@ -24,13 +24,14 @@ impl Figures {
         self.writes.put(&mut page);
         addresses(&mut page, snapshot);
         ports(&mut page, snapshot);
-        let Snapshot { networks, subnets, routers, floating_ips, .. } = snapshot;
+        let Snapshot { networks, subnets, routers, floating_ips, security_groups, .. } = snapshot;
         page.gauge("tenet_objects", "Objects by kind.")
             .value(&[("kind", "Network")], networks.len())
             .value(&[("kind", "Subnet")], subnets.len())
             .value(&[("kind", "Port")], snapshot.ports.len())
             .value(&[("kind", "Router")], routers.len())
-            .value(&[("kind", "FloatingIP")], floating_ips.len());
+            .value(&[("kind", "FloatingIP")], floating_ips.len())
+            .value(&[("kind", "SecurityGroup")], security_groups.len());
         let heard = |agent: &&std::sync::Arc<crate::api::Agent>| {
             agent.status.as_ref().is_some_and(|status| ConditionType::Ready.holds(&status.conditions))
         };

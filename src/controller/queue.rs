@@ -8,7 +8,7 @@ use crate::cluster::write::{Target, Write};
 
 /// How long a write that failed waits, at first and at most.
 const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(30));
-/// A subnet's counts change with every port: they are written so much later, and not more often than that.
+/// Counts of subnets and groups change with every port: they are written so much later, and not more often than that.
 const COUNTS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
 /// Writes on their way, and when others may follow.

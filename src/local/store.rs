@@ -177,7 +177,7 @@ impl Store {
                 }
             }
         )+ } }
-        record!(Network networks, Subnet subnets, Port ports, Router routers, FloatingIP floating_ips,
+        record!(Network networks, Subnet subnets, Port ports, Router routers, FloatingIP floating_ips, SecurityGroup security_groups,
             PhysicalNetwork physical_networks);
         for id in &changed {
             self.touch(id);

@@ -2,6 +2,7 @@
 
 mod node;
 mod router;
+mod security;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod tests;
@@ -14,7 +15,7 @@ use crate::api::MacAddr;
 use crate::model::entry::PortEntry;
 use crate::model::id::Uid;
 use crate::model::ipam::{Holder, address};
-use crate::model::security::*;
+use crate::model::security::SecurityView;
 use crate::model::topology::{Index, PortNode, Standing, Topology};
 use crate::model::view::{GatewayHolder, NetworkView, Node, NodeView, PortView, ProviderView, RouterView, SubnetView};
 
@@ -35,11 +36,12 @@ impl Topology {
         for (entry, port) in &cut.here {
             let network = port.network.and_then(|n| view.networks.get_mut(&self.networks[n].key));
             if let (Some(network), Some(mac)) = (network, port.mac) {
-                network.ports.insert(entry.key.clone(), port_view(entry, port, mac, &subnets));
+                let security = self.security(entry, port, mac).map(Arc::new);
+                network.ports.insert(entry.key.clone(), port_view(entry, port, mac, security, &subnets));
             }
         }
         cut.overlays(&mut view);
-        view.security_groups = interim_groups();
+        cut.groups(&mut view);
         view.routers = routers.into_iter().map(|(r, router)| (self.routers[r].key.clone(), router)).collect();
         view
     }
@@ -88,35 +90,23 @@ impl Topology {
     }
 }
 
-fn port_view(entry: &PortEntry, port: &PortNode, mac: MacAddr, subnets: &BTreeMap<Index, Arc<SubnetView>>) -> PortView {
+fn port_view(
+    entry: &PortEntry,
+    port: &PortNode,
+    mac: MacAddr,
+    security: Option<Arc<SecurityView>>,
+    subnets: &BTreeMap<Index, Arc<SubnetView>>,
+) -> PortView {
     let with_subnet = |(subnet, ip): &(Index, IpAddr)| Some((*ip, subnets.get(subnet)?.clone()));
     let spec = &entry.object.spec;
     PortView {
         uid: uid(entry.object.metadata.uid.as_ref()),
         mac,
         addresses: port.addresses.iter().filter_map(with_subnet).collect(),
-        security: Some(interim(mac, port)),
         hostname: spec.hostname.clone(),
         dhcp_options: spec.dhcp_options.clone(),
+        security,
     }
-}
-
-fn interim(mac: MacAddr, port: &PortNode) -> Arc<SecurityView> {
-    let pairs = port.addresses.iter().map(|(_, ip)| Pair { mac, net: (*ip).into() }).collect();
-    Arc::new(SecurityView { mac, pairs, groups: [Number(1)].into(), stateful: true, domain: Number(0) })
-}
-
-fn interim_groups() -> BTreeMap<Number, GroupView> {
-    let rule = |direction| RuleView {
-        direction,
-        family: None,
-        protocol: None,
-        first: Span::ALL,
-        second: Span::ALL,
-        remote: Remote::Anywhere,
-    };
-    let rules = vec![rule(Direction::Ingress), rule(Direction::Egress)].into();
-    [(Number(1), GroupView { key: crate::model::Key::new("default", "default"), rules })].into()
 }
 
 /// The node that a port is bound to.

@@ -8,6 +8,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::api::{IpAllocation, MacAddr, Port};
+use crate::model::group::{DEFAULT, Lead};
 use crate::model::id::{Key, Uid};
 use crate::model::link::Rank;
 use crate::model::report::Remark;
@@ -39,6 +40,10 @@ pub struct PortEntry {
     pub recorded: Recorded,
     /// Where its reference to a network led the last time.
     pub network: Option<usize>,
+    /// Whether it has port security; none: as its network says.
+    pub guarded: Option<bool>,
+    /// Where its references to groups led the last time; without any, to `default`.
+    pub leads: Few<Lead>,
 }
 
 /// What the status of a port says beside conditions.
@@ -59,6 +64,7 @@ impl PortEntry {
     pub fn read(key: &Key, object: &Arc<Port>, known: impl Fn(&str, &str) -> Option<Key>) -> Self {
         let spec = &object.spec;
         let conditions = object.status.as_ref().map(|s| &s.conditions);
+        let named = spec.security_group_refs.is_some() || !spec.allowed_address_pairs.is_empty();
         Self {
             key: key.clone(),
             object: object.clone(),
@@ -73,7 +79,17 @@ impl PortEntry {
             settled: Settled::of(object.metadata.generation, conditions.map_or(&[], Vec::as_slice)),
             recorded: Recorded::of(key, object, known),
             network: None,
+            guarded: spec.port_security.or(named.then_some(true)),
+            leads: Few::None,
         }
+    }
+}
+
+impl PortEntry {
+    /// How it calls one of its groups, by position in `leads`.
+    pub fn group_key(&self, place: usize) -> Key {
+        let reference = self.object.spec.security_group_refs.as_ref().and_then(|all| all.get(place));
+        reference.map_or_else(|| Key::new(&self.key.namespace, DEFAULT), |reference| self.key.referred(reference))
     }
 }
 

@@ -5,7 +5,9 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use k8s_openapi::jiff::Timestamp;
 
-use crate::api::{Agent, Binding, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet};
+use crate::api::{
+    Agent, Binding, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, SecurityGroup, Subnet,
+};
 use crate::model::report::Report;
 use crate::model::status::{Statuses, statuses};
 use crate::model::{Id, Key, Kind, NodeView, Problems, Snapshot, Topology, Uid, link};
@@ -18,7 +20,8 @@ pub const EVERY_KIND: &str = "
     Network blue
     Subnet web {networkRef: {name: blue}, cidr: 10.0.0.0/24}
     Router r {interfaces: [{subnetRef: {name: web}}], externalGateway: {networkRef: {name: public}}}
-    Port p {networkRef: {name: blue}}
+    SecurityGroup g {rules: [{direction: Ingress, remote: {groupRef: {name: default}}}]}
+    Port p {networkRef: {name: blue}, securityGroupRefs: [{name: g}]}
     FloatingIP f {networkRef: {name: public}, portRef: {name: p}}";
 
 /// The node of all tests.
@@ -77,6 +80,7 @@ pub fn add(snapshot: &mut Snapshot, age: usize, line: &str) {
         Port: ports,
         Router: routers,
         FloatingIP: floating_ips,
+        SecurityGroup: security_groups,
         PhysicalNetwork: physical_networks,
         ReferenceGrant: reference_grants,
         Agent: agents,
@@ -102,6 +106,7 @@ macro_rules! each_kind {
         $do!(ports, Port);
         $do!(routers, Router);
         $do!(floating_ips, FloatingIP);
+        $do!(security_groups, SecurityGroup);
         $do!(physical_networks, PhysicalNetwork);
     };
 }

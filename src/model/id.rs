@@ -18,6 +18,8 @@ pub enum Kind {
     Router,
     /// `floatingips`
     FloatingIP,
+    /// `securitygroups`
+    SecurityGroup,
     /// `physicalnetworks`, the cluster's
     PhysicalNetwork,
     /// `referencegrants`
@@ -28,12 +30,13 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Network,
         Self::Subnet,
         Self::Port,
         Self::Router,
         Self::FloatingIP,
+        Self::SecurityGroup,
         Self::PhysicalNetwork,
         Self::ReferenceGrant,
         Self::Agent,

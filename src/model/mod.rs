@@ -12,6 +12,7 @@ mod entry;
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot begin ends there")]
 #[allow(clippy::must_use_candidate, clippy::missing_panics_doc, reason = "tests are its only callers")]
 pub mod fixtures;
+pub mod group;
 pub mod id;
 pub mod ipam;
 mod link;

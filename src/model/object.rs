@@ -7,7 +7,9 @@ use kube::Resource as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::api::{Agent, Condition, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet};
+use crate::api::{
+    Agent, Condition, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, SecurityGroup, Subnet,
+};
 use crate::model::valid::Valid as _;
 use crate::model::{Id, Key, Kind, Remark, Snapshot};
 
@@ -116,6 +118,7 @@ kinds! {
     Port ports,
     Router routers,
     FloatingIP floating_ips,
+    SecurityGroup security_groups,
     PhysicalNetwork physical_networks,
     ReferenceGrant reference_grants,
     Agent agents,
@@ -137,6 +140,7 @@ impl Object {
             Self::Port(o) => o.status.as_ref().map(|s| &s.conditions),
             Self::Router(o) => o.status.as_ref().map(|s| &s.conditions),
             Self::FloatingIP(o) => o.status.as_ref().map(|s| &s.conditions),
+            Self::SecurityGroup(o) => o.status.as_ref().map(|s| &s.conditions),
             Self::PhysicalNetwork(o) => o.status.as_ref().map(|s| &s.conditions),
             Self::Agent(o) => o.status.as_ref().map(|s| &s.conditions),
             Self::ReferenceGrant(_) => None,
@@ -153,6 +157,7 @@ impl Object {
             (Self::Port(a), Self::Port(b)) => a.status == b.status,
             (Self::Router(a), Self::Router(b)) => a.status == b.status,
             (Self::FloatingIP(a), Self::FloatingIP(b)) => a.status == b.status,
+            (Self::SecurityGroup(a), Self::SecurityGroup(b)) => a.status == b.status,
             (Self::PhysicalNetwork(a), Self::PhysicalNetwork(b)) => a.status == b.status,
             (Self::Agent(a), Self::Agent(b)) => a.status == b.status,
             (Self::ReferenceGrant(_), Self::ReferenceGrant(_)) => true,
@@ -172,7 +177,11 @@ impl Object {
                 vni(s.vni) || s.interfaces.iter().any(|i| is(&i.ip)) || s.external_addresses.iter().any(is)
             }),
             Self::FloatingIP(o) => o.status.as_ref().is_some_and(|s| s.ip.as_ref().is_some_and(is)),
-            Self::Subnet(_) | Self::PhysicalNetwork(_) | Self::Agent(_) | Self::ReferenceGrant(_) => false,
+            Self::Subnet(_)
+            | Self::SecurityGroup(_)
+            | Self::PhysicalNetwork(_)
+            | Self::Agent(_)
+            | Self::ReferenceGrant(_) => false,
         }
     }
 

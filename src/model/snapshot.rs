@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::api::{Agent, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, Subnet};
+use crate::api::{Agent, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, SecurityGroup, Subnet};
 use crate::model::allocation::Allocations;
 use crate::model::id::Key;
 
@@ -25,6 +25,8 @@ pub struct Snapshot {
     pub routers: Objects<Router>,
     /// Floating IPs.
     pub floating_ips: Objects<FloatingIP>,
+    /// Security groups.
+    pub security_groups: Objects<SecurityGroup>,
     /// Physical networks.
     pub physical_networks: Objects<PhysicalNetwork>,
     /// Reference grants.

@@ -9,12 +9,14 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::api::{FloatingIP, MacAddr, Network, PhysicalNetwork, Protocol, Router, Subnet};
+use crate::api::{FloatingIP, MacAddr, Network, PhysicalNetwork, Protocol, Router, SecurityGroup, Subnet};
 use crate::model::entry::{Few, PortEntry};
+use crate::model::group::GroupEntry;
 use crate::model::id::{Id, Key, Uid};
 use crate::model::ipam::{Ledger, Range};
 use crate::model::link::Role;
 use crate::model::report::Remark;
+use crate::model::security::{Number, RuleView};
 
 /// What is wrong, object by object: the first thing wrong of each aspect.
 pub type Problems = BTreeMap<Id, Vec<Problem>>;
@@ -49,6 +51,7 @@ pub struct Topology {
     pub(super) bound: Vec<Index>,
     pub(super) routers: Vec<RouterNode>,
     pub(super) floating_ips: Vec<FloatingNode>,
+    pub(super) security_groups: Vec<SecurityGroupNode>,
     /// Where the tunnels of each node begin; nothing in local mode.
     pub(super) tunnels: BTreeMap<Arc<str>, Tunnel>,
 }
@@ -100,6 +103,10 @@ pub(super) struct NetworkNode {
     /// MAC addresses taken on this network, as numbers.
     macs: HashSet<u64>,
     pub uid: Uid,
+    /// Whether ports that do not say otherwise have port security.
+    pub port_security: bool,
+    /// Where an address means one station: this network and all that routers join with it.
+    pub domain: Number,
     /// Segment of an overlay network; none in local mode, where no frame leaves the host.
     pub vni: Option<u32>,
 }
@@ -183,11 +190,32 @@ pub(super) struct FloatingNode {
     pub along: bool,
 }
 
+#[derive(Clone, Debug)]
+pub(super) struct SecurityGroupNode {
+    pub key: Key,
+    pub object: Arc<SecurityGroup>,
+    pub standing: Standing,
+    pub entry: Arc<GroupEntry>,
+    /// How many ports are in it.
+    pub ports: usize,
+    /// Its rules that name a group, as far as that counts.
+    pub named: Vec<RuleView>,
+}
+
+impl SecurityGroupNode {
+    pub fn new(entry: Arc<GroupEntry>, standing: Standing) -> Self {
+        let (key, object) = (entry.key.clone(), entry.object.clone());
+        Self { key, object, standing, entry, ports: 0, named: Vec::new() }
+    }
+}
+
 impl NetworkNode {
     pub fn new(key: Key, object: Arc<Network>, standing: Standing, physical: Option<Index>, mtu: u32) -> Self {
         let uid = Uid::parse(object.metadata.uid.as_deref().unwrap_or_default());
+        let port_security = object.spec.port_security.unwrap_or(true);
         let (subnets, spans, macs) = Default::default();
-        Self { key, object, standing, physical, mtu, subnets, spans, macs, uid, vni: None }
+        let domain = uid.into();
+        Self { key, object, standing, physical, mtu, subnets, spans, macs, uid, port_security, domain, vni: None }
     }
 
     /// Takes a MAC address; false: somebody has it.

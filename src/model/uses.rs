@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::model::group::is_default;
 use crate::model::id::{Id, Kind};
 use crate::model::ipam::Holder;
 use crate::model::topology::{Standing, Topology};
@@ -36,6 +37,8 @@ impl Topology {
         used.extend(nodes.filter(|(i, _)| marked(&physical, *i)).map(|(_, p)| of(Kind::PhysicalNetwork, &p.key)));
         let nodes = self.routers.iter().enumerate();
         used.extend(nodes.filter(|(i, _)| marked(&routers, *i)).map(|(_, r)| of(Kind::Router, &r.key)));
+        let groups = self.security_groups.iter().filter(|g| g.ports > 0 && !is_default(&g.key));
+        used.extend(groups.map(|g| of(Kind::SecurityGroup, &g.key)));
         used
     }
 }

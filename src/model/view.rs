@@ -23,10 +23,12 @@ pub struct NodeView {
     pub physical_networks: BTreeMap<Key, PhysicalView>,
     /// How this node reaches the others; none on a host of its own.
     pub tunnel: Option<TunnelView>,
-    /// Groups of the ports that are bound here.
+    /// Groups of ports bound to this node, those that are implied too.
     pub security_groups: BTreeMap<Number, GroupView>,
-    /// Members of the groups that these name as remote.
+    /// Members, on whatever node, of the groups that rules of these name, where ports here would meet them.
     pub members: BTreeSet<Member>,
+    /// UIDs of networks beyond `networks` whose ports may be members: routers join them with networks of ports here.
+    pub member_networks: BTreeSet<Uid>,
 }
 
 /// The node that a view is cut for.
@@ -177,12 +179,12 @@ pub struct PortView {
     pub mac: MacAddr,
     /// Fixed IPs, in the order of the port's status, each with its subnet.
     pub addresses: Vec<(IpAddr, Arc<SubnetView>)>,
-    /// What it may send, and who may talk to it; none: it has no port security.
-    pub security: Option<Arc<SecurityView>>,
     /// DHCP option 12.
     pub hostname: Option<String>,
     /// The port's own DHCP options; valid.
     pub dhcp_options: Vec<DhcpOption>,
+    /// What it may send and receive; none: everything, it has no port security.
+    pub security: Option<Arc<SecurityView>>,
 }
 
 /// A router on this node.

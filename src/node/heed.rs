@@ -1,11 +1,11 @@
 //! How soon news matter here. Most objects are other tenants' on other nodes: what changes there is looked at too, because a
 //! view is made of everything, but in its own time, and many changes at once.
 
-use crate::api::{FloatingIP, Reference};
+use crate::api::{FloatingIP, Port, Reference};
 use crate::cluster::mirror::{Name, News, Thing};
 use crate::dataplane::attachment::Attachments;
 use crate::model::object::Object;
-use crate::model::{Id, Key, Kind, NodeView, Snapshot};
+use crate::model::{Id, Key, Kind, NodeView, Snapshot, Uid};
 
 /// How soon something is to be looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,7 +51,7 @@ impl Eyes<'_> {
             || match object {
                 Object::Network(_) => false,
                 Object::Subnet(subnet) => network(&subnet.spec.network_ref),
-                Object::Port(port) => network(&port.spec.network_ref),
+                Object::Port(port) => network(&port.spec.network_ref) || self.may_be_member(port),
                 Object::Router(router) => {
                     let here = |subnet: &Key| {
                         let network = self.snapshot.subnets.get(subnet).map(|s| subnet.referred(&s.spec.network_ref));
@@ -63,6 +63,8 @@ impl Eyes<'_> {
                         || router.spec.interfaces.iter().any(|i| here(&near(&i.subnet_ref)))
                 }
                 Object::FloatingIP(floating) => self.translates(&id.key, floating),
+                // Of groups of other namespaces only grants let ports here know.
+                Object::SecurityGroup(_) => self.ports.keys().any(|port| port.namespace == id.key.namespace),
                 Object::PhysicalNetwork(_) | Object::ReferenceGrant(_) | Object::Agent(_) => true,
             }
     }
@@ -77,12 +79,19 @@ impl Eyes<'_> {
                 let network = subnet.map(|subnet| id.key.referred(&subnet.spec.network_ref));
                 network.is_some_and(|network| self.view.networks.contains_key(&network))
             }
+            Kind::SecurityGroup => self.view.security_groups.values().any(|group| group.key == id.key),
             Kind::FloatingIP => {
                 let floating = self.snapshot.floating_ips.get(&id.key);
                 floating.is_some_and(|floating| self.translates(&id.key, floating))
             }
             _ => true,
         }
+    }
+
+    /// Whether rules here may name a group that a port elsewhere is in.
+    fn may_be_member(&self, port: &Port) -> bool {
+        let network = port.status.as_ref().and_then(|status| status.network_uid.as_deref());
+        network.is_some_and(|network| self.view.member_networks.contains(&Uid::parse(network)))
     }
 
     fn translates(&self, key: &Key, floating: &FloatingIP) -> bool {

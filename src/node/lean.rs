@@ -8,7 +8,7 @@ use crate::api::{ConditionType, Conditions};
 use crate::cluster::mirror::{News, Thing};
 use crate::model::object::Object;
 
-/// The same news, of networks, subnets and other nodes' agents without what a node does not look at. `me`: its name.
+/// The same news, of networks, subnets, groups and other nodes' agents without what a node does not look at. `me`: its name.
 pub fn lean(news: News, me: &str) -> News {
     match news {
         News::Listed(thing) => News::Listed(bare(thing, me)),
@@ -29,6 +29,11 @@ fn bare(mut thing: Thing, me: &str) -> Thing {
                 (status.total, status.allocated, status.free) = (None, None, None);
                 decided(&mut status.conditions);
             }
+        }
+        Thing::Object(Object::SecurityGroup(group)) => {
+            let group = Arc::make_mut(group);
+            group.status = None;
+            group.spec.rules.iter_mut().for_each(|rule| rule.description = None);
         }
         Thing::Object(Object::Agent(agent)) if agent.metadata.name.as_deref() != Some(me) => {
             if let Some(status) = &mut Arc::make_mut(agent).status {

@@ -17,11 +17,12 @@ const AWAITED: usize = 8;
 const LINGER: Duration = Duration::from_secs(10);
 
 /// Kinds that are watched whole: there are few of them.
-const WHOLE: [Kind; 7] = [
+const WHOLE: [Kind; 8] = [
     Kind::Network,
     Kind::Subnet,
     Kind::Router,
     Kind::FloatingIP,
+    Kind::SecurityGroup,
     Kind::PhysicalNetwork,
     Kind::ReferenceGrant,
     Kind::Agent,
@@ -77,10 +78,10 @@ impl Watches {
         }
         self.many = self.many.filter(|until| *until > now);
         let mut wanted = BTreeSet::new();
-        if self.many.is_some() || view.networks.len() > NETWORKS {
+        if self.many.is_some() || networks(view).count() > NETWORKS {
             wanted.insert(Reason::Ports);
         } else {
-            wanted.extend(view.networks.values().map(|network| Reason::Network(network.uid)));
+            wanted.extend(networks(view).map(Reason::Network));
             wanted.extend(awaited.iter().cloned().map(Reason::Awaited));
         }
         for reason in &wanted {
@@ -109,7 +110,7 @@ impl Watches {
     #[must_use]
     pub fn suffice(&self, view: &NodeView, plugged: &BTreeSet<Key>, mirror: &Mirror) -> bool {
         let always = WHOLE.into_iter().map(Reason::Whole).chain([Reason::Own]);
-        let mut networks = view.networks.values().map(|network| Reason::Network(network.uid));
+        let mut networks = networks(view).map(Reason::Network);
         let mut plugged = plugged.iter().cloned().map(Reason::Awaited);
         let whole = |reason| self.is_whole(&reason, mirror);
         always.into_iter().all(whole) && (whole(Reason::Ports) || networks.all(whole) && plugged.all(whole))
@@ -165,6 +166,11 @@ impl Watches {
         orders.push(Order::Watch(source, self.question(&reason)));
         self.running.insert(reason, source);
     }
+}
+
+/// Networks whose ports a node has to know: those that it uses, and those whose ports may be in groups that rules here name.
+fn networks(view: &NodeView) -> impl Iterator<Item = Uid> {
+    view.networks.values().map(|network| network.uid).chain(view.member_networks.iter().copied())
 }
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ pub fn subnet(cidr: &str, gateway: Option<&str>) -> SubnetView {
 
 pub fn port(mac: MacAddr, addresses: &[(&str, &Arc<SubnetView>)]) -> PortView {
     let addresses = addresses.iter().map(|(ip, subnet)| (ip.parse().unwrap(), Arc::clone(subnet))).collect();
-    PortView { uid: Uid(8), mac, addresses, hostname: Some("web-0".into()), dhcp_options: Vec::new() }
+    PortView { uid: Uid(8), mac, addresses, hostname: Some("web-0".into()), dhcp_options: Vec::new(), security: None }
 }
 
 fn network(uid: Uid, subnets: &[&Arc<SubnetView>], ports: Vec<(&str, PortView)>) -> NetworkView {
@@ -97,7 +97,7 @@ pub fn view() -> NodeView {
         networks: [(Key::new("default", "blue"), blue_network), (Key::new("infra", "public"), wire)].into(),
         routers: [(Key::new("default", "main"), main)].into(),
         physical_networks: BTreeMap::new(),
-        tunnel: None,
+        ..NodeView::default()
     }
 }
 

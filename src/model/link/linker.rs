@@ -6,12 +6,13 @@ use std::sync::Arc;
 use super::World;
 use super::references::References;
 use crate::api::{Port, ReferenceGrant};
-use crate::model::entry::PortEntry;
+use crate::model::entry::{Few, PortEntry};
+use crate::model::group::{GroupEntry, Lead};
 use crate::model::id::Key;
 use crate::model::snapshot::Snapshot;
 use crate::model::topology::{Problems, Topology};
 
-/// Remembers what it read of ports. What [`Linker::link`] gives is a function of the snapshot alone: the memory only saves
+/// Remembers what it read of ports and security groups. What [`Linker::link`] gives is a function of the snapshot alone: the memory only saves
 /// time. It saves most if the previous topology is dropped before.
 #[derive(Debug, Default)]
 pub struct Linker {
@@ -21,6 +22,7 @@ pub struct Linker {
     /// Whether a port's reference to a network leads nowhere.
     dangling: bool,
     grants: Vec<Arc<ReferenceGrant>>,
+    groups: Vec<Arc<GroupEntry>>,
 }
 
 /// Who links, and so what is chosen.
@@ -47,9 +49,10 @@ impl Linker {
     pub fn link(&mut self, snapshot: &Snapshot) -> (Topology, Problems) {
         let references = References::of(snapshot);
         let read = self.read(snapshot);
-        self.resolve(snapshot, &references, read);
+        let same_groups = self.read_groups(snapshot);
+        self.resolve(snapshot, &references, read, same_groups);
         let topology = Topology { role: self.role, entries: self.entries.clone(), ..Topology::default() };
-        super::run(World { snapshot, references, topology, problems: Problems::default() })
+        super::run(World { snapshot, references, groups: &self.groups, topology, problems: Problems::default() })
     }
 
     /// Reads the ports that are not the ones read before. What is alike at both ends stays where it is; returns what lies
@@ -84,8 +87,24 @@ impl Linker {
         front..front + new
     }
 
-    /// Looks up the networks of ports, as far as the answer may be another than the last time.
-    fn resolve(&mut self, snapshot: &Snapshot, references: &References, read: Range<usize>) {
+    /// Reads the groups that are not the ones read before; whether those that there are have the same names.
+    fn read_groups(&mut self, snapshot: &Snapshot) -> bool {
+        let mut before = std::mem::take(&mut self.groups).into_iter().peekable();
+        let mut same = before.len() == snapshot.security_groups.len();
+        for (key, object) in &snapshot.security_groups {
+            while before.next_if(|entry| entry.key < *key).is_some() {
+                same = false;
+            }
+            let there = before.next_if(|entry| entry.key.is(key));
+            same &= there.is_some();
+            let kept = there.filter(|entry| Arc::ptr_eq(&entry.object, object));
+            self.groups.push(kept.unwrap_or_else(|| Arc::new(GroupEntry::read(key, object))));
+        }
+        same
+    }
+
+    /// Looks up networks and groups of ports, as far as the answer may be another than the last time.
+    fn resolve(&mut self, snapshot: &Snapshot, references: &References, read: Range<usize>, same_groups: bool) {
         let same_networks = self.networks.len() == snapshot.networks.len()
             && self.networks.iter().zip(snapshot.networks.keys()).all(|(a, b)| a.is(b));
         let grants = snapshot.reference_grants.values();
@@ -96,16 +115,35 @@ impl Linker {
             self.networks = snapshot.networks.keys().cloned().collect();
             self.grants = snapshot.reference_grants.values().cloned().collect();
         }
-        let open = if all || self.dangling { 0..self.entries.len() } else { read };
+        let regroup = !(same_groups && same_grants);
+        let open = if all || regroup || self.dangling { 0..self.entries.len() } else { read.clone() };
         if open.is_empty() {
             return;
         }
         self.dangling = false;
-        for entry in &mut Arc::make_mut(&mut self.entries)[open] {
+        // Ports of one namespace stand side by side.
+        let mut own: Option<(Arc<str>, Lead)> = None;
+        let start = open.start;
+        for (index, entry) in Arc::make_mut(&mut self.entries)[open].iter_mut().enumerate() {
+            if regroup || read.contains(&(start + index)) {
+                entry.leads = leads(entry, references, &mut own);
+            }
             if all || entry.network.is_none() {
                 entry.network = references.network(&entry.key, &entry.object.spec.network_ref).ok();
             }
             self.dangling |= entry.network.is_none();
         }
     }
+}
+
+/// Where a port's references to groups lead. `own`: the last namespace that was asked for, and its group `default`.
+fn leads(entry: &PortEntry, references: &References, own: &mut Option<(Arc<str>, Lead)>) -> Few<Lead> {
+    let Some(named) = &entry.object.spec.security_group_refs else {
+        let namespace = &entry.key.namespace;
+        if own.as_ref().is_none_or(|(known, _)| known != namespace) {
+            *own = Some((namespace.clone(), references.own_group(namespace)));
+        }
+        return own.iter().map(|(_, lead)| *lead).collect();
+    };
+    named.iter().map(|reference| references.group(&entry.key, reference).unwrap_or(Lead::Nowhere)).collect()
 }

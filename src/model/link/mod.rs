@@ -17,11 +17,15 @@ mod rank;
 mod references;
 mod release;
 mod router;
+mod security;
 mod segment;
 mod subnet;
 mod tunnel;
 
+use std::sync::Arc;
+
 use crate::api::{ConditionType, GrantKind, Reason, Reference};
+use crate::model::group::GroupEntry;
 use crate::model::id::{Id, Key, Kind};
 use crate::model::ipam::Holder;
 use crate::model::report::Remark;
@@ -42,6 +46,7 @@ fn run(mut world: World) -> (Topology, Problems) {
     physical::link(&mut world);
     network::link(&mut world);
     subnet::link(&mut world);
+    security::judge(&mut world);
     let mut claims = Vec::new();
     router::claim(&mut world, &mut claims);
     floating_ip::claim(&mut world, &mut claims);
@@ -52,7 +57,9 @@ fn run(mut world: World) -> (Topology, Problems) {
     segment::link(&mut world);
     gateway::link(&mut world);
     tunnel::link(&mut world);
+    security::join(&mut world);
     release::release(&mut world);
+    security::link(&mut world);
     (world.topology, world.problems)
 }
 
@@ -60,6 +67,8 @@ fn run(mut world: World) -> (Topology, Problems) {
 struct World<'a> {
     snapshot: &'a Snapshot,
     references: References<'a>,
+    /// Security groups as they were read.
+    groups: &'a [Arc<GroupEntry>],
     topology: Topology,
     problems: Problems,
 }
@@ -128,8 +137,11 @@ fn ready(standing: Standing, kind: Kind, key: &Key) -> Result<(), Remark> {
     if standing == Standing::InForce {
         return Ok(());
     }
-    let message = format!("{kind} {key} is not accepted or not resolved: see its conditions.");
-    Err(Remark { reason: Reason::DependencyNotReady, message })
+    Err(not_ready(kind, key))
+}
+
+fn not_ready(kind: Kind, key: &Key) -> Remark {
+    remark(Reason::DependencyNotReady, format!("{kind} {key} is not accepted or not resolved: see its conditions."))
 }
 
 /// A remark, shorter.

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use crate::api::{GrantKind, Reason, Reference, ReferenceGrantSpec};
+use crate::model::group::{DEFAULT, Lead, default_number};
 use crate::model::id::{Key, Kind};
 use crate::model::report::Remark;
 use crate::model::snapshot::{Objects, Snapshot};
@@ -18,6 +19,7 @@ type Positions<'a> = HashMap<(&'a str, &'a str), Index>;
 pub struct References<'a> {
     networks: Positions<'a>,
     subnets: Positions<'a>,
+    groups: Positions<'a>,
     grants: HashMap<&'a str, Vec<&'a ReferenceGrantSpec>>,
 }
 
@@ -34,7 +36,12 @@ impl<'a> References<'a> {
                 grants.entry(&key.namespace).or_default().push(&grant.spec);
             }
         }
-        Self { networks: positions(&snapshot.networks), subnets: positions(&snapshot.subnets), grants }
+        Self {
+            networks: positions(&snapshot.networks),
+            subnets: positions(&snapshot.subnets),
+            groups: positions(&snapshot.security_groups),
+            grants,
+        }
     }
 
     /// Where a reference to a network leads.
@@ -47,6 +54,22 @@ impl<'a> References<'a> {
     pub fn subnet(&self, from: &Key, reference: &Reference) -> Result<Index, Remark> {
         let place = self.permitted(GrantKind::Subnet, from, reference)?;
         self.subnets.get(&place).copied().ok_or_else(|| not_found(Kind::Subnet, place))
+    }
+
+    /// Where a reference to a security group leads. Every namespace has a group `default`.
+    pub fn group(&self, from: &Key, reference: &Reference) -> Result<Lead, Remark> {
+        let place = self.permitted(GrantKind::SecurityGroup, from, reference)?;
+        self.lead(place).ok_or_else(|| not_found(Kind::SecurityGroup, place))
+    }
+
+    /// Where a port without references to groups belongs.
+    pub fn own_group(&self, namespace: &str) -> Lead {
+        self.lead((namespace, DEFAULT)).unwrap_or(Lead::Nowhere)
+    }
+
+    fn lead(&self, place: (&str, &str)) -> Option<Lead> {
+        let implied = || (place.1 == DEFAULT).then(|| Lead::Implied(default_number(place.0)));
+        self.groups.get(&place).map(|index| Lead::Object(*index)).or_else(implied)
     }
 
     /// Namespace and name that a reference leads to, if it may.

@@ -3,6 +3,8 @@
 //! Kinds are walked from the leaves to the root, so when everything is deleted at once everything is released at once.
 
 use super::World;
+use crate::model::entry::PortEntry;
+use crate::model::group::{Lead, is_default};
 use crate::model::id::{Id, Key, Kind};
 use crate::model::ipam::Holder;
 use crate::model::topology::{Index, Standing, Topology};
@@ -39,6 +41,7 @@ pub fn release(world: &mut World) {
     for node in topology.routers.iter_mut().filter(|node| node.standing == Standing::Released) {
         (node.legs, node.external, node.routes) = Default::default();
     }
+    walk!(SecurityGroup, security_groups, of_group);
     walk!(Subnet, subnets, of_subnet);
     walk!(Network, networks, of_network);
     walk!(PhysicalNetwork, physical_networks, of_physical);
@@ -55,6 +58,15 @@ fn sentence<'a>(users: impl Iterator<Item = (Kind, &'a Key)>) -> Option<String> 
 fn of_router(topology: &Topology, router: Index) -> impl Iterator<Item = (Kind, &Key)> {
     let through = move |f: &&crate::model::topology::FloatingNode| f.router == Some(router);
     topology.floating_ips.iter().filter(through).map(|f| (Kind::FloatingIP, &f.key))
+}
+
+/// Ports in a group. What `default` allows without an object is implied, so that one may go at any time.
+fn of_group(topology: &Topology, group: Index) -> impl Iterator<Item = (Kind, &Key)> {
+    let waits = topology.security_groups[group].ports > 0 && !is_default(&topology.security_groups[group].key);
+    let ports = topology.entries.iter().zip(&topology.ports).filter(move |_| waits);
+    let is_in = move |entry: &PortEntry| entry.leads.contains(&Lead::Object(group));
+    let ports = ports.filter(move |(entry, port)| is_in(entry) && topology.is_guarded(entry, port));
+    ports.map(|(entry, _)| (Kind::Port, &entry.key))
 }
 
 fn of_subnet(topology: &Topology, subnet: Index) -> impl Iterator<Item = (Kind, &Key)> {

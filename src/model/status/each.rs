@@ -9,7 +9,9 @@ use super::conditions::{Known, Wanted};
 use crate::api::Conditions;
 use crate::model::id::{Key, Kind};
 use crate::model::snapshot::Objects;
-use crate::model::topology::{FloatingNode, NetworkNode, PhysicalNode, RouterNode, Standing, SubnetNode};
+use crate::model::topology::{
+    FloatingNode, NetworkNode, PhysicalNode, RouterNode, SecurityGroupNode, Standing, SubnetNode,
+};
 
 /// An object of the topology.
 pub trait Node {
@@ -79,6 +81,7 @@ nodes! {
     SubnetNode: Subnet SubnetStatus,
     RouterNode: Router RouterStatus,
     FloatingNode: FloatingIP FloatingIPStatus,
+    SecurityGroupNode: SecurityGroup SecurityGroupStatus,
 }
 
 /// Each object of the topology with the object of the snapshot: that may be newer, with a status written after linking. What

@@ -9,7 +9,7 @@ use super::conditions::Progress;
 use super::each::beside;
 use crate::api::{
     Agent, FloatingIPStatus, GatewayIP, NetworkStatus, PhysicalNetworkStatus, Reason, Reference, RouterStatus,
-    StatusInterface, SubnetStatus,
+    SecurityGroupStatus, StatusInterface, SubnetStatus,
 };
 use crate::model::id::{Key, Kind};
 use crate::model::ipam::address;
@@ -147,6 +147,16 @@ impl Judge<'_> {
                 })
             },
         )
+    }
+}
+
+impl Judge<'_> {
+    pub(super) fn security_groups(&self) -> BTreeMap<Key, SecurityGroupStatus> {
+        let nodes = beside(&self.snapshot.security_groups, &self.topology.security_groups);
+        self.each(Kind::SecurityGroup, nodes, |node, recorded, _| {
+            let ports = in_force(node.standing).then(|| i64::try_from(node.ports).unwrap_or(i64::MAX));
+            (recorded.ports != ports).then(|| SecurityGroupStatus { ports, ..Default::default() })
+        })
     }
 }
 

@@ -12,7 +12,8 @@ use std::iter::Peekable;
 use k8s_openapi::jiff::Timestamp;
 
 use crate::api::{
-    ConditionType, FloatingIPStatus, NetworkStatus, PhysicalNetworkStatus, PortStatus, RouterStatus, SubnetStatus,
+    ConditionType, FloatingIPStatus, NetworkStatus, PhysicalNetworkStatus, PortStatus, RouterStatus,
+    SecurityGroupStatus, SubnetStatus,
 };
 use crate::model::id::{Id, Key, Kind};
 use crate::model::link::Role;
@@ -36,6 +37,8 @@ pub struct Statuses {
     pub routers: BTreeMap<Key, RouterStatus>,
     /// Floating IPs.
     pub floating_ips: BTreeMap<Key, FloatingIPStatus>,
+    /// Security groups.
+    pub security_groups: BTreeMap<Key, SecurityGroupStatus>,
     /// Physical networks.
     pub physical_networks: BTreeMap<Key, PhysicalNetworkStatus>,
 }
@@ -99,6 +102,7 @@ impl<'a> Judge<'a> {
             ports: self.ports(),
             routers: self.routers(),
             floating_ips: self.floating_ips(),
+            security_groups: self.security_groups(),
             physical_networks: self.physical_networks(),
         }
     }

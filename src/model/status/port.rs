@@ -95,6 +95,8 @@ impl Judge<'_> {
                 mtu: Some(network.mtu),
                 network_uid: network.object.metadata.uid.clone(),
                 binding: recorded.binding.clone(),
+                // The node's own word.
+                active_pairs: recorded.active_pairs.clone(),
                 conditions: Vec::new(),
             };
             (!same_fields(&fields, recorded)).then_some(fields)

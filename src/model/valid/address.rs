@@ -68,3 +68,27 @@ pub(super) fn routes(field: &str, routes: &[(IpNet, IpAddr)]) -> Verdict {
         })
     })
 }
+
+/// A range, or what else is wanted, is written as what it is: an IPv4 range in IPv6 clothes (RFC 4291, 2.5.5.2) is none.
+pub(super) fn plain(field: &str, wanted: &str, cidr: IpNet) -> Verdict {
+    let mapped = matches!(cidr.addr(), IpAddr::V6(ip) if ip.to_ipv4_mapped().is_some());
+    require(!mapped, Reason::Invalid, || {
+        format!("{field} {cidr} must be {wanted} in CIDR notation: write it as IPv4")
+    })?;
+    range(field, cidr)
+}
+
+/// A range of addresses that stations can have.
+pub(super) fn stations(field: &str, cidr: IpNet) -> Verdict {
+    plain(field, "an IP address or a range", cidr)?;
+    require(cidr.prefix_len() > 0, Reason::Invalid, || {
+        format!(
+            "{field} {cidr} is every address, which is no port security by another name: write a longer prefix, or portSecurity: false"
+        )
+    })?;
+    let ip = cidr.addr();
+    let broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
+    require(!ip.is_unspecified() && !ip.is_loopback() && !ip.is_multicast() && !broadcast, Reason::Invalid, || {
+        format!("{field} {cidr} must be of stations: not unspecified, loopback, multicast or broadcast")
+    })
+}

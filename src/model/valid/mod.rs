@@ -15,6 +15,7 @@ mod physical_network;
 mod port;
 mod reference_grant;
 mod router;
+mod security_group;
 mod subnet;
 
 use std::fmt::Display;
@@ -61,7 +62,7 @@ fn within<T: PartialOrd + Display + Copy>(field: &str, value: T, min: T, max: T)
     })
 }
 
-/// The first of two elements of a list that are the same, if any. Lists are short (64 at most): pairs are compared.
+/// The first of two elements of a list that are the same, if any. Lists are short (200 at most): pairs are compared.
 fn double<T>(list: &[T], same: impl Fn(&T, &T) -> bool) -> Option<&T> {
     list.iter().enumerate().find(|(i, a)| list[..*i].iter().any(|b| same(a, b))).map(|(_, a)| a)
 }

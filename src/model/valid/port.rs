@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::{Valid, Verdict, address, dhcp_option, double, immutable, name, require, size};
-use crate::api::{IpAllocation, Port, PortAddress, PortSpec, Reason, Reference};
+use super::{Valid, Verdict, address, dhcp_option, double, immutable, name, require, same, size};
+use crate::api::{AddressPair, IpAllocation, MacAddr, Port, PortAddress, PortSpec, Reason, Reference};
 
 impl Valid for Port {
     fn valid(&self) -> Verdict {
@@ -11,9 +11,7 @@ impl Valid for Port {
         name::reference("networkRef", &self.spec.network_ref)?;
         addresses(&self.spec)?;
         if let Some(mac) = self.spec.mac_address {
-            require(mac.is_unicast(), Reason::Invalid, || {
-                format!("macAddress {mac} must be a unicast MAC address: the second digit even, not all zero")
-            })?;
+            unicast("macAddress", mac)?;
         }
         self.spec.hostname.as_deref().map_or(Ok(()), |hostname| name::hostname("hostname", hostname))?;
         self.spec.node_name.as_deref().map_or(Ok(()), |node| name::object_name("nodeName", node))?;
@@ -22,12 +20,47 @@ impl Valid for Port {
         options.iter().try_for_each(dhcp_option::valid)?;
         double(options, |a, b| a.code == b.code).map_or(Ok(()), |option| {
             require(false, Reason::Invalid, || format!("dhcpOptions set a code twice, {}: remove one", option.code))
-        })
+        })?;
+        groups(&self.spec, self.metadata.namespace.as_deref())?;
+        pairs(&self.spec)
     }
 
     fn edit(&self, old: &Self) -> Verdict {
         immutable("Port", "networkRef", &self.spec.network_ref, &old.spec.network_ref)
     }
+}
+
+fn unicast(field: &str, mac: MacAddr) -> Verdict {
+    require(mac.is_unicast(), Reason::Invalid, || {
+        format!("{field} {mac} must be a unicast MAC address: the second digit even, not all zero")
+    })
+}
+
+fn groups(spec: &PortSpec, here: Option<&str>) -> Verdict {
+    let Some(groups) = &spec.security_group_refs else { return Ok(()) };
+    size("securityGroupRefs", groups.len(), 1, 16)?;
+    require(spec.port_security != Some(false), Reason::Invalid, || {
+        "securityGroupRefs contradict portSecurity false: remove one of the two".into()
+    })?;
+    groups.iter().try_for_each(|group| name::reference("securityGroupRefs", group))?;
+    double(groups, |a, b| same(a, b, here)).map_or(Ok(()), |group| {
+        require(false, Reason::Invalid, || format!("securityGroupRefs name a group twice, {}: remove one", group.name))
+    })
+}
+
+fn pairs(spec: &PortSpec) -> Verdict {
+    let pairs = &spec.allowed_address_pairs;
+    size("allowedAddressPairs", pairs.len(), 0, 10)?;
+    require(spec.port_security != Some(false) || pairs.is_empty(), Reason::Invalid, || {
+        "allowedAddressPairs contradict portSecurity false: remove one of the two".into()
+    })?;
+    for AddressPair { ip, mac_address } in pairs {
+        address::stations("allowedAddressPairs.ip", ip.0)?;
+        mac_address.map_or(Ok(()), |mac| unicast("allowedAddressPairs.macAddress", mac))?;
+    }
+    double(pairs, |a, b| a == b).map_or(Ok(()), |pair| {
+        require(false, Reason::Invalid, || format!("allowedAddressPairs have a pair twice, {}: remove one", pair.ip))
+    })
 }
 
 fn addresses(spec: &PortSpec) -> Verdict {
