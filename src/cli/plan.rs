@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Ended;
 use super::args::{Plan as Args, Show};
 use crate::config;
-use crate::dataplane::filter::policy::Policy;
+use crate::dataplane::filter::Policy;
 use crate::dataplane::plan::{Action, Change, Plan};
 use crate::dataplane::state::{Link, Spec};
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use crate::api::MacAddr;
-use crate::dataplane::filter::policy::{Filter, Policy};
+use crate::dataplane::filter::{Filter, Policy};
 use crate::dataplane::nft::Ruleset;
 use crate::dataplane::sysctls::Values;
 use crate::model::Id;

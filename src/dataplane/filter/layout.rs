@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::api::MacAddr;
-use crate::dataplane::filter::policy::Policy;
+use crate::dataplane::filter::Policy;
 use crate::model::security::{
     Direction, Family, GROUPS_MAX, Member, Number, PAIRS_MAX, Pair, RULES_MAX, Remote, RuleView, SecurityView, Span,
 };

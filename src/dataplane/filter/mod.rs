@@ -4,7 +4,8 @@
 //! programs that run on each port; `e2e/filter` compares the two, packet by packet.
 //!
 //! Every packet that a port's guest sends (**egress**) or would receive (**ingress**) is judged. What is not said to pass is
-//! dropped. A port that is not in the tables passes nothing; one without port security passes everything.
+//! dropped. A port that is not in the tables passes nothing; one without port security passes everything, whatever it is.
+//! A packet that is dropped leaves nothing behind and refreshes nothing; it may be what makes a flow forgotten (6.3 to 6.5).
 //!
 //! # 1. Frames
 //! - Shorter than 14 bytes: dropped. VLAN-tagged (type 0x8100, 0x88a8, or a tag beside the frame): dropped.
@@ -12,10 +13,11 @@
 //! - ARP (0x0806), IPv4 (0x0800), IPv6 (0x86dd) are judged below. RARP (0x8035): passes on egress, dropped on ingress. Every
 //!   other type is dropped.
 //!
-//! *Own* is an address that stands in a pair with the frame's source MAC address, or a link-local IPv6 address in fe80::/64
+//! *Own* is an address that stands in a pair with the frame's source MAC address, or a link-local IPv6 address in `fe80::/64`
 //! that is either the modified EUI-64 of the frame's source MAC address (RFC 4291) or not of the EUI-64 form (octets 11 and
-//! 12, counted from 0, are not ff fe: RFC 7217, RFC 8981): a guest may choose an opaque one, but not one made of another's
-//! MAC address.
+//! 12, counted from 0, are not ff fe: RFC 7217, RFC 8981) with octets 8 to 13 not all zero: a guest may choose an opaque one,
+//! but neither one made of another's MAC address nor one of those that are written by hand, as routers' are (`fe80::1`). Such a
+//! one it has by a pair.
 //!
 //! # 2. ARP (RFC 826)
 //! - Ingress: passes.
@@ -31,12 +33,13 @@
 //! - What is left goes on to 6.
 //!
 //! # 4. IPv6
-//! - At least 40 bytes, version 6, payload length not more than there is. Either address in ::ffff:0:0/96: dropped.
-//! - Extension headers are walked, at most 8: hop-by-hop (0), routing (43), destination options (60), authentication (51,
-//!   length in units of 4 bytes plus 2), fragment (44). One that does not fit into the payload: dropped. A routing header with
-//!   segments left: dropped. A ninth: dropped. A second fragment header: dropped. A fragment header with offset 0 and nothing to
-//!   come is passed over (an atomic fragment, RFC 6946) and the packet is whole, but *was fragmented*; a later fragment ends the
-//!   walk, its protocol counts as 44. "No next header" (59) and everything unknown is a protocol without ports.
+//! - At least 40 bytes, version 6, payload length not more than there is. Either address in `::ffff:0:0/96`: dropped.
+//! - Extension headers are walked, at most 8, fragment headers among them: hop-by-hop (0), routing (43), destination options
+//!   (60), authentication (51, length in units of 4 bytes plus 2), fragment (44). One that does not fit into the payload:
+//!   dropped. A routing header with segments left: dropped. A ninth: dropped. A second fragment header: dropped. A fragment
+//!   header with offset 0 and nothing to come is passed over (an atomic fragment, RFC 6946) and the packet is whole, but *was
+//!   fragmented*; a later fragment ends the walk, its protocol counts as 44. "No next header" (59) and everything unknown is a
+//!   protocol without ports.
 //! - Egress, if not `ICMPv6`: the source is own.
 //! - DHCP, whole or first: UDP 546 to 547 passes on egress, 547 to 546 passes on ingress, both whole only; 547 to 546 on egress:
 //!   dropped.
@@ -44,10 +47,10 @@
 //!   - Neighbour discovery (133 to 137) is dropped unless whole, never fragmented (RFC 6980), hop limit 255 and code 0.
 //!   - Ingress: 130, 134, 135 and 136 pass.
 //!   - Egress: 134 (router advertisement) and 137 (redirect): dropped.
-//!     131, 132, 143 (listener reports): pass from own or ::, to ff02::/16, else dropped.
+//!     131, 132, 143 (listener reports): pass from own or `::`, to `ff02::/16`, else dropped.
 //!     130 (query): passes from own, else dropped.
-//!     133 (solicitation): passes from own, or from :: to ff02::/16, else dropped.
-//!     135: at least 24 bytes. From own: passes. From ::, to ff02::1:ff00:0/104, the target own (duplicate address
+//!     133 (solicitation): passes from own, or from `::` to `ff02::/16`, else dropped.
+//!     135: at least 24 bytes. From own: passes. From `::`, to `ff02::1:ff00:0/104`, the target own (duplicate address
 //!     detection): passes. Else dropped.
 //!     136: at least 24 bytes, source own and target own: passes. Else dropped.
 //!     Others: the source is own, else dropped.
@@ -62,29 +65,37 @@
 //! The **remote** is the destination on egress, the source on ingress. The numbers that a rule compares: destination port and 0
 //! for TCP, UDP and SCTP; type and code for ICMP; 0 and 0 for others. A packet is **allowed** in a direction if any rule of any
 //! group of the port, of that direction, fits in family, protocol, both numbers and remote; a remote group fits if the remote is
-//! its member in the port's domain. Groups that are not in the tables allow nothing.
+//! its member in the port's domain, a remote net if it is of the remote's family and holds it. Groups that are not in the
+//! tables allow nothing.
 //!
-//! A port whose groups are not stateful passes what is allowed, and nothing is remembered but fragments (7).
+//! A port whose groups are not stateful passes what is allowed (errors, answers and TCP without SYN, too), and nothing is
+//! remembered but fragments (7). What it remembered while it was stateful is left alone.
 //!
 //! Stateful ports remember **flows**, port by port: protocol, local and remote address and port, who began (guest or remote),
 //! how far it is, when it was last seen, and the epoch of the tables that allowed it. ICMP queries (8, 13, 17, answered by 0, 14,
-//! 18; IPv6: 128, answered by 129) are flows of local port = identifier and remote port = type of the query, apart for each
-//! beginner. Other ICMP has no flow. Protocols without ports have flows with ports 0.
+//! 18; IPv6: 128, answered by 129), of any code, are flows of local port = identifier and remote port = type of the query,
+//! apart for each beginner. Other ICMP has no flow. Protocols without ports have flows with ports 0.
 //!
-//! 1. **Errors** (ICMP 3, 11, 12; `ICMPv6` 1 to 4) pass if the packet that they quote belongs to a live flow (it went the
-//!    other way). The quoted packet is an IP header of the same family (IPv4: at least 20 bytes, offset 0; IPv6: without
-//!    extension headers) and 8 bytes more, of TCP, UDP, SCTP, or an ICMP query or answer. Else they are judged as other ICMP.
-//! 2. Other ICMP passes if allowed. An answer to a query that has no flow is dropped.
+//! 1. **Errors** (ICMP 3, 11, 12; `ICMPv6` 1 to 4; any code) pass if the packet that they quote belongs to a live flow (it went
+//!    the other way) and they go to its sender: the error's destination is the quoted source (else who has one flow could send
+//!    errors to anybody). The quoted packet is an IP header of the same family (version 4 with a header of at least 20 bytes and
+//!    offset 0; version 6 without extension headers) and 8 bytes more, of TCP, UDP, SCTP, or an ICMP query or answer; lengths
+//!    that it tells are not looked at. Else they are judged as other ICMP. A flow is live if 3 and 4 leave it; an error does
+//!    not refresh it.
+//! 2. Other ICMP passes if allowed. An answer to a query that has no flow is dropped, allowed or not.
 //! 3. A flow that was not seen for longer than its time is none. Times in seconds: **pending** (nobody answered): TCP 60, others
-//!    30; **established**: TCP 432000 (RFC 5382 asks for 7440), UDP, SCTP and others 180, ICMP 30; TCP **closing** 120, **closed** 10.
-//! 4. A flow of an older epoch is judged anew, as its beginner would begin it now (direction, destination port, query type with
-//!    code 0, remote). Not allowed: it is forgotten, and the packet is judged as if it had never been.
+//!    30; **established**: TCP 432000 (RFC 5382 asks for 7440), ICMP queries 30, UDP, SCTP and others (ICMP in IPv6 and `ICMPv6`
+//!    in IPv4 among them) 180; TCP **closing** 120, **closed** 10. Every packet that passes as the flow's (6, 7) or begins it (8)
+//!    is one that was seen.
+//! 4. A flow of another epoch is judged anew, as its beginner would begin it now (direction, destination port, query type with
+//!    code 0, remote). Not allowed: it is forgotten, and the packet is judged as if it had never been. Allowed: it is of this
+//!    epoch from now on.
 //! 5. A TCP packet with SYN and without ACK, RST and FIN, of a flow that is closing or closed: the flow is forgotten, the same.
 //! 6. A packet of an established, closing or closed flow passes. In TCP, RST makes it closed, else FIN makes it closing unless it
 //!    is closed.
 //! 7. A packet of a pending flow, from who began: passes; TCP: RST passes and ends the flow; else it passes if it has SYN and
 //!    no ACK, and is dropped if not. From the other side: the flow is established and the packet passes; TCP: RST passes and ends
-//!    the flow; SYN or ACK (either, or both) establishes it; without both it is dropped.
+//!    the flow; SYN or ACK (either, or both) establishes it, with or without FIN; without both it is dropped.
 //! 8. No flow: TCP must have SYN and neither ACK nor RST nor FIN. If allowed, the packet begins a pending flow and passes; else
 //!    it is dropped.
 //!
@@ -93,7 +104,27 @@
 //! (IPv4; 44 in IPv6), and how many bytes of its payload it holds (IPv6: counted after the fragment header). A later fragment
 //! passes if its first is remembered, of the same epoch, and it begins at or after those bytes: it overlaps nothing that was
 //! judged (RFC 5722; RFC 1858, RFC 3128). Else it is dropped. It must pass 3 or 4 first; of 5 and 6 nothing else applies to it.
+//!
+//! A first fragment whose key is remembered already, of the same epoch, with another number of bytes is dropped before 6 looks
+//! at it: what came behind the one would lie over the other. With the same number the 30 s begin anew.
 
+mod flow;
+mod fragments;
+mod groups;
 pub mod layout;
-pub mod policy;
+mod packet;
+mod place;
+mod program;
+mod reason;
 pub mod render;
+mod spoof;
+mod tables;
+mod verdict;
+
+#[cfg(test)]
+mod tests;
+
+pub use flow::State;
+pub use program::{Filter, PROGRAM};
+pub use tables::{Policy, Tables};
+pub use verdict::{By, Reason, Verdict, verdict};

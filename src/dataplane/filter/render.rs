@@ -1,6 +1,6 @@
 //! What the filters of this node go by.
 
-use crate::dataplane::filter::policy::{Filter, Policy};
+use crate::dataplane::filter::{Filter, Policy};
 use crate::dataplane::state::{Entry, Item, Spec, State};
 use crate::model::security::Number;
 use crate::model::view::{NodeView, PortView};

@@ -11,7 +11,7 @@ use netlink_packet_route::link::{
 };
 
 use crate::api::MacAddr;
-use crate::dataplane::filter::policy::Filter;
+use crate::dataplane::filter::Filter;
 use crate::dataplane::names::{DOOMED, GROUP};
 use crate::dataplane::overlay;
 use crate::dataplane::state::{IfName, Link, LinkKind, Role};

@@ -18,7 +18,7 @@ use nix::mount::{MntFlags, MsFlags};
 use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
 
 use crate::dataplane::filter::layout::LAYOUT;
-use crate::dataplane::filter::policy::{Filter, PROGRAM};
+use crate::dataplane::filter::{Filter, PROGRAM};
 use crate::dataplane::kernel::link::Seen;
 use crate::dataplane::kernel::space::Space;
 use crate::dataplane::names::{self, Prefix};

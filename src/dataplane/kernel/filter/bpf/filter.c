@@ -27,6 +27,17 @@ LOCAL int judge_later(u64 number, const struct packet *p, const struct context *
 	return PASS;
 }
 
+/* Whether another first fragment, of another length, has the same name: what came behind one would lie over the other. */
+LOCAL int is_other_first(u64 number, const struct packet *p, const struct context *c)
+{
+	struct fragment_key key = { .unused = 0 };
+	struct fragment *first;
+
+	set_fragment(&key, number, p);
+	first = find(&fragments, &key);
+	return first && first->epoch == c->epoch && c->now - first->seen <= SECONDS(30) && first->held != p->held;
+}
+
 LOCAL void remember_first(u64 number, const struct packet *p, const struct context *c)
 {
 	struct fragment_key key = { .unused = 0 };
@@ -46,6 +57,8 @@ LOCAL int judge_groups(struct __sk_buff *skb, u64 number, const struct port *por
 	c.epoch = there ? *(volatile u32 *)there : 0;
 	if (p->fragment == LATER)
 		return judge_later(number, p, &c);
+	if (p->fragment == FIRST && is_other_first(number, p, &c))
+		return DROP;
 	verdict = port->flags & STATEFUL ? judge_stateful(skb, port, p, &c) : judge_alone(port, p);
 	if (verdict == PASS && p->fragment == FIRST)
 		remember_first(number, p, &c);

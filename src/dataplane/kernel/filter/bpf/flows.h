@@ -221,7 +221,8 @@ INLINE int is_related(struct __sk_buff *skb, const struct port *port, const stru
 {
 	struct packet quoted = { .family = 0 };
 
-	if (!read_quoted(skb, p, &quoted))
+	/* Who has one flow could send errors to anybody. */
+	if (!read_quoted(skb, p, &quoted) || !same(&quoted.source, &p->destination))
 		return 0;
 	c->key.protocol = quoted.protocol;
 	set_ends(&c->key, &quoted, p->direction == INGRESS);

@@ -13,7 +13,8 @@ INLINE int is_solicited_node(const struct address *a)
 	return a->high == net64(0xff02000000000000) && (a->low & net64(0xffffffffff000000)) == net64(0x1ff000000);
 }
 
-/* A link-local address made of the station's own MAC address (RFC 4291), or of no MAC address at all (RFC 7217). */
+/* A link-local address made of the station's own MAC address (RFC 4291), or an opaque one (RFC 7217): of no MAC address, and
+ * not one that is written by hand, as routers' are. */
 INLINE int is_own_link_local(const struct address *a, const u8 *station)
 {
 	const u8 *low = (const u8 *)&a->low;
@@ -21,7 +22,7 @@ INLINE int is_own_link_local(const struct address *a, const u8 *station)
 	if (a->high != net64(0xfe80000000000000))
 		return 0;
 	if (low[3] != 0xff || low[4] != 0xfe)
-		return 1;
+		return (a->low & net64(0xffffffffffff0000)) != 0;
 	return low[0] == (station[0] ^ 2) && low[1] == station[1] && low[2] == station[2] && low[5] == station[3] &&
 	       low[6] == station[4] && low[7] == station[5];
 }

@@ -1,20 +1,11 @@
-//! What a node's filters go by for one port.
+//! The filters on a port: which they are, and for whom they judge.
 
 use std::sync::Arc;
 
-use crate::model::security::{Number, SecurityView};
+use crate::model::security::Number;
 
 /// Which filters this program carries: a name made of what was compiled, so that two versions never go by one.
 pub const PROGRAM: &str = concat!("tenet-", env!("TENET_FILTER"));
-
-/// What is judged of a port's packets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Policy {
-    /// Nothing: it has no port security.
-    Open,
-    /// All.
-    Guarded(Arc<SecurityView>),
-}
 
 /// The filters on a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
