@@ -188,6 +188,15 @@ impl Ip {
     }
 }
 
+/// Cuts a frame with an IP packet off, and its header says so: what is missing is not seen from its lengths.
+pub fn cut(frame: &mut Vec<u8>, length: usize) {
+    frame.truncate(length);
+    let (at, less) = if frame.get(12..14) == Some(&IPV4.to_be_bytes()) { (16, 14) } else { (18, 54) };
+    if let (Some(field), Some(left)) = (frame.get_mut(at..at + 2), length.checked_sub(less)) {
+        field.copy_from_slice(&u16::try_from(left).unwrap_or(u16::MAX).to_be_bytes());
+    }
+}
+
 /// Of an IPv4 header (RFC 1071).
 fn checksum(header: &[u8]) -> u16 {
     let words = header.chunks(2).map(|word| u32::from(word[0]) << 8 | u32::from(word[1]));
