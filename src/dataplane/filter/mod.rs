@@ -125,6 +125,6 @@ mod verdict;
 mod tests;
 
 pub use flow::State;
-pub use program::{Filter, PROGRAM};
+pub use program::{Filter, Filtering, Handed, PROGRAM, Wire};
 pub use tables::{Policy, Tables};
 pub use verdict::{By, Reason, Verdict, verdict};

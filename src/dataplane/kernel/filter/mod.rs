@@ -18,13 +18,14 @@ use nix::mount::{MntFlags, MsFlags};
 use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
 
 use crate::dataplane::filter::layout::LAYOUT;
-use crate::dataplane::filter::{Filter, PROGRAM};
+use crate::dataplane::filter::{Filter, Filtering, PROGRAM};
 use crate::dataplane::kernel::link::Seen;
 use crate::dataplane::kernel::space::Space;
 use crate::dataplane::names::{self, Prefix};
 use crate::dataplane::state::State;
 pub use apply::{apply, guard};
 use tables::{NAMES, Tables};
+pub use trial::Fate;
 
 /// The programs, compiled.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("TENET_FILTER_OBJECT"));
@@ -34,6 +35,7 @@ const PROGRAMS: [&str; 2] = ["from_guest", "to_guest"];
 /// The filters of one node.
 pub struct Filters {
     root: PathBuf,
+    filtering: Filtering,
     tables: Option<Tables>,
     programs: Option<[SchedClassifier; 2]>,
     /// Whether the tables were read.
@@ -43,10 +45,16 @@ pub struct Filters {
 impl Filters {
     /// Opens what is pinned below `run_dir`. Changes nothing.
     #[must_use]
-    pub fn open(run_dir: &Path) -> Self {
+    pub fn open(run_dir: &Path, filtering: Filtering) -> Self {
         let root = run_dir.join(names::FILTERS);
         let tables = Tables::open(&root.join(directory())).ok();
-        Self { root, tables, programs: None, seen: false }
+        Self { root, filtering, tables, programs: None, seen: false }
+    }
+
+    /// How they filter.
+    #[must_use]
+    pub fn filtering(&self) -> Filtering {
+        self.filtering
     }
 
     /// The tables, if there are any.
@@ -75,7 +83,7 @@ impl Filters {
         let pinned = PROGRAMS.map(|name| SchedClassifier::from_pin(programs.join(name)));
         let loaded = match pinned {
             [Ok(from), Ok(to)] if self.tables.is_some() => [from, to],
-            _ => load(&tables, &programs)?,
+            _ => load(&tables, &programs, self.filtering)?,
         };
         self.tables = Some(Tables::open(&tables)?);
         self.programs = Some(loaded);
@@ -132,18 +140,17 @@ pub fn look(space: &mut Space, tables: Option<&Tables>, links: &mut [Seen]) -> i
     let asked = ports.iter().flat_map(|seen| attach::look(seen.index)).collect();
     let answers = space.netlink.send(asked)?;
     for (seen, answers) in ports.iter_mut().zip(answers.chunks(2)) {
-        seen.filter = attach::found(answers).map(|program| Filter {
-            program: program.into(),
-            port: tables.and_then(|tables| tables.port_at(seen.index)),
-        });
+        seen.filter = attach::found(answers)
+            .map(|program| Filter { program: program.into(), wire: tables.and_then(|tables| tables.wire(seen.index)) });
     }
     Ok(())
 }
 
 /// Loads the programs, with tables that are pinned already or made now, and pins them.
-fn load(tables: &Path, programs: &Path) -> io::Result<[SchedClassifier; 2]> {
+fn load(tables: &Path, programs: &Path, filtering: Filtering) -> io::Result<[SchedClassifier; 2]> {
     let mut loader = EbpfLoader::new();
     loader.btf(None);
+    loader.map_max_entries("flows", filtering.flows).map_max_entries("pending", filtering.flows / 8);
     for name in NAMES {
         loader.map_pin_path(name, tables.join(name));
     }

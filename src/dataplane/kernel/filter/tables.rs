@@ -7,20 +7,22 @@ use std::sync::Arc;
 use aya::Pod;
 use aya::maps::{Array, HashMap, Map, MapData, MapError};
 
-use crate::dataplane::filter::layout::{self, FLOW, FRAGMENT, GROUP, MEMBER, PORT};
-use crate::dataplane::filter::Policy;
+use crate::dataplane::filter::layout::{self, FLOW, FRAGMENT, GROUP, MEMBER, PORT, STATION, WIRE};
+use crate::dataplane::filter::{Policy, Wire};
 use crate::dataplane::state::{Item, Spec, State};
 use crate::model::security::{Member, Number, RuleView};
 
 /// Names of all tables: of the pins, and in the program.
-pub const NAMES: [&str; 8] = ["wires", "ports", "groups", "members", "epoch", "flows", "pending", "fragments"];
+pub const NAMES: [&str; 9] =
+    ["wires", "stations", "ports", "groups", "members", "epoch", "flows", "pending", "fragments"];
 
 /// What keeps numbers apart from anything else in the kernel.
 type Key = [u8; 8];
 
 /// Open tables.
 pub struct Tables {
-    wires: HashMap<MapData, u32, Key>,
+    pub(super) wires: HashMap<MapData, u32, [u8; WIRE]>,
+    pub(super) stations: HashMap<MapData, [u8; STATION], [u8; STATION]>,
     pub(super) ports: HashMap<MapData, Key, [u8; PORT]>,
     pub(super) groups: HashMap<MapData, Key, [u8; GROUP]>,
     pub(super) members: HashMap<MapData, [u8; MEMBER], u8>,
@@ -39,6 +41,7 @@ impl Tables {
         let pinned = |name: &str| MapData::from_pin(dir.join(name)).map_err(error);
         Ok(Self {
             wires: hash(Map::HashMap(pinned("wires")?))?,
+            stations: hash(Map::HashMap(pinned("stations")?))?,
             ports: hash(Map::HashMap(pinned("ports")?))?,
             groups: hash(Map::HashMap(pinned("groups")?))?,
             members: hash(Map::HashMap(pinned("members")?))?,
@@ -93,18 +96,31 @@ impl Tables {
         layout::member(member).map_or(Ok(()), |key| set(&mut self.members, key, there.then_some(1)))
     }
 
-    /// The port behind an interface, by its index.
+    /// What is behind an interface, by its index.
     #[must_use]
-    pub fn port_at(&self, index: u32) -> Option<Number> {
-        self.wires.get(&index, 0).ok().map(number)
+    pub fn wire(&self, index: u32) -> Option<Wire> {
+        let mut wire = layout::wire_of(&self.wires.get(&index, 0).ok()?);
+        let place = self.stations.get(&layout::station(&wire), 0).ok().map(|bytes| layout::place_of(&bytes));
+        wire.handed = place.filter(|(at, _)| *at == index).map(|(_, handed)| handed);
+        Some(wire)
     }
 
-    /// Says which port is behind an interface, or that none is.
+    /// Says what is behind an interface, or that nothing is.
     ///
     /// # Errors
     /// There is no room.
-    pub fn set_wire(&mut self, index: u32, port: Option<Number>) -> io::Result<()> {
-        set(&mut self.wires, index, port.map(key))
+    pub fn set_wire(&mut self, index: u32, wire: Option<&Wire>) -> io::Result<()> {
+        let before = self.wire(index).filter(|before| before.handed.is_some());
+        if let Some(before) = before.filter(|before| Some(before) != wire) {
+            set(&mut self.stations, layout::station(&before), None)?;
+        }
+        set(&mut self.wires, index, wire.map(layout::wire))?;
+        match wire.and_then(|wire| Some((wire, wire.handed?))) {
+            Some((wire, handed)) => {
+                set(&mut self.stations, layout::station(wire), Some(layout::place(wire.port, index, handed)))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Makes every flow be judged anew: something may be forbidden that was allowed.

@@ -104,14 +104,44 @@ struct fragment {
 	u32 held; /* bytes of the packet's payload that were judged */
 };
 
-/* The port behind an interface of the vswitch. */
+#define TAP 1
+
+/* What is behind an interface of the vswitch. */
+struct wire {
+	u64 port, network;
+	u8 mac[6];
+	u8 tap, unused;
+};
+
+/* A port on a network, by its MAC address. */
+struct station_key {
+	u64 network;
+	u16 mac[3];
+	u16 unused;
+};
+
+struct station {
+	u64 port;
+	u32 index;
+	u32 tap;
+};
+
 struct {
 	NUMBER(type, HASH);
 	NUMBER(max_entries, 16384);
 	NUMBER(map_flags, ON_DEMAND);
 	TYPE(key, u32);
-	TYPE(value, u64);
+	TYPE(value, struct wire);
 } wires SEC(".maps");
+
+/* Whom a frame may be handed to without passing the bridge. Empty where that is not wanted. */
+struct {
+	NUMBER(type, HASH);
+	NUMBER(max_entries, 16384);
+	NUMBER(map_flags, ON_DEMAND);
+	TYPE(key, struct station_key);
+	TYPE(value, struct station);
+} stations SEC(".maps");
 
 struct {
 	NUMBER(type, HASH);
