@@ -2,10 +2,13 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::api::MacAddr;
+use crate::dataplane::filter::flow::Stage;
+use crate::dataplane::filter::packet::{ICMP, ICMPV6};
 use crate::dataplane::filter::{Handed, Policy, Wire};
 use crate::model::security::{
     Direction, Family, GROUPS_MAX, Member, Number, PAIRS_MAX, Pair, RULES_MAX, Remote, RuleView, SecurityView, Span,
@@ -36,6 +39,8 @@ pub const STATION: usize = 16;
 pub const MEMBER: usize = 32;
 /// Bytes of a flow's key, and of what is remembered of it.
 pub const FLOW: (usize, usize) = (48, 16);
+/// Where a flow's key says the protocol.
+const FLOW_PROTOCOL: usize = 44;
 /// Bytes of a fragment's key, and of what is remembered of it.
 pub const FRAGMENT: (usize, usize) = (48, 16);
 
@@ -226,6 +231,36 @@ pub fn member_of(bytes: &[u8; MEMBER]) -> Member {
     let mut at = Reader(bytes);
     let (group, domain) = (Number(at.number()), Number(at.number()));
     Member { group, domain, ip: Ipv6Addr::from(at.take::<16>()).to_canonical() }
+}
+
+/// What a table remembers of an established flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    /// The port that it is of.
+    pub port: Number,
+    /// When a packet of it was last noted, since the machine started (`CLOCK_MONOTONIC`).
+    pub seen: Duration,
+    /// How long it is remembered from then on.
+    pub lasts: Duration,
+}
+
+/// What an entry of the flows says.
+#[must_use]
+pub fn flow_of(key: &[u8; FLOW.0], value: &[u8; FLOW.1]) -> Remembered {
+    let port = Number(Reader(key).number());
+    let [protocol, family] = Reader(&key[FLOW_PROTOCOL..]).take();
+    let mut at = Reader(value);
+    let seen = Duration::from_nanos(at.number());
+    let _epoch: [u8; 4] = at.take();
+    let [stage] = at.take();
+    let stage = match stage {
+        0 => Stage::Pending,
+        1 => Stage::Established,
+        2 => Stage::Closing,
+        _ => Stage::Closed,
+    };
+    let query = matches!((family, protocol), (4, ICMP) | (6, ICMPV6));
+    Remembered { port, seen, lasts: stage.lasts(protocol, query) }
 }
 
 /// An address in network order; IPv4 as ::ffff:a.b.c.d.

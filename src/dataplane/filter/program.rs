@@ -62,6 +62,14 @@ impl Filtering {
     pub const FLOWS: u32 = 131_072;
 }
 
+impl Filtering {
+    /// Most established flows of one port: none can make those of others be forgotten.
+    #[must_use]
+    pub fn share(&self) -> u32 {
+        (self.flows / 16).max(512)
+    }
+}
+
 impl Default for Filtering {
     fn default() -> Self {
         Self { fast_path: true, flows: Self::FLOWS }

@@ -5,6 +5,7 @@
 
 mod apply;
 pub mod attach;
+mod sweep;
 pub mod tables;
 mod trial;
 
@@ -24,6 +25,7 @@ use crate::dataplane::kernel::space::Space;
 use crate::dataplane::names::{self, Prefix};
 use crate::dataplane::state::State;
 pub use apply::{apply, guard};
+use sweep::Sweeper;
 use tables::{NAMES, Tables};
 pub use trial::Fate;
 
@@ -38,6 +40,7 @@ pub struct Filters {
     filtering: Filtering,
     tables: Option<Tables>,
     programs: Option<[SchedClassifier; 2]>,
+    sweeper: Option<Sweeper>,
     /// Whether the tables were read.
     seen: bool,
 }
@@ -48,7 +51,7 @@ impl Filters {
     pub fn open(run_dir: &Path, filtering: Filtering) -> Self {
         let root = run_dir.join(names::FILTERS);
         let tables = Tables::open(&root.join(directory())).ok();
-        Self { root, filtering, tables, programs: None, seen: false }
+        Self { root, filtering, tables, programs: None, sweeper: None, seen: false }
     }
 
     /// How they filter.
@@ -87,6 +90,7 @@ impl Filters {
         };
         self.tables = Some(Tables::open(&tables)?);
         self.programs = Some(loaded);
+        self.sweep();
         Ok(())
     }
 
@@ -99,6 +103,7 @@ impl Filters {
             && let Some(tables) = &self.tables
         {
             tables.observe(state)?;
+            self.sweep();
         }
         self.seen = true;
         Ok(())
@@ -114,12 +119,17 @@ impl Filters {
         }
     }
 
+    fn sweep(&mut self) {
+        let (dir, share) = (self.root.join(directory()), self.filtering.share());
+        self.sweeper.get_or_insert_with(|| Sweeper::start(dir, share));
+    }
+
     /// Takes away tables and programs. What still is on a link goes with the link.
     ///
     /// # Errors
     /// They cannot be unmounted.
     pub fn remove(&mut self) -> io::Result<()> {
-        (self.tables, self.programs) = (None, None);
+        (self.tables, self.programs, self.sweeper) = (None, None, None);
         if is_mounted(&self.root) {
             nix::mount::umount2(&self.root, MntFlags::MNT_DETACH)?;
         }
@@ -151,6 +161,8 @@ fn load(tables: &Path, programs: &Path, filtering: Filtering) -> io::Result<[Sch
     let mut loader = EbpfLoader::new();
     loader.btf(None);
     loader.map_max_entries("flows", filtering.flows).map_max_entries("pending", filtering.flows / 8);
+    let share = filtering.share();
+    loader.override_global("share", &share, true);
     for name in NAMES {
         loader.map_pin_path(name, tables.join(name));
     }

@@ -1,8 +1,10 @@
 //! The filters' tables in the kernel.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aya::Pod;
 use aya::maps::{Array, HashMap, Map, MapData, MapError};
@@ -13,8 +15,8 @@ use crate::dataplane::state::{Item, Spec, State};
 use crate::model::security::{Member, Number, RuleView};
 
 /// Names of all tables: of the pins, and in the program.
-pub const NAMES: [&str; 9] =
-    ["wires", "stations", "ports", "groups", "members", "epoch", "flows", "pending", "fragments"];
+pub const NAMES: [&str; 10] =
+    ["wires", "stations", "ports", "groups", "members", "epoch", "flows", "shares", "pending", "fragments"];
 
 /// What keeps numbers apart from anything else in the kernel.
 type Key = [u8; 8];
@@ -27,6 +29,7 @@ pub struct Tables {
     pub(super) groups: HashMap<MapData, Key, [u8; GROUP]>,
     pub(super) members: HashMap<MapData, [u8; MEMBER], u8>,
     epoch: Array<MapData, u32>,
+    pub(super) shares: HashMap<MapData, Key, u32>,
     pub(super) flows: HashMap<MapData, [u8; FLOW.0], [u8; FLOW.1]>,
     pub(super) pending: HashMap<MapData, [u8; FLOW.0], [u8; FLOW.1]>,
     pub(super) fragments: HashMap<MapData, [u8; FRAGMENT.0], [u8; FRAGMENT.1]>,
@@ -46,6 +49,7 @@ impl Tables {
             groups: hash(Map::HashMap(pinned("groups")?))?,
             members: hash(Map::HashMap(pinned("members")?))?,
             epoch: Array::try_from(Map::Array(pinned("epoch")?)).map_err(error)?,
+            shares: hash(Map::HashMap(pinned("shares")?))?,
             flows: hash(Map::LruHashMap(pinned("flows")?))?,
             pending: hash(Map::LruHashMap(pinned("pending")?))?,
             fragments: hash(Map::LruHashMap(pinned("fragments")?))?,
@@ -121,6 +125,31 @@ impl Tables {
             }
             None => Ok(()),
         }
+    }
+
+    /// Forgets flows that nobody has used for longer than they last, and counts those of each port, if a port has half its share
+    /// or more; how many were forgotten.
+    ///
+    /// # Errors
+    /// The tables cannot be read or written.
+    pub fn sweep(&mut self, now: Duration, share: u32) -> io::Result<usize> {
+        let counts: BTreeMap<Key, u32> = self.shares.iter().collect::<Result<_, _>>().map_err(error)?;
+        if counts.values().all(|count| *count < share / 2) {
+            return Ok(0);
+        }
+        let (mut old, mut live) = (Vec::new(), BTreeMap::new());
+        for entry in self.flows.iter() {
+            let (key, value) = entry.map_err(error)?;
+            let flow = layout::flow_of(&key, &value);
+            if now.saturating_sub(flow.seen) > flow.lasts {
+                old.push(key);
+            } else {
+                *live.entry(self::key(flow.port)).or_insert(0) += 1;
+            }
+        }
+        old.iter().try_for_each(|key| set(&mut self.flows, *key, None))?;
+        counts.keys().try_for_each(|port| set(&mut self.shares, *port, live.get(port).copied()))?;
+        Ok(old.len())
     }
 
     /// Makes every flow be judged anew: something may be forbidden that was allowed.

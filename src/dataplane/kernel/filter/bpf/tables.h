@@ -183,6 +183,18 @@ struct {
 	TYPE(value, struct flow);
 } flows SEC(".maps");
 
+/* How many of them each port has; the agent counts anew where one has many, for what the kernel forgets is not told. */
+struct {
+	NUMBER(type, HASH);
+	NUMBER(max_entries, 16384);
+	NUMBER(map_flags, ON_DEMAND);
+	TYPE(key, u64);
+	TYPE(value, u32);
+} shares SEC(".maps");
+
+/* What a port has at most: one guest cannot make others' flows be forgotten. The loader says how many. */
+volatile const u32 share = 8192;
+
 /* Nobody answered yet: apart, so that whoever begins many ends none that is established. */
 struct {
 	NUMBER(type, LRU_HASH);
