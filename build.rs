@@ -31,7 +31,9 @@ fn compile(object: &Path) -> Result<(), String> {
         command.current_dir(SOURCES).args(["-target", target, "-mcpu=v3", "-O2", "-g", "-Wall", "-Wextra", "-Werror"]);
         match command.args(["-c", "filter.c", "-o"]).arg(object).output() {
             Ok(done) if done.status.success() => return Ok(()),
-            Ok(done) => return Err(format!("{name} cannot compile the filters: {}", String::from_utf8_lossy(&done.stderr))),
+            Ok(done) => {
+                return Err(format!("{name} cannot compile the filters: {}", String::from_utf8_lossy(&done.stderr)));
+            }
             Err(_) => {}
         }
     }

@@ -17,7 +17,7 @@ fn host(example: &str) -> Host {
 
 /// The same without waiting.
 fn waiting(example: &str) -> Host {
-    let mut host = Host::new();
+    let mut host = Host::bare();
     host.bridge("br-ext", "203.0.113.1/24");
     host.bridge("br-lan", "192.0.2.1/24");
     host.example(example);
@@ -200,7 +200,7 @@ fn guests_sit_on_the_wire_beside_machines_that_are_there() {
 /// The commands of the README, block by block, as a reader types them; a reader takes longer than the agent to start.
 #[test]
 fn the_walk_of_the_readme_works_as_written() {
-    let _host = Host::new();
+    let _host = Host::bare();
     run("mount -t tmpfs tmpfs /var/lib").expect_ok();
     let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
     let blocks = readme.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());

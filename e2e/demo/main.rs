@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let keep = std::env::args().any(|argument| argument == "--keep");
-    let mut host = Host::new();
+    let mut host = Host::bare();
     let mut show = Show::new();
     // A step that cannot be done makes those after it pointless.
     let whole = scenes(&mut host, &mut show).is_some();

@@ -224,7 +224,7 @@ fn every_command_has_help_with_an_example() {
     }
     assert!(tenet("--version").expect_ok().starts_with("tenet "));
     assert!(tenet("completions bash").expect_ok().contains("tenet"));
-    assert_eq!(tenet("crds").expect_ok().matches("kind: CustomResourceDefinition").count(), 9);
+    assert_eq!(tenet("crds").expect_ok().matches("kind: CustomResourceDefinition").count(), 10);
     for wrong in ["", "nonsense", "plan", "get --nonsense", "plug x"] {
         assert_eq!(tenet(wrong).code, Some(1), "`{wrong}` is an error, and 2 would mean changes");
     }
@@ -245,4 +245,5 @@ fn clean_asks_and_takes_all_of_it() {
     assert!(said.contains("taken away") && said.contains("all is gone"), "{said}");
     assert!(host.tenet("clean --yes").expect_ok().contains("there was nothing"));
     assert!(!a.run("ip link show eth0").ok());
+    assert!(!host.dir.join("filters").exists(), "what the filters went by is gone, too");
 }

@@ -98,7 +98,8 @@ impl Leg<'_> {
     /// The leg, and its other end where it has one.
     fn render(&self, place: &Place, state: &mut State) {
         let alias = names::alias(self.owner, None);
-        let link = |kind, mac, bridge| Link { kind, mac, mtu: self.mtu, up: true, bridge, filter: None, alias: alias.clone() };
+        let link =
+            |kind, mac, bridge| Link { kind, mac, mtu: self.mtu, up: true, bridge, filter: None, alias: alias.clone() };
         let peer_name = Prefix::LegPeer.name(self.uid);
         let (kind, make, peer) = match place {
             Place::Macvlan(parent) => (LinkKind::Macvlan, Make::Parent(parent.clone()), None),

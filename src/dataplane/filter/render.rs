@@ -25,7 +25,8 @@ pub fn groups(view: &NodeView, state: &mut State) {
         state.want(Item::Group(*number), Spec::Group(group.rules.clone()), &owner, None);
     }
     for member in &view.members {
-        let owner = view.security_groups.get(&member.group).map(|group| Id::new(Kind::SecurityGroup, group.key.clone()));
+        let owner =
+            view.security_groups.get(&member.group).map(|group| Id::new(Kind::SecurityGroup, group.key.clone()));
         state.0.insert(Item::Member(*member), Entry { spec: Spec::Member, owner, make: None });
     }
 }

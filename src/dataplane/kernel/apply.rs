@@ -68,7 +68,9 @@ pub fn plan(kernel: &mut Kernel, plan: &Plan) -> Failures {
     for steps in all.chunk_by(|(_, a), (_, b)| stage(a) == stage(b)) {
         let Some((_, first)) = steps.first() else { continue };
         match stage(first) {
-            Stage::Namespaces => each(steps, &mut failures, |change| change.item.netns().map_or(Ok(()), |n| kernel.add(n))),
+            Stage::Namespaces => {
+                each(steps, &mut failures, |change| change.item.netns().map_or(Ok(()), |n| kernel.add(n)))
+            }
             Stage::Sysctls => each(steps, &mut failures, |change| set_sysctls(kernel, change)),
             Stage::Rulesets => each(steps, &mut failures, |change| set_rules(kernel, change)),
             Stage::Filters => filter::apply(kernel, steps, &mut failures),

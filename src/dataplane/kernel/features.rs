@@ -65,7 +65,8 @@ fn knows(tried: &io::Result<()>) -> bool {
 
 fn make(scratch: BorrowedFd<'_>, kind: &LinkKind, below: &Below) -> io::Result<()> {
     let name: IfName = format!("f-{}", kind.word()).as_str().into();
-    let link = Link { kind: kind.clone(), mac: None, mtu: 1500, up: false, bridge: None, filter: None, alias: String::new() };
+    let link =
+        Link { kind: kind.clone(), mac: None, mtu: 1500, up: false, bridge: None, filter: None, alias: String::new() };
     let message = link::create(&name, &link, None, below);
     Netlink::open(scratch)?.ask(Message::NewLink(message), NLM_F_CREATE)
 }

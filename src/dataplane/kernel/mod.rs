@@ -38,9 +38,9 @@ use netlink_packet_route::link::InfoKind;
 
 pub use apply::Failures;
 pub use features::Feature;
+use filter::Filters;
 pub use links::guest_netns;
 pub use probe::Probe;
-use filter::Filters;
 use space::Space;
 
 use crate::dataplane::facts::Facts;

@@ -79,7 +79,8 @@ fn try_link(scratch: &OwnedFd, kind: &LinkKind) -> io::Result<()> {
     let name: IfName = kind.word().into();
     let vlan = matches!(kind, LinkKind::Vlan { .. });
     let below = if vlan { Below::Parent(LOOPBACK, None) } else { Below::Nothing };
-    let link = Link { kind: kind.clone(), mac: None, mtu: 1500, up: false, bridge: None, filter: None, alias: String::new() };
+    let link =
+        Link { kind: kind.clone(), mac: None, mtu: 1500, up: false, bridge: None, filter: None, alias: String::new() };
     let message = link::create(&name, &link, None, &below);
     let answer = Netlink::open(scratch.as_fd())?.ask(Message::NewLink(message), NLM_F_CREATE);
     // The loopback takes no VLAN: the kernel's answer is the same with VLANs and without, its files are not.

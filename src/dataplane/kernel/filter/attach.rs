@@ -66,9 +66,9 @@ pub fn found(answers: &[Answer]) -> Option<String> {
 #[must_use]
 pub fn link_of(message: &Message) -> Option<u32> {
     match message {
-        Message::NewTrafficFilter(message) | Message::DelTrafficFilter(message) | Message::DelQueueDiscipline(message) => {
-            u32::try_from(message.header.index).ok()
-        }
+        Message::NewTrafficFilter(message)
+        | Message::DelTrafficFilter(message)
+        | Message::DelQueueDiscipline(message) => u32::try_from(message.header.index).ok(),
         _ => None,
     }
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use aya::Pod;
 use aya::maps::{Array, HashMap, Map, MapData, MapError};
 
-use crate::dataplane::filter::layout::{self, FLOW, FRAGMENT, GROUP, MEMBER, PORT};
 use crate::dataplane::filter::Policy;
+use crate::dataplane::filter::layout::{self, FLOW, FRAGMENT, GROUP, MEMBER, PORT};
 use crate::dataplane::state::{Item, Spec, State};
 use crate::model::security::{Member, Number, RuleView};
 
