@@ -128,6 +128,8 @@ fn a_floating_ip_leads_to_its_guest_and_moves_by_one_edit() {
     until("web-0 answers", || outside.asks("203.0.113.100", 8080).as_deref() == Some("a sees 203.0.113.200"));
     assert_eq!(a.asks("203.0.113.200", 80).as_deref(), Some("outside sees 203.0.113.100"), "also when it calls out");
     assert!(run("ping -c 1 -W 1 203.0.113.100").ok(), "the host reaches it, too");
+    host.edit("blue.yaml", "  - {direction: Ingress, protocol: ICMP}\n", "");
+    until("its group lets in no ping", || !run("ping -c 1 -W 1 203.0.113.100").ok());
     host.edit("blue.yaml", "portRef: {name: web-0}", "portRef: {name: web-1}");
     until("web-1 answers", || outside.asks("203.0.113.100", 8080).as_deref() == Some("b sees 203.0.113.200"));
 }
