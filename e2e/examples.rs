@@ -199,6 +199,21 @@ fn guests_sit_on_the_wire_beside_machines_that_are_there() {
     assert_eq!(asks("192.0.2.100", 8080).as_deref(), Some("camera sees 192.0.2.1"));
 }
 
+#[test]
+fn a_web_server_answers_anybody_and_its_database_the_web_server() {
+    let host = host("11-security-groups");
+    let (web, db, visitor) = (host.leased("web", "web"), host.leased("db", "db"), host.leased("visitor", "visitor"));
+    web.serve(80, "web");
+    db.serve(5432, "db");
+    assert_eq!(visitor.asks("10.0.0.10", 80).as_deref(), Some("web sees 10.0.0.2"));
+    assert_eq!(web.asks("10.0.0.20", 5432).as_deref(), Some("db sees 10.0.0.10"));
+    web.wait_pings("10.0.0.20");
+    let groups = host.tenet("get tsg").expect_ok();
+    let rows: Vec<String> =
+        groups.lines().map(|row| row.split_whitespace().take(3).collect::<Vec<_>>().join(" ")).collect();
+    assert_eq!(rows, ["NAME STATEFUL PORTS", "db 1 True", "web 1 True"], "{groups}");
+}
+
 /// The commands of the README, block by block, as a reader types them; a reader takes longer than the agent to start.
 #[test]
 fn the_walk_of_the_readme_works_as_written() {

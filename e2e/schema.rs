@@ -4,6 +4,8 @@
 
 #[path = "schema/agree.rs"]
 mod agree;
+#[path = "schema/agree_security.rs"]
+mod agree_security;
 #[path = "schema/files.rs"]
 mod files;
 #[path = "schema/manifests.rs"]

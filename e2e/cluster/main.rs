@@ -14,6 +14,7 @@ mod drain;
 mod fallen;
 mod faults;
 mod first;
+mod groups;
 mod life;
 mod moves;
 mod page;

@@ -4,6 +4,7 @@
 mod dice;
 #[allow(dead_code, reason = "unit tests use them, too")]
 mod frames;
+mod kernel;
 mod noise;
 mod packets;
 mod replies;

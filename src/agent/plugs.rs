@@ -127,9 +127,13 @@ impl Plug {
         };
         let generation = port.metadata.generation;
         let conditions: &[Condition] = port.status.as_ref().map_or(&[], |status| &status.conditions);
-        for aspect in [Accepted, ResolvedRefs, Programmed] {
+        let holds = |c: &Condition| c.status == "True" && c.observed_generation == generation;
+        // A port whose security group is missing is on its network, and works with what resolves.
+        let done = Programmed.find(conditions).is_some_and(holds);
+        let needed = if done { &[Accepted][..] } else { &[Accepted, ResolvedRefs, Programmed] };
+        for aspect in needed {
             match aspect.find(conditions) {
-                Some(c) if c.status == "True" && c.observed_generation == generation => {}
+                Some(c) if holds(c) => {}
                 Some(c) => return Err(format!("{id} is not {aspect}: {}: {}", c.reason, c.message)),
                 None => return Err(format!("{id} is not {aspect} yet")),
             }

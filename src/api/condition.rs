@@ -139,7 +139,7 @@ reasons! {
     Ready,
     /// Nobody has plugged the port yet; it is ready to be plugged.
     Unbound,
-    /// A field is wrong by itself or contradicts another field of the same object.
+    /// A field is wrong by itself or contradicts another field of the same object, or objects that it names contradict each other.
     Invalid,
     /// The feature is not supported yet or not by this kernel.
     Unsupported,

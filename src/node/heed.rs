@@ -106,6 +106,7 @@ impl Eyes<'_> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use crate::dataplane::attachment::{Attachment, Target};
     use crate::model::fixtures::{add, key, plug, settle, view, world};
 
     use super::*;
@@ -122,9 +123,13 @@ mod tests {
         );
         plug(&mut snapshot, "a");
         settle(&mut snapshot);
-        let (view, ports) = (view(&snapshot), Attachments::default());
+        let guest = Target::Netns { path: String::new(), inode: 0, device: "eth0".into() };
+        let ports = Attachments::from([(key("a"), Attachment { port: Uid(0), target: guest })]);
+        let view = view(&snapshot);
         add(&mut snapshot, 20, "Router near {interfaces: [{subnetRef: {name: web}}]}");
         add(&mut snapshot, 21, "Router distant {interfaces: [{subnetRef: {name: far}}]}");
+        add(&mut snapshot, 23, "SecurityGroup mine");
+        add(&mut snapshot, 24, "SecurityGroup team/theirs");
         add(&mut snapshot, 22, "Router unknown {interfaces: [{subnetRef: {name: nowhere}}]}");
         let eyes = Eyes { me: "node-1", view: &view, ports: &ports, snapshot: &snapshot };
         let concerned = |kind, name: &str| {
@@ -136,6 +141,7 @@ mod tests {
             (Kind::Subnet, "web", "far"),
             (Kind::Port, "a", "b"),
             (Kind::Router, "near", "distant"),
+            (Kind::SecurityGroup, "mine", "team/theirs"),
         ] {
             assert!(concerned(kind, near) && !concerned(kind, far), "{kind}");
         }

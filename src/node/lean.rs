@@ -61,7 +61,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::api::Subnet;
+    use crate::api::{SecurityGroup, Subnet};
 
     fn subnet(allocated: i64, ready: &str) -> News {
         let object = json!({
@@ -74,6 +74,25 @@ mod tests {
         });
         let subnet: Subnet = serde_json::from_value(object).unwrap();
         News::Put(Thing::Object(Object::Subnet(Arc::new(subnet))))
+    }
+
+    fn group(ports: i64, description: &str) -> News {
+        let object = json!({
+            "apiVersion": "tenet.network/v1alpha1", "kind": "SecurityGroup", "metadata": { "name": "web", "namespace": "default" },
+            "spec": { "rules": [{ "direction": "Ingress", "protocol": "TCP", "port": 80, "description": description }] },
+            "status": { "ports": ports },
+        });
+        let group: SecurityGroup = serde_json::from_value(object).unwrap();
+        News::Put(Thing::Object(Object::SecurityGroup(Arc::new(group))))
+    }
+
+    #[test]
+    fn of_a_group_the_rules_stay_without_what_people_say_of_them() {
+        let (one, other) = (lean(group(1, "why"), "node-1"), lean(group(2, "why not"), "node-1"));
+        let [News::Put(Thing::Object(one)), News::Put(Thing::Object(other))] = [one, other] else { unreachable!() };
+        assert!(one.same_status(&other) && one.same_spec(&other));
+        let Object::SecurityGroup(group) = one else { unreachable!() };
+        assert_eq!(group.spec.rules[0].port, Some(80));
     }
 
     #[test]

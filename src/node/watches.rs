@@ -179,6 +179,24 @@ mod tests {
     use crate::cluster::mirror::News;
 
     #[test]
+    fn networks_whose_ports_may_be_members_are_watched_too() {
+        let (mut mirror, mut orders) = (Mirror::default(), Vec::new());
+        let mut watches = Watches::begin("node-1", &mut mirror, &mut orders);
+        let own = orders.len();
+        for source in 0..own {
+            mirror.hear(source, News::Whole);
+        }
+        let view = NodeView { member_networks: [Uid(7)].into(), ..NodeView::default() };
+        let nobody = BTreeSet::new();
+        watches.follow(&view, &nobody, &mut mirror, &mut orders);
+        let [Order::Watch(source, question)] = &orders[own..] else { unreachable!() };
+        assert!(question.fields.as_ref().is_some_and(|fields| fields.contains(&format!("{:?}", Uid(7)))));
+        assert!(!watches.suffice(&view, &nobody, &mirror), "a member that is not known yet would be cut off");
+        mirror.hear(*source, News::Whole);
+        assert!(watches.suffice(&view, &nobody, &mirror));
+    }
+
+    #[test]
     fn many_awaited_ports_are_one_watch_which_takes_over_once_it_is_whole() {
         let (mut mirror, mut orders, view) = (Mirror::default(), Vec::new(), NodeView::default());
         let mut watches = Watches::begin("node-1", &mut mirror, &mut orders);

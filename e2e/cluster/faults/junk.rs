@@ -16,16 +16,21 @@ Subnet poison {networkRef: {name: good}, cidr: 10.0.128.0/17} | overlap
 Port poison {networkRef: {name: good}, addresses: [{ip: 192.168.7.7}]} | 192.168.7.7
 Router poison {interfaces: [{subnetRef: {name: nothing}}]} | nothing
 FloatingIP poison {networkRef: {name: good}, ip: 10.0.0.200} | external
+SecurityGroup poison {rules: [{direction: Ingress, remote: {groupRef: {name: nobody}}}]} | nobody
 ReferenceGrant poison {from: [{namespace: nowhere}], to: [{kind: Network, name: none}]} |
 PhysicalNetwork poison {attachments: [{interface: nonesuch0}]} |";
 
 fn junk(n: usize) -> Value {
     let (name, lost) = (format!("junk-{n}"), json!({ "name": format!("lost-{n}") }));
-    match n % 6 {
+    match n % 7 {
         0 => object("Network", "junk", &name, json!({})),
         1 => object("Subnet", "junk", &name, json!({ "networkRef": lost, "cidr": "10.0.0.0/8" })),
         2 => object("Router", "junk", &name, json!({ "interfaces": [{ "subnetRef": lost }] })),
         3 => object("FloatingIP", "junk", &name, json!({ "networkRef": { "name": "good", "namespace": "default" } })),
+        4 => {
+            let rule = json!({ "direction": "Ingress", "remote": { "groupRef": lost } });
+            object("SecurityGroup", "junk", &name, json!({ "rules": [rule] }))
+        }
         _ => object("Port", "junk", &name, json!({ "networkRef": lost })),
     }
 }
@@ -72,7 +77,7 @@ fn junk_and_one_impossible_object_of_each_kind_keep_nobody_from_being_served() {
         });
     }
     until("every piece of junk has heard what is wrong with it", || {
-        let all = audit::items(&cluster, "tport,trtr,tsub,tfip");
+        let all = audit::items(&cluster, "tport,trtr,tsub,tfip,tsg");
         all.iter().all(|object| object["status"]["conditions"].is_array())
     });
     audit::balances(&cluster);

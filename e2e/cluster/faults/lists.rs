@@ -42,6 +42,7 @@ fn empty(cluster: &Cluster) -> impl Fn(&str) -> Manner + Send + 'static {
                 "subnets" => "Subnet",
                 "routers" => "Router",
                 "floatingips" => "FloatingIP",
+                "securitygroups" => "SecurityGroup",
                 "physicalnetworks" => "PhysicalNetwork",
                 "referencegrants" => "ReferenceGrant",
                 "agents" => "Agent",

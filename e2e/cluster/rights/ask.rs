@@ -88,6 +88,7 @@ fn kind(plural: &str) -> (&'static str, &'static str) {
         "ports" => (OURS, "Port"),
         "routers" => (OURS, "Router"),
         "floatingips" => (OURS, "FloatingIP"),
+        "securitygroups" => (OURS, "SecurityGroup"),
         "physicalnetworks" => (OURS, "PhysicalNetwork"),
         "referencegrants" => (OURS, "ReferenceGrant"),
         "agents" => (OURS, "Agent"),

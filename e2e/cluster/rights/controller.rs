@@ -9,6 +9,8 @@ writes a label | its own finalizer and nothing else
     merge default:networks/blue {metadata: {labels: {a: b}}}
 adds another's finalizer | its own finalizer and nothing else
     merge default:routers/mine {metadata: {finalizers: [a.b/c]}}
+changes a security group | its own finalizer and nothing else
+    merge default:securitygroups/web {spec: {rules: []}}
 changes a port | cannot patch resource "ports"
     merge default:ports/mine {spec: {nodeName: node-1}}
 deletes a network | cannot delete resource "networks"
@@ -32,6 +34,10 @@ removes it
     merge default:networks/blue {metadata: {finalizers: []}}
 writes a status
     merge default:ports/mine/status {status: {mtu: 1400}}
+says how many ports a group has
+    merge default:securitygroups/web/status {status: {ports: 1}}
+keeps a group that ports are in
+    merge default:securitygroups/web {metadata: {finalizers: [tenet.network/in-use]}}
 takes a port back
     merge default:ports/theirs/status {status: {binding: null}}
 says that a node is silent

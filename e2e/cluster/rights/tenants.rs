@@ -17,6 +17,8 @@ writes a router
     create team-a:routers/r {spec: {interfaces: [{subnetRef: {name: web}}]}}
 writes a floating IP
     create team-a:floatingips/f {spec: {networkRef: {name: red}}}
+writes a security group
+    create team-a:securitygroups/g {spec: {rules: [{direction: Egress}]}}
 changes a network that an operator made
     merge team-a:networks/given {spec: {mtu: 1400}}
 reads grants
@@ -45,6 +47,8 @@ writes the status of a Router | cannot patch resource "routers/status"
     merge team-a:routers/r/status {status: {gatewayNode: node-1}}
 writes the status of a FloatingIP | cannot patch resource "floatingips/status"
     merge team-a:floatingips/f/status {status: {ip: 203.0.113.1}}
+writes the status of a SecurityGroup | cannot patch resource "securitygroups/status"
+    merge team-a:securitygroups/g/status {status: {ports: 1}}
 lets others in | cannot create resource "referencegrants"
     create team-a:referencegrants/all {spec: {from: [{namespace: "*"}], to: [{kind: Network}]}}
 makes a port in another namespace | cannot create resource "ports"

@@ -55,7 +55,7 @@ pub fn port(policy: &Policy) -> [u8; PORT] {
     for pair in pairs {
         at.put(&range(pair.net));
         at.put(&pair.mac.0);
-        at.put(&[family(pair.net), 0]);
+        at.put(&[number_of(family(pair.net)), 0]);
     }
     out
 }
@@ -87,15 +87,19 @@ pub fn port_of(bytes: &[u8; PORT]) -> Policy {
 #[must_use]
 pub fn group(rules: &[RuleView]) -> Box<[u8; GROUP]> {
     let mut out = Box::new([0; GROUP]);
-    let of = |direction| rules.iter().filter(move |rule| rule.direction == direction);
-    let (ingress, total) = (of(Direction::Ingress).count().min(RULES_MAX), rules.len().min(RULES_MAX));
+    let of = |direction| {
+        let families = rules.iter().filter_map(|rule| Some((rule, family_of(rule)?)));
+        families.filter(move |(rule, _)| rule.direction == direction)
+    };
+    let ingress = of(Direction::Ingress).count().min(RULES_MAX);
+    let total = (ingress + of(Direction::Egress).count()).min(RULES_MAX);
     let mut at = Writer::new(&mut *out);
     at.put(&wide(ingress).to_ne_bytes());
     at.put(&wide(total).to_ne_bytes());
     at.skip(4);
-    for rule in of(Direction::Ingress).chain(of(Direction::Egress)).take(RULES_MAX) {
+    for (rule, family) in of(Direction::Ingress).chain(of(Direction::Egress)).take(RULES_MAX) {
         at.put(&[
-            rule.family.map_or(0, number_of),
+            family.map_or(0, number_of),
             u8::from(rule.protocol.is_none()),
             rule.protocol.unwrap_or_default(),
             match rule.remote {
@@ -135,7 +139,6 @@ pub fn group_of(bytes: &[u8; GROUP]) -> Arc<[RuleView]> {
         let range = at.take::<RANGE>();
         let remote = match remote {
             0 => Remote::Anywhere,
-            // Of both families only where the remote has none.
             1 => Remote::Net(net_of(&range, family)),
             _ => Remote::Group(Number(Reader(&range).number())),
         };
@@ -151,15 +154,18 @@ pub fn group_of(bytes: &[u8; GROUP]) -> Arc<[RuleView]> {
     rules.into()
 }
 
-/// The key of a member.
+/// The key of a member; none for an IPv4 address in IPv6's clothes (::ffff:0:0/96), which no packet comes from.
 #[must_use]
-pub fn member(member: &Member) -> [u8; MEMBER] {
+pub fn member(member: &Member) -> Option<[u8; MEMBER]> {
+    if matches!(member.ip, IpAddr::V6(ip) if ip.to_ipv4_mapped().is_some()) {
+        return None;
+    }
     let mut out = [0; MEMBER];
     let mut at = Writer::new(&mut out);
     at.put(&member.group.0.to_ne_bytes());
     at.put(&member.domain.0.to_ne_bytes());
     at.put(&address(member.ip));
-    out
+    Some(out)
 }
 
 /// The member of a key.
@@ -202,8 +208,18 @@ fn net_of(bytes: &[u8; RANGE], family: u8) -> IpNet {
     }
 }
 
-fn family(net: IpNet) -> u8 {
-    number_of(if net.addr().is_ipv4() { Family::V4 } else { Family::V6 })
+/// The family of a rule, which it has from its remote if it does not say; none: the two contradict each other, so it allows
+/// nothing.
+fn family_of(rule: &RuleView) -> Option<Option<Family>> {
+    match (rule.family, rule.remote) {
+        (None, Remote::Net(net)) => Some(Some(family(net))),
+        (Some(said), Remote::Net(net)) if said != family(net) => None,
+        (said, _) => Some(said),
+    }
+}
+
+fn family(net: IpNet) -> Family {
+    if net.addr().is_ipv4() { Family::V4 } else { Family::V6 }
 }
 
 fn number_of(family: Family) -> u8 {

@@ -1,12 +1,12 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use crate::api::Binding;
-use crate::model::fixtures::{at, key, record, world};
+use crate::api::{Binding, Reference};
+use crate::model::fixtures::{add, at, key, record, world};
 use crate::model::link::{Linker, Role};
 use crate::model::status::statuses;
 use crate::model::view::{FarEnd, Node, Part};
-use crate::model::{NodeView, Snapshot};
+use crate::model::{NodeView, Snapshot, Uid};
 
 const WORLD: &str = "
     PhysicalNetwork wire {attachments: [{interface: br0}]}
@@ -125,4 +125,59 @@ fn an_attachment_is_chosen_by_the_labels_of_the_node() {
     assert_eq!(attached("seven").as_deref(), Some("br7"));
     assert_eq!(attached("eight").as_deref(), Some("br8"));
     assert_eq!(attached("nine"), None);
+}
+
+/// Routed members are other networks' ports: a node knows them wherever they are, and only those that rules there name.
+#[test]
+fn a_node_has_the_groups_of_its_ports_and_the_members_that_their_rules_name() {
+    let mut snapshot = cluster();
+    let groups = world(
+        "SecurityGroup app {rules: [{direction: Ingress, remote: {groupRef: {name: web}}}]}
+         SecurityGroup web {rules: [{direction: Egress}]}",
+    );
+    snapshot.security_groups = groups.security_groups;
+    for (port, group) in [("a", "app"), ("b", "web"), ("c", "web"), ("lone", "web")] {
+        let port = Arc::make_mut(snapshot.ports.get_mut(&key(port)).unwrap());
+        port.spec.security_group_refs = Some(vec![Reference { name: group.into(), namespace: None }]);
+    }
+    let ip = |port: &str| snapshot.ports[&key(port)].status.as_ref().unwrap().addresses[0].ip;
+    let at = |node: &str| {
+        let view = view(&snapshot, node);
+        let names: Vec<_> = view.security_groups.values().map(|group| group.key.name.to_string()).collect();
+        (names.join(" "), view.members.iter().map(|member| member.ip).collect::<Vec<_>>(), view.member_networks)
+    };
+    let (names, members, networks) = at("n1");
+    let mut wanted = [ip("b"), ip("c")];
+    wanted.sort();
+    assert_eq!((&*names, &*members), ("app", &wanted[..]), "not the one that no router joins");
+    assert!(networks.is_empty(), "all that are joined are used here");
+    assert_eq!(at("n2"), ("web".into(), Vec::new(), [].into()), "its rules name nobody");
+    assert_eq!(at("n4"), (String::new(), Vec::new(), [].into()));
+}
+
+/// A node with a port on a wire has no leg of its router: it is to know members behind it all the same.
+#[test]
+fn a_node_is_told_of_networks_that_it_does_not_use_and_whose_ports_may_be_members() {
+    let mut snapshot = cluster();
+    for line in [
+        "Network flat {provider: {physicalNetwork: wire, type: VLAN, vlan: 7}}",
+        "Subnet flat {networkRef: {name: flat}, cidr: 10.0.9.0/24}",
+        "Router edge {interfaces: [{subnetRef: {name: flat}}, {subnetRef: {name: alone}}]}",
+        "Port wired {networkRef: {name: flat}}",
+    ] {
+        add(&mut snapshot, 50, line);
+    }
+    let port = Arc::make_mut(snapshot.ports.get_mut(&key("wired")).unwrap());
+    let binding = Binding { node_name: "n4".into(), device: "eth0".into() };
+    port.status.get_or_insert_default().binding = Some(binding);
+    let (topology, problems) = Linker::new(Role::Controller).link(&snapshot);
+    assert!(problems.is_empty(), "{problems:?}");
+    let all = statuses(&snapshot, &topology, &problems, None, at(1000));
+    record(&mut snapshot, all);
+    let view = view(&snapshot, "n4");
+    assert_eq!(view.networks.keys().collect::<Vec<_>>(), [&key("flat")]);
+    let uid = |name: &str| Uid::parse(snapshot.networks[&key(name)].metadata.uid.as_deref().unwrap());
+    assert_eq!(view.member_networks, [uid("alone")].into());
+    let lone = snapshot.ports[&key("lone")].status.as_ref().unwrap().addresses[0].ip;
+    assert!(view.members.iter().any(|member| member.ip == lone), "{:?}", view.members);
 }

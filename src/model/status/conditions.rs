@@ -73,6 +73,8 @@ pub struct Wanted<'a>([Option<Want<'a>>; 6]);
 const TRUE: &str = "True";
 const FALSE: &str = "False";
 const UNKNOWN: &str = "Unknown";
+/// What is said of an object that has no part in the topology.
+const NOTHING: &str = "Nothing is realised until the object is accepted and resolved.";
 
 impl<'a> Wanted<'a> {
     /// What an object's conditions have to say.
@@ -102,7 +104,7 @@ impl<'a> Wanted<'a> {
             Progress::Unbound => plain(Programmed, FALSE, Reason::Unbound),
             Progress::Nothing => {
                 let reason = wrong.map_or(Reason::Pending, |r| r.reason);
-                new(Programmed, FALSE, reason, "Nothing is realised until the object is accepted and resolved.")
+                new(Programmed, FALSE, reason, NOTHING)
             }
             Progress::Unheard => heard_before(recorded).unwrap_or_else(|| plain(Programmed, UNKNOWN, Reason::Pending)),
         };
@@ -159,14 +161,11 @@ impl Want<'_> {
     }
 }
 
-/// What a node said of the object the last time, if it had anything to say.
+/// What a node said of the object the last time, if it had anything to say. Of an object in force parts may be refused, or
+/// lead nowhere, while the rest is done.
 fn heard_before(recorded: &[Condition]) -> Option<Want<'_>> {
-    let of = |type_: ConditionType| type_.find(recorded);
-    let was_in_force = |type_| of(type_).is_none_or(|c| c.status == TRUE);
-    let programmed = of(ConditionType::Programmed)?;
-    let said = programmed.reason != word(Reason::Unbound)
-        && was_in_force(ConditionType::Accepted)
-        && was_in_force(ConditionType::ResolvedRefs);
+    let programmed = ConditionType::Programmed.find(recorded)?;
+    let said = programmed.reason != word(Reason::Unbound) && programmed.message != NOTHING;
     said.then_some(Want {
         type_: ConditionType::Programmed,
         status: &programmed.status,

@@ -10,4 +10,5 @@ mod references;
 mod refusals;
 mod release;
 mod routers;
+mod security;
 mod statuses;

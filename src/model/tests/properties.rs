@@ -7,8 +7,9 @@ use proptest::prelude::*;
 
 use crate::api::Reason;
 use crate::model::fixtures::{NODE, add, at, delete, done, id, key, plug, record, world};
+use crate::model::security::{GroupView, Number, Remote};
 use crate::model::status::{Statuses, statuses, told};
-use crate::model::{Linker, NodeView, Remark, Snapshot, link};
+use crate::model::{Linker, NodeView, Problem, Remark, Snapshot, link};
 
 const BASE: &str = "
     Network public {external: true}
@@ -21,11 +22,13 @@ const BASE: &str = "
 
 /// One more object, by kind and name; names are few, so that objects meet.
 fn line() -> impl Strategy<Value = String> {
-    let port = (0..12u8, 0..3u8, 0..6u8, 0..18u8).prop_map(|(name, network, wish, ip)| {
+    let port = (0..12u8, 0..3u8, 0..10u8, 0..18u8).prop_map(|(name, network, wish, ip)| {
         let rest = match wish {
             0 | 1 => format!(", addresses: [{{ip: 10.0.0.{ip}}}]"),
             2 => format!(", addresses: [{{subnetRef: {{name: s2}}}}, {{ip: 10.0.1.{ip}}}]"),
             3 => format!(", macAddress: '02:00:00:00:00:{:02}'", ip % 3),
+            4 | 5 => format!(", securityGroupRefs: [{{name: g{}}}, {{name: default}}]", ip % 4),
+            6 => ", portSecurity: false".into(),
             _ => String::new(),
         };
         format!("Port p{name} {{networkRef: {{name: n{network}}}{rest}}}")
@@ -44,7 +47,13 @@ fn line() -> impl Strategy<Value = String> {
         };
         format!("FloatingIP f{name} {{networkRef: {{name: public}}, {to}}}")
     });
-    prop_oneof![5 => port, 2 => router, 2 => floating]
+    let group = (0..4u8, 0..5u8, any::<bool>()).prop_map(|(name, remote, stateful)| {
+        let (name, remote) = [name, remote].map(|n| if n == 3 { "default".to_owned() } else { format!("g{n}") }).into();
+        let rules =
+            format!("[{{direction: Ingress, remote: {{groupRef: {{name: {remote}}}}}}}, {{direction: Egress}}]");
+        format!("SecurityGroup {name} {{stateful: {stateful}, rules: {rules}}}")
+    });
+    prop_oneof![5 => port, 2 => router, 2 => floating, 2 => group]
 }
 
 /// Ports that count are plugged here, so that the view shows them.
@@ -185,7 +194,8 @@ proptest! {
             match step {
                 0 => drop(snapshot.ports.remove(&key(&victim))),
                 1 if snapshot.ports.contains_key(&key(&victim)) => delete(&mut snapshot, &format!("Port {victim}")),
-                2 => drop(snapshot.networks.remove(&key("n1"))),
+                2 if name % 2 == 0 => drop(snapshot.networks.remove(&key("n1"))),
+                2 => drop(snapshot.security_groups.remove(&key("g1"))),
                 _ => add(&mut snapshot, 100 + age, line),
             }
             let (topology, problems) = linker.link(&snapshot);
@@ -236,8 +246,21 @@ proptest! {
         let view = topology.view(NODE);
         for (network, view) in &view.networks {
             for port in view.ports.keys() {
-                prop_assert!(!problems.contains_key(&id(&format!("Port {}", port.name))), "{} in {}", port, network);
+                // Of its groups those that resolve hold, and the others are no part of it.
+                let others = |p: &&Problem| !p.remark.message.starts_with("SecurityGroup ");
+                let problem = problems.get(&id(&format!("Port {}", port.name))).into_iter().flatten().find(others);
+                prop_assert!(problem.is_none(), "{} in {}", port, network);
             }
+        }
+        let named = |group: &GroupView| group.rules.iter().map(|rule| rule.remote).collect::<Vec<_>>();
+        let named: BTreeSet<Remote> = view.security_groups.values().flat_map(named).collect();
+        prop_assert!(view.members.iter().all(|member| named.contains(&Remote::Group(member.group))), "{:?}", view.members);
+        let ports = view.networks.values().flat_map(|n| n.ports.iter());
+        for (port, security) in ports.filter_map(|(key, port)| Some((key, port.security.as_ref()?))) {
+            let there = |group: &Number| view.security_groups.contains_key(group);
+            prop_assert!(security.groups.iter().all(there), "{}", port);
+            let wanted = &snapshot.ports[port].spec.security_group_refs;
+            prop_assert!(security.groups.len() <= wanted.as_ref().map_or(1, Vec::len), "{}", port);
         }
         let floating = view.routers.values().filter_map(|r| r.external.as_ref()).flat_map(|e| e.floating.values());
         for floating in floating {

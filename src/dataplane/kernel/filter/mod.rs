@@ -192,6 +192,7 @@ fn failed(error: ProgramError) -> io::Error {
             let last: Vec<&str> = log.lines().rev().take(3).collect();
             format!("{io_error}: {}", last.into_iter().rev().collect::<Vec<_>>().join(" | "))
         }
+        ProgramError::SyscallError(call) => format!("{}: {}", call.call, call.io_error),
         other => other.to_string(),
     };
     io::Error::other(text)

@@ -90,7 +90,7 @@ impl Tables {
     /// # Errors
     /// There is no room.
     pub fn set_member(&mut self, member: &Member, there: bool) -> io::Result<()> {
-        set(&mut self.members, layout::member(member), there.then_some(1))
+        layout::member(member).map_or(Ok(()), |key| set(&mut self.members, key, there.then_some(1)))
     }
 
     /// The port behind an interface, by its index.

@@ -7,6 +7,7 @@ use aya::Pod;
 use aya::maps::{HashMap, MapData};
 use aya::programs::{TestRun as _, TestRunOptions};
 
+use crate::dataplane::filter;
 use crate::dataplane::kernel::filter::tables::{self, Tables};
 use crate::dataplane::kernel::filter::{Filters, failed};
 use crate::model::security::{Direction, Number};
@@ -17,7 +18,7 @@ const LOOPBACK: u32 = 1;
 const PASS: u32 = 0;
 
 impl Filters {
-    /// Whether a port passes a frame of at least 14 bytes. The frame goes nowhere, but flows are remembered as if it did.
+    /// Whether a port passes a frame of at least 15 bytes. The frame goes nowhere, but flows are remembered as if it did.
     ///
     /// # Errors
     /// The programs cannot be loaded, or the frame is too short or too long for a trial.
@@ -44,12 +45,26 @@ impl Tables {
             let mut value = *value;
             let mut seen = [0; 8];
             seen.copy_from_slice(&value[..8]);
-            value[..8].copy_from_slice(&u64::from_ne_bytes(seen).saturating_sub(by).to_ne_bytes());
+            value[..8].copy_from_slice(&u64::from_ne_bytes(seen).wrapping_sub(by).to_ne_bytes());
             value
         };
         each(&mut self.flows, older)?;
         each(&mut self.pending, older)?;
         each(&mut self.fragments, older)
+    }
+
+    /// Goes by these tables from now on, and judges all flows anew.
+    ///
+    /// # Errors
+    /// There is no room.
+    pub fn replace(&mut self, wanted: &filter::Tables) -> io::Result<()> {
+        empty(&mut self.ports)?;
+        empty(&mut self.groups)?;
+        empty(&mut self.members)?;
+        wanted.groups.iter().try_for_each(|(group, rules)| self.set_group(*group, Some(rules)))?;
+        wanted.members.iter().try_for_each(|member| self.set_member(member, true))?;
+        wanted.ports.iter().try_for_each(|(port, policy)| self.set_port(*port, Some(policy)))?;
+        self.bump()
     }
 
     /// Forgets everything: ports, groups, members and what is remembered.

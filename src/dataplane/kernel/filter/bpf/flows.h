@@ -98,6 +98,23 @@ LOCAL struct flow *flow_of(const struct port *port, struct context *c)
 	return 0;
 }
 
+/* Whether a packet is allowed by itself: it begins a flow, has none, or its port remembers nothing. */
+GLOBAL int judge_alone(const struct port *port, const struct packet *p)
+{
+	struct question q = { .unused = 0 };
+
+	if (!port || !p)
+		return DROP;
+	q.domain = port->domain;
+	q.remote = p->direction == EGRESS ? p->destination : p->source;
+	q.direction = p->direction;
+	q.family = p->family;
+	q.protocol = p->protocol;
+	q.first = p->icmp ? p->type : net16(p->destination_port);
+	q.second = p->code;
+	return is_allowed(port, &q) ? PASS : DROP;
+}
+
 /* Rule 7. */
 INLINE int judge_pending(const struct packet *p, struct context *c, struct flow *flow)
 {
@@ -140,7 +157,7 @@ INLINE int judge_flow(const struct port *port, const struct packet *p, struct co
 			flow->seen = c->now;
 		return PASS;
 	}
-	if (c->is_answer || !begins || !may_begin(port, &c->key, c->beginner))
+	if (c->is_answer || !begins || judge_alone(port, p) != PASS)
 		return DROP;
 	{
 		struct flow begun = { .seen = c->now, .epoch = c->epoch, .stage = PENDING, .beginner = c->beginner };
@@ -150,7 +167,7 @@ INLINE int judge_flow(const struct port *port, const struct packet *p, struct co
 	return PASS;
 }
 
-/* Puts the ends of a packet into a flow's key; `mirrored`: it is quoted by one that goes the other way. */
+/* Puts the ends of a packet into a flow's key; `from_guest`: the guest sent it. */
 INLINE void set_ends(struct flow_key *key, const struct packet *p, int from_guest)
 {
 	key->local = from_guest ? p->source : p->destination;
@@ -230,23 +247,6 @@ INLINE int is_related(struct __sk_buff *skb, const struct port *port, const stru
 	if (c->query)
 		set_query(c, &quoted, !p->direction);
 	return flow_of(port, c) != 0;
-}
-
-/* ICMP that has no flow is judged by itself; so is everything of a port that remembers nothing. */
-GLOBAL int judge_alone(const struct port *port, const struct packet *p)
-{
-	struct question q = { .unused = 0 };
-
-	if (!port || !p)
-		return DROP;
-	q.domain = port->domain;
-	q.remote = p->direction == EGRESS ? p->destination : p->source;
-	q.direction = p->direction;
-	q.family = p->family;
-	q.protocol = p->protocol;
-	q.first = p->icmp ? p->type : net16(p->destination_port);
-	q.second = p->code;
-	return is_allowed(port, &q) ? PASS : DROP;
 }
 
 GLOBAL int judge_stateful(struct __sk_buff *skb, const struct port *port, const struct packet *p, struct context *c)
