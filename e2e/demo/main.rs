@@ -88,6 +88,17 @@ fn scenes(host: &mut Host, show: &mut Show) -> Option<()> {
     answers(show, &outside, FLOATING_IP, "alice/web-0 sees 203.0.113.200", "the floating IP, called from the outside");
     answers(show, &alice, OUTSIDE, "outside sees 203.0.113.100", "and its guest goes out under it");
 
+    show.part("Security groups: who may come in");
+    show.step("alice's group web lets in port 80 alone: no ping", || {
+        assert!(!outside.pings(FLOATING_IP), "what no rule allows is answered");
+        ((), format!("outside -> {FLOATING_IP}: no answer"))
+    });
+    show.step("a rule for ICMP, and it answers", || {
+        host.edit("alice.yaml", "  rules:\n", "  rules:\n  - {direction: Ingress, protocol: ICMP}\n");
+        until("the ping is answered", || outside.pings(FLOATING_IP));
+        ((), format!("outside -> {FLOATING_IP}: answered"))
+    });
+
     show.part("An edit of the YAML");
     show.step("portRef: web-1, and the floating IP has moved", || {
         host.edit("floating.yaml", "web-0", "web-1");
