@@ -17,7 +17,7 @@ fn host(example: &str) -> Host {
 
 /// The same without waiting.
 fn waiting(example: &str) -> Host {
-    let mut host = Host::new();
+    let mut host = Host::bare();
     host.bridge("br-ext", "203.0.113.1/24");
     host.bridge("br-lan", "192.0.2.1/24");
     host.example(example);
@@ -128,6 +128,8 @@ fn a_floating_ip_leads_to_its_guest_and_moves_by_one_edit() {
     until("web-0 answers", || outside.asks("203.0.113.100", 8080).as_deref() == Some("a sees 203.0.113.200"));
     assert_eq!(a.asks("203.0.113.200", 80).as_deref(), Some("outside sees 203.0.113.100"), "also when it calls out");
     assert!(run("ping -c 1 -W 1 203.0.113.100").ok(), "the host reaches it, too");
+    host.edit("blue.yaml", "  - {direction: Ingress, protocol: ICMP}\n", "");
+    until("its group lets in no ping", || !run("ping -c 1 -W 1 203.0.113.100").ok());
     host.edit("blue.yaml", "portRef: {name: web-0}", "portRef: {name: web-1}");
     until("web-1 answers", || outside.asks("203.0.113.100", 8080).as_deref() == Some("b sees 203.0.113.200"));
 }
@@ -215,7 +217,7 @@ fn a_web_server_answers_anybody_and_its_database_the_web_server() {
 /// The commands of the README, block by block, as a reader types them; a reader takes longer than the agent to start.
 #[test]
 fn the_walk_of_the_readme_works_as_written() {
-    let _host = Host::new();
+    let _host = Host::bare();
     run("mount -t tmpfs tmpfs /var/lib").expect_ok();
     let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
     let blocks = readme.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());

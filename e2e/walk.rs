@@ -16,6 +16,8 @@ use support::{Host, ip};
 use tenet::agent::{Agent, Options};
 use tenet::api::Binding;
 use tenet::dataplane::attachment::Target;
+use tenet::dataplane::kernel::filter::Filters;
+use tenet::dataplane::state::State;
 use tenet::model::{Key, NodeView, Snapshot, Uid, link};
 
 const NODE: &str = "node";
@@ -25,7 +27,7 @@ const GUESTS: usize = 4;
 const STEPS: usize = 40;
 
 /// Objects that may or may not be there, each by its own bit.
-const OBJECTS: [(&str, &str, &str); 15] = [
+const OBJECTS: [(&str, &str, &str); 17] = [
     ("PhysicalNetwork", "p", "attachments: [{interface: br-ext}]"),
     ("Network", "out", "{external: true, provider: {physicalNetwork: p, type: Flat}}"),
     ("Network", "blue", "{}"),
@@ -33,10 +35,16 @@ const OBJECTS: [(&str, &str, &str); 15] = [
     ("Subnet", "out", "{networkRef: {name: out}, cidr: 203.0.113.0/24, dhcp: false}"),
     ("Subnet", "blue", "{networkRef: {name: blue}, cidr: 10.0.0.0/24}"),
     ("Subnet", "red", "{networkRef: {name: red}, cidr: 10.0.1.0/24, dnsNameservers: [192.0.2.53]}"),
-    ("Port", "g0", "{networkRef: {name: blue}}"),
-    ("Port", "g1", "{networkRef: {name: blue}, addresses: [{ip: 10.0.0.77}]}"),
+    ("SecurityGroup", "default", "{rules: [{direction: Ingress}, {direction: Egress}]}"),
+    (
+        "SecurityGroup",
+        "web",
+        "{rules: [{direction: Ingress, protocol: TCP, port: 8080, remote: {groupRef: {name: default}}}]}",
+    ),
+    ("Port", "g0", "{networkRef: {name: blue}, allowedAddressPairs: [{ip: 172.16.0.0/12}]}"),
+    ("Port", "g1", "{networkRef: {name: blue}, addresses: [{ip: 10.0.0.77}], securityGroupRefs: [{name: web}]}"),
     ("Port", "g2", "{networkRef: {name: red}}"),
-    ("Port", "g3", "{networkRef: {name: red}, ipAllocation: None}"),
+    ("Port", "g3", "{networkRef: {name: red}, ipAllocation: None, portSecurity: false}"),
     ("Router", "r", "{interfaces: [{subnetRef: {name: blue}}], externalGateway: {networkRef: {name: out}}}"),
     (
         "Router",
@@ -81,6 +89,7 @@ fn snapshot(objects: u32, bound: u32) -> Snapshot {
             "Subnet" => put!(subnets),
             "Router" => put!(routers),
             "FloatingIP" => put!(floating_ips),
+            "SecurityGroup" => put!(security_groups),
             _ => {
                 let mut port: tenet::api::Port = object(kind, name, spec);
                 stamp(&mut port);
@@ -154,5 +163,14 @@ fn any_state_to_any_state_on_a_real_kernel() {
         before.lines().count(),
         "nothing of ours is left"
     );
+    // The filters wait for the next port, with nothing to go by.
+    let (mut filters, mut state) = (Filters::open(&options.run_dir), State::default());
+    filters.observe(&mut state).unwrap();
+    assert!(state.0.is_empty(), "{:?}", state.0.keys());
+    assert!(
+        (0..100_000).all(|index| filters.tables().unwrap().port_at(index).is_none()),
+        "no interface leads to a port"
+    );
+    agent.clean().unwrap();
     assert_eq!(std::fs::read_dir(&options.run_dir).unwrap().count(), 0, "no pin is left");
 }

@@ -23,7 +23,7 @@ fn condition(cluster: &Cluster, kind: &str, name: &str, type_: &str) -> String {
 
 #[test]
 fn groups_count_their_ports_and_what_is_missing_heals_when_it_appears() {
-    let cluster = Cluster::start(1);
+    let cluster = Cluster::bare(1);
     cluster.kubectl("create namespace infra");
     cluster.apply(WORLD);
     let ports = |of: &str, name: &str| -> Option<i64> {

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tenet::cluster::NAMESPACE;
 
 use crate::control_plane::ControlPlane;
-use crate::support::{Guest, Host, ip, run, yaml};
+use crate::support::{Guest, Host, OPEN, ip, run, yaml};
 
 #[path = "node.rs"]
 mod node;
@@ -46,14 +46,26 @@ pub const INSTALL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/manifests/instal
 
 #[allow(dead_code, reason = "no target uses all of it")]
 impl Cluster {
-    /// A control plane, a controller, and so many nodes with an agent each.
+    /// A control plane, a controller, and so many nodes with an agent each. Groups keep nobody from anybody, so that who is not
+    /// reached is kept away by something else.
     pub fn start(nodes: usize) -> Self {
         Self::start_with(nodes, &[])
     }
 
     /// As [`Self::start`], with more flags for the API server.
     pub fn start_with(nodes: usize, flags: &[&str]) -> Self {
-        let host = Host::new();
+        let cluster = Self::bare_with(nodes, flags);
+        cluster.apply(&format!("SecurityGroup default {OPEN}"));
+        cluster
+    }
+
+    /// As [`Self::start`], without any object: ports let in what Tenet's defaults let in.
+    pub fn bare(nodes: usize) -> Self {
+        Self::bare_with(nodes, &[])
+    }
+
+    fn bare_with(nodes: usize, flags: &[&str]) -> Self {
+        let host = Host::bare();
         // What is mounted below /run later, guests' namespaces above all, is seen on every node.
         run("mount --make-rshared /run").expect_ok();
         host.bridge("underlay", &format!("{SERVER}/24"));

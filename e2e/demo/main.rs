@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let keep = std::env::args().any(|argument| argument == "--keep");
-    let mut host = Host::new();
+    let mut host = Host::bare();
     let mut show = Show::new();
     // A step that cannot be done makes those after it pointless.
     let whole = scenes(&mut host, &mut show).is_some();
@@ -87,6 +87,17 @@ fn scenes(host: &mut Host, show: &mut Show) -> Option<()> {
     answers(show, &bob, OUTSIDE, "outside sees 203.0.113.11", "SNAT: bob goes out as his");
     answers(show, &outside, FLOATING_IP, "alice/web-0 sees 203.0.113.200", "the floating IP, called from the outside");
     answers(show, &alice, OUTSIDE, "outside sees 203.0.113.100", "and its guest goes out under it");
+
+    show.part("Security groups: who may come in");
+    show.step("alice's group web lets in port 80 alone: no ping", || {
+        assert!(!outside.pings(FLOATING_IP), "what no rule allows is answered");
+        ((), format!("outside -> {FLOATING_IP}: no answer"))
+    });
+    show.step("a rule for ICMP, and it answers", || {
+        host.edit("alice.yaml", "  rules:\n", "  rules:\n  - {direction: Ingress, protocol: ICMP}\n");
+        until("the ping is answered", || outside.pings(FLOATING_IP));
+        ((), format!("outside -> {FLOATING_IP}: answered"))
+    });
 
     show.part("An edit of the YAML");
     show.step("portRef: web-1, and the floating IP has moved", || {

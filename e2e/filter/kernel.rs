@@ -64,7 +64,10 @@ fn the_programs_in_the_kernel_and_their_words_agree_on_every_frame() {
         }
     }
     println!("{count:?}: no difference");
-    assert!(count.passed * 10 > count.all * 3 && count.handed * 100 > count.all, "{count:?}: too few to mean something");
+    assert!(
+        count.passed * 10 > count.all * 3 && count.handed * 100 > count.all,
+        "{count:?}: too few to mean something"
+    );
 }
 
 /// What the kernel makes a packet of for a trial: a frame with payload, of IP a whole header. Shorter ones are tried on wires.

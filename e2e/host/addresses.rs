@@ -98,6 +98,7 @@ Port TEAM/one {networkRef: {name: net}, addresses: [{ip: 10.0.0.10}]}
 Port TEAM/two {networkRef: {name: net}, addresses: [{ip: 10.0.0.20}]}
 ";
     for team in ["team-a", "team-b"] {
+        host.open(team);
         host.declare(&format!("{team}.yaml"), &lines.replace("TEAM", team));
     }
     host.declare("more.yaml", "Port team-b/more {networkRef: {name: net}, addresses: [{ip: 10.0.0.30}]}");
@@ -153,7 +154,8 @@ fn ports_of_one_network_talk_in_each_of_its_subnets() {
 fn ports_without_addresses_carry_whatever_guests_agree_on() {
     let mut host = Host::new();
     host.declare("blue.yaml", BLUE);
-    let bare = |name: &str| format!("Port {name} {{networkRef: {{name: blue}}, ipAllocation: None}}\n");
+    let bare =
+        |name: &str| format!("Port {name} {{networkRef: {{name: blue}}, ipAllocation: None, portSecurity: false}}\n");
     host.declare("ports.yaml", &(bare("x") + &bare("y")));
     host.start();
     let (x, y) = (host.plugged("x", "x"), host.plugged("y", "y"));

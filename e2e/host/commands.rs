@@ -245,4 +245,5 @@ fn clean_asks_and_takes_all_of_it() {
     assert!(said.contains("taken away") && said.contains("all is gone"), "{said}");
     assert!(host.tenet("clean --yes").expect_ok().contains("there was nothing"));
     assert!(!a.run("ip link show eth0").ok());
+    assert!(!host.dir.join("filters").exists(), "what the filters went by is gone, too");
 }

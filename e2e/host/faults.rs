@@ -214,6 +214,7 @@ fn after_a_reboot_guests_are_plugged_again_into_the_same_addresses() {
     let (mut host, _) = world();
     let before = ["a", "b", "c"].map(|name| host.object("port", name)["status"]["macAddress"].clone());
     host.stop(Signal::SIGKILL);
+    run(&format!("umount {}", host.dir.join("filters").display())).expect_ok();
     for entry in std::fs::read_dir(&host.dir).unwrap() {
         let path = entry.unwrap().path();
         if path.is_file() && (path.ends_with("vswitch") || path.to_string_lossy().contains("/rtr-")) {

@@ -109,7 +109,7 @@ fn a_spec_that_may_not_change_stays_and_is_named() {
 
 #[test]
 fn a_folder_that_is_suddenly_empty_is_held_until_it_is_confirmed_also_over_a_restart() {
-    let mut host = Host::new();
+    let mut host = Host::bare();
     host.declare("all.yaml", &[BLUE, PORTS].concat());
     host.start();
     let (a, _b) = (host.plugged("a", "a"), host.plugged("b", "b"));

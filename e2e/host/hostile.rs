@@ -16,6 +16,7 @@ Subnet red {networkRef: {name: red}, cidr: 10.0.0.0/24}
 Network vast
 Subnet vast {networkRef: {name: vast}, cidr: 10.1.0.0/16}
 Port attacker {networkRef: {name: red}, addresses: [{ip: 10.0.0.66}]}
+Port forger {networkRef: {name: red}, addresses: [{ip: 10.0.0.67}], portSecurity: false}
 Router red {interfaces: [{subnetRef: {name: red}}, {subnetRef: {name: vast}}], externalGateway: {networkRef: {name: public}}}
 Network blue
 Subnet blue {networkRef: {name: blue}, cidr: 10.0.0.0/24}
@@ -52,9 +53,10 @@ fn a_scan_forged_arp_and_a_flood_of_connections_stop_nobody_else() {
     host.bridge("br-ext", "203.0.113.1/24");
     host.declare("all.yaml", &[OUTSIDE, TENANTS].concat());
     host.start();
-    let (attacker, victim) = (host.plugged("attacker", "attacker"), host.plugged("victim", "victim"));
+    let [attacker, forger, victim] = ["attacker", "forger", "victim"].map(|name| host.plugged(name, name));
     host.outside().answers(80);
     assert!(attacker.seen(TCP, "203.0.113.1:80").is_some() && victim.seen(TCP, "203.0.113.1:80").is_some());
+    let mut call = victim.call(TCP, "203.0.113.1:80").unwrap();
 
     let socket = attacker.within(|| UdpSocket::bind("0.0.0.0:0").unwrap());
     let mut scanned = 0;
@@ -68,13 +70,16 @@ fn a_scan_forged_arp_and_a_flood_of_connections_stop_nobody_else() {
     });
     assert!(scanned >= 60_000, "{scanned} were asked for");
 
+    // Routers guard themselves, for ports without port security send what they like; those with it cannot.
     during(&victim, || {
         for sender in ["10.0.0.1", "10.0.0.77"] {
-            attacker.run(&format!("ip addr replace {sender}/32 dev eth0"));
-            attacker.run(&format!("arping -c 3 -w 1 -U -I eth0 {sender}"));
+            forger.run(&format!("ip addr replace {sender}/32 dev eth0"));
+            forger.run(&format!("arping -c 3 -w 1 -U -I eth0 {sender}"));
         }
     });
-    attacker.ip("addr del 10.0.0.1/32 dev eth0");
+    attacker.ip("addr add 10.0.0.78/32 dev eth0");
+    assert!(forger.run("arping -c 1 -w 1 -I eth0 -s 10.0.0.77 10.0.0.66").ok(), "forged ARP is answered");
+    assert!(!attacker.run("arping -c 1 -w 1 -I eth0 -s 10.0.0.78 10.0.0.67").ok(), "and does not leave a guarded port");
 
     during(&victim, || {
         let socket = attacker.within(|| UdpSocket::bind("0.0.0.0:0").unwrap());
@@ -82,5 +87,6 @@ fn a_scan_forged_arp_and_a_flood_of_connections_stop_nobody_else() {
             let _ = socket.send_to(b"?", ("203.0.113.1", port));
         }
     });
+    assert!(call.alive(), "and what was connected before stays so");
     assert!(attacker.pings("10.0.0.1"), "and the attacker's own network stands");
 }

@@ -62,6 +62,7 @@ fn the_outside_of_another_namespace_is_reached_while_it_is_granted() {
 fn a_port_on_a_network_of_another_namespace_is_cut_when_the_grant_goes() {
     let mut host = Host::new();
     host.declare("blue.yaml", &[BLUE, PORTS].concat());
+    host.open("team");
     host.declare(
         "guest.yaml",
         "Port team/g {networkRef: {name: blue, namespace: default}, addresses: [{ip: 10.0.0.50}]}",
@@ -153,7 +154,7 @@ fn what_is_in_use_stays_names_its_users_and_goes_after_them() {
 
 #[test]
 fn everything_deleted_at_once_goes_after_it_was_confirmed() {
-    let mut host = Host::new();
+    let mut host = Host::bare();
     host.bridge("br-ext", "203.0.113.1/24");
     let grant = GRANT;
     host.declare("all.yaml", &[INFRA, BLUE, PORTS, ROUTER, grant].concat());

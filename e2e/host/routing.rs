@@ -52,8 +52,8 @@ fn answers_behind(host: &Host, name: &str) -> crate::support::Guest {
 fn a_static_route_leads_through_a_guest_and_equal_ones_share_the_load() {
     let mut host = Host::new();
     let guests = "
-Port g1 {networkRef: {name: blue}, addresses: [{ip: 10.0.0.21}]}
-Port g2 {networkRef: {name: blue}, addresses: [{ip: 10.0.0.22}]}
+Port g1 {networkRef: {name: blue}, addresses: [{ip: 10.0.0.21}], allowedAddressPairs: [{ip: 172.16.0.0/24}]}
+Port g2 {networkRef: {name: blue}, addresses: [{ip: 10.0.0.22}], allowedAddressPairs: [{ip: 172.16.0.0/24}]}
 ";
     let router = |routes: &str| {
         let router = format!(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::flow::Flow;
-use crate::support::{Guest, run, until};
+use crate::support::{Guest, OPEN, run, until};
 use crate::world::{World, mac};
 
 const BLUE: &str = "
@@ -56,6 +56,7 @@ fn a_network_is_one_network_on_two_nodes() {
 fn tenants_with_the_same_addresses_do_not_meet() {
     let mut world = World::new(2, 0);
     world.declare(BLUE);
+    world.declare(&format!("SecurityGroup other/default {OPEN}"));
     world.declare(
         "Network other/blue
          Subnet other/blue {networkRef: {name: blue}, cidr: 10.0.0.0/24}

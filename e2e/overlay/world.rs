@@ -15,7 +15,7 @@ use tenet::model::view::{self, Takeover, Takeovers};
 use tenet::model::{Key, Linker, NodeView, Role, Snapshot, Uid};
 
 use crate::node::Node;
-use crate::support::{Guest, Host, ip};
+use crate::support::{Guest, Host, OPEN, ip};
 
 /// Physical networks.
 const WIRES: [&str; 2] = ["wire", "lan"];
@@ -30,7 +30,7 @@ pub struct World {
 }
 
 impl World {
-    /// So many nodes; the first `wired` of them touch the wires.
+    /// So many nodes; the first `wired` of them touch the wires. Groups keep nobody from anybody.
     pub fn new(nodes: usize, wired: usize) -> Self {
         let host = Host::new();
         ip("link add underlay type bridge mcast_snooping 0\nlink set underlay up");
@@ -52,6 +52,7 @@ impl World {
             });
             world.snapshot.agents.insert(Key::new("", &node.name), Arc::new(agent));
         }
+        world.declare(&format!("SecurityGroup default {OPEN}"));
         world
     }
 
@@ -73,6 +74,7 @@ impl World {
                 "Port" => put!(ports, namespace),
                 "Router" => put!(routers, namespace),
                 "FloatingIP" => put!(floating_ips, namespace),
+                "SecurityGroup" => put!(security_groups, namespace),
                 "PhysicalNetwork" => put!(physical_networks, ""),
                 _ => panic!("{line}"),
             }
@@ -91,7 +93,7 @@ impl World {
                 })+
             };
         }
-        record!(networks subnets ports routers floating_ips physical_networks);
+        record!(networks subnets ports routers floating_ips security_groups physical_networks);
     }
 
     /// What a node is to hold.

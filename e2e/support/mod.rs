@@ -94,9 +94,20 @@ pub struct Host {
     pub dir: PathBuf,
 }
 
+/// Spec of a `SecurityGroup` that lets everything pass.
+pub const OPEN: &str = "{rules: [{direction: Ingress}, {direction: Egress}]}";
+
 impl Host {
-    /// Leaves for namespaces of one's own. The host has a loopback and nothing else.
+    /// A host on which groups keep nobody from anybody, so that who is not reached is kept away by something else.
     pub fn new() -> Self {
+        let host = Self::bare();
+        host.open("default");
+        host
+    }
+
+    /// Leaves for namespaces of one's own. The host has a loopback and nothing else; its folder of YAML is empty, so ports
+    /// let in what Tenet's defaults let in.
+    pub fn bare() -> Self {
         unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).expect("tests need root");
         let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
         mount(None::<&str>, "/", None::<&str>, private, None::<&str>).unwrap();
@@ -117,6 +128,11 @@ impl Host {
         let next = self.dir.join(format!(".{file}.next"));
         std::fs::write(&next, yaml).unwrap();
         std::fs::rename(next, self.dir.join("yaml").join(file)).unwrap();
+    }
+
+    /// Lets everything into all ports of a namespace that name no group.
+    pub fn open(&self, namespace: &str) {
+        self.declare(&format!("open-{namespace}.yaml"), &format!("SecurityGroup {namespace}/default {OPEN}"));
     }
 
     /// Copies a folder of `examples/` to the folder of YAML, where it can be edited.

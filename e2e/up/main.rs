@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     signals.thread_block().unwrap();
     let start = Instant::now();
     println!("etcd, kube-apiserver, controller and {NODES} nodes …");
-    let cluster = Cluster::start(NODES);
+    let cluster = Cluster::bare(NODES);
     let _outside = cluster.wire(&[1, 2]);
     cluster.wait("tagent --all", "Ready");
     println!("{}\nup after {:.1} s\n", cluster.kubectl("get tenet -A"), start.elapsed().as_secs_f64());
