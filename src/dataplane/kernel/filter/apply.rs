@@ -76,4 +76,7 @@ pub fn guard(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
     for (netns, (requests, positions)) in requests {
         links::send(kernel, netns, requests, &positions, failures);
     }
+    if steps.iter().all(|(position, _)| !failures.contains_key(position)) {
+        kernel.filters.replaced();
+    }
 }

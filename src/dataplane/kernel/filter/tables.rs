@@ -18,6 +18,9 @@ use crate::model::security::{Member, Number, RuleView};
 pub const NAMES: [&str; 10] =
     ["wires", "stations", "ports", "groups", "members", "epoch", "flows", "shares", "pending", "fragments"];
 
+/// `BPF_NOEXIST`: write only what is missing.
+const MISSING: u64 = 1;
+
 /// What keeps numbers apart from anything else in the kernel.
 type Key = [u8; 8];
 
@@ -137,6 +140,11 @@ impl Tables {
         if counts.values().all(|count| *count < share / 2) {
             return Ok(0);
         }
+        self.count(now)
+    }
+
+    /// The same, whatever the ports have.
+    fn count(&mut self, now: Duration) -> io::Result<usize> {
         let (mut old, mut live) = (Vec::new(), BTreeMap::new());
         for entry in self.flows.iter() {
             let (key, value) = entry.map_err(error)?;
@@ -148,8 +156,24 @@ impl Tables {
             }
         }
         old.iter().try_for_each(|key| set(&mut self.flows, *key, None))?;
-        counts.keys().try_for_each(|port| set(&mut self.shares, *port, live.get(port).copied()))?;
+        for port in self.shares.keys().collect::<Result<Vec<_>, _>>().map_err(error)? {
+            live.entry(port).or_insert(0);
+        }
+        live.into_iter().try_for_each(|(port, count)| set(&mut self.shares, port, Some(count).filter(|c| *c > 0)))?;
         Ok(old.len())
+    }
+
+    /// Remembers the flows that tables of another version remember, in `former`, but for those that are known here; how many.
+    ///
+    /// # Errors
+    /// They are of another shape, or cannot be read.
+    pub fn inherit(&mut self, former: &Path, now: Duration) -> io::Result<usize> {
+        let open =
+            |name| MapData::from_pin(former.join(name)).map_err(error).and_then(|map| hash(Map::LruHashMap(map)));
+        let (flows, pending) = (open("flows")?, open("pending")?);
+        let inherited = take_over(&flows, &mut self.flows)? + take_over(&pending, &mut self.pending)?;
+        self.count(now)?;
+        Ok(inherited)
     }
 
     /// Makes every flow be judged anew: something may be forbidden that was allowed.
@@ -160,6 +184,20 @@ impl Tables {
         let epoch: u32 = self.epoch.get(&0, 0).map_err(error)?;
         self.epoch.set(0, epoch.wrapping_add(1), 0).map_err(error)
     }
+}
+
+/// Copies entries that are missing.
+fn take_over<K: Pod, V: Pod>(from: &HashMap<MapData, K, V>, to: &mut HashMap<MapData, K, V>) -> io::Result<usize> {
+    let mut taken = 0;
+    for entry in from.iter() {
+        let (key, value) = entry.map_err(error)?;
+        match to.insert(key, value, MISSING).map_err(error) {
+            Ok(()) => taken += 1,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(taken)
 }
 
 /// Writes or removes an entry; that there is none to remove is no failure.
