@@ -155,7 +155,8 @@ fn neighbours(dice: &mut Dice, source: IpAddr, destination: IpAddr, own: IpAddr)
         _ => destination,
     };
     let source = if dice.once_in(3) { Ipv6Addr::UNSPECIFIED.into() } else { source };
-    Ip::between(source, destination, ICMPV6, frames::icmp(kind, code, 0, &body))
+    let listener = matches!(kind, 130..=132 | 143) && !dice.once_in(8);
+    Ip::between(source, destination, ICMPV6, frames::icmp(kind, code, 0, &body)).hops(if listener { 1 } else { 255 })
 }
 
 /// With options, or a chain of extension headers that may be too long or lead elsewhere.
@@ -199,6 +200,11 @@ fn in_parts(traffic: &mut Traffic, talk: &Talk) {
         parts.push(parts[again].clone());
     }
     for ip in parts {
+        match traffic.dice.roll(16) {
+            0 => traffic.wait(),
+            1 => traffic.change(),
+            _ => {}
+        }
         traffic.talk(Talk { ip, ..talk.clone() });
     }
 }

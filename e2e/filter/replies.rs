@@ -41,8 +41,10 @@ pub fn conversation(traffic: &mut Traffic, mut talk: Talk) {
             traffic.talk(error);
         }
         talk = then;
-        if traffic.dice.once_in(12) {
-            traffic.wait();
+        match traffic.dice.roll(20) {
+            0 | 1 => traffic.wait(),
+            2 => traffic.change(),
+            _ => {}
         }
     }
     traffic.talk(talk);
@@ -75,6 +77,8 @@ fn answer(dice: &mut Dice, talk: &Talk) -> Talk {
         }
         (ICMP | ICMPV6, Some([kind, code, _, _, high, low, ..])) => {
             let kind = match kind {
+                // Or that end asks, too.
+                8 | 13 | 128 if dice.once_in(4) => *kind,
                 8 => 0,
                 13 | 17 => kind + 1,
                 128 => 129,
@@ -95,7 +99,7 @@ fn reply(dice: &mut Dice, to: Option<u8>) -> u8 {
     match to {
         _ if dice.once_in(6) => packets::flags(dice),
         Some(SYN) => SYN | ACK,
-        Some(flags) if flags & RST != 0 => dice.pick(&[ACK, SYN, RST]),
+        Some(flags) if flags & RST != 0 => dice.pick(&[ACK, SYN, RST, FIN | ACK]),
         Some(flags) if flags & FIN != 0 => dice.pick(&[FIN | ACK, ACK, SYN]),
         _ => dice.pick(&[ACK, ACK, FIN | ACK, RST]),
     }
@@ -106,7 +110,7 @@ fn next(dice: &mut Dice, mut talk: Talk) -> Talk {
     if talk.ip.protocol == TCP
         && let Some(flags) = talk.ip.payload.get_mut(13)
     {
-        *flags = if dice.once_in(3) { packets::flags(dice) } else { ACK };
+        *flags = if dice.once_in(3) { packets::flags(dice) } else { dice.pick(&[ACK, ACK, FIN | ACK]) };
     }
     talk
 }

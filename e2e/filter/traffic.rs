@@ -110,15 +110,29 @@ impl Traffic {
         }
     }
 
-    /// Time goes by.
+    /// Time goes by, then talks go on.
     pub fn wait(&mut self) {
         let age = self.age();
         self.next.push_back(age);
+        self.go_on();
+    }
+
+    /// The tables change, then talks go on.
+    pub fn change(&mut self) {
+        world::change(&mut self.dice, &mut self.tables);
+        self.next.push_back(Event::Tables(self.tables.clone()));
+        self.go_on();
+    }
+
+    fn go_on(&mut self) {
+        for _ in 0..self.dice.roll(4) {
+            replies::about(self);
+        }
     }
 
     /// Half a time or one and a half, but so that no packet ever is as old as a time.
     fn age(&mut self) -> Event {
-        let time = self.dice.pick(&TIMES);
+        let time = self.dice.pick(&[10, 10, 30, 30, 60, 60, 120, 180, 432_000]);
         let mut later = self.now + if self.dice.once_in(2) { time / 2 } else { time * 3 / 2 };
         let near = |age: u64| TIMES.iter().any(|time| time.abs_diff(age) <= MARGIN);
         while self.moments.iter().any(|moment| near(later - moment)) {
@@ -138,12 +152,9 @@ impl Iterator for Traffic {
     fn next(&mut self) -> Option<Event> {
         while self.next.is_empty() {
             match self.dice.roll(300) {
-                0 => {
-                    world::change(&mut self.dice, &mut self.tables);
-                    self.next.push_back(Event::Tables(self.tables.clone()));
-                }
-                1..4 => self.wait(),
-                4..120 => packets::fresh(self),
+                0..3 => self.change(),
+                3..6 => self.wait(),
+                6..120 => packets::fresh(self),
                 120..240 => replies::about(self),
                 _ => noise::noise(self),
             }

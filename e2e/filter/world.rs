@@ -166,7 +166,7 @@ fn security(dice: &mut Dice, n: usize) -> SecurityView {
             pair(mac, net);
         }
     }
-    let most = dice.pick(&[0, 1, 2, 2, 3, 3, 5, 16]);
+    let most = dice.pick(&[0, 1, 2, 3, 4, 4, 6, 16]);
     let groups = (0..most).map(|_| group(dice.roll(GROUPS + 1))).collect();
     SecurityView { mac: MacAddr(own), pairs, groups, stateful: !dice.once_in(4), domain: domain(n) }
 }
@@ -174,18 +174,12 @@ fn security(dice: &mut Dice, n: usize) -> SecurityView {
 fn set_group(dice: &mut Dice, tables: &mut Tables, n: usize) {
     let most = if dice.once_in(12) { RULES_MAX } else { dice.roll(10) };
     let mut rules: BTreeSet<RuleView> = (0..most).map(|_| rule(dice)).collect();
-    if dice.once_in(4) {
-        // What every group begins with.
-        let (protocol, remote) = (None, Remote::Anywhere);
-        let out = RuleView {
-            direction: Direction::Egress,
-            family: None,
-            protocol,
-            first: Span::ALL,
-            second: Span::ALL,
-            remote,
-        };
-        rules.insert(out);
+    if dice.once_in(3) {
+        // What every group begins with, in one family or both; now and then for what comes in.
+        let direction = if dice.once_in(4) { Direction::Ingress } else { Direction::Egress };
+        let family = if dice.once_in(3) { Some(family(dice)) } else { None };
+        let (first, second, remote) = (Span::ALL, Span::ALL, Remote::Anywhere);
+        rules.insert(RuleView { direction, family, protocol: None, first, second, remote });
     }
     tables.groups.insert(group(n), rules.into_iter().collect());
 }

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use crate::api::{AgentKernel, Reason};
 use crate::dataplane::attachment::{Attachment, Attachments, Target};
 use crate::dataplane::dhcp::Table;
+use crate::dataplane::filter::Filtering;
 use crate::dataplane::kernel::{Failures, Feature, Kernel, dhcp::Server, guest_netns, netns};
 use crate::dataplane::names::Prefix;
 use crate::dataplane::plan::{self, Plan};
@@ -43,6 +44,8 @@ pub struct Options {
     pub state_dir: PathBuf,
     /// Name of the node.
     pub node: String,
+    /// How its ports are filtered.
+    pub filtering: Filtering,
 }
 
 /// What an agent cannot go on from. Each message says what to do.
@@ -83,7 +86,7 @@ impl Agent {
     /// # Errors
     /// What is missing, with what to do.
     pub fn open(options: &Options) -> Result<Self, Error> {
-        let kernel = Kernel::open(&options.run_dir)?;
+        let kernel = Kernel::open(&options.run_dir, options.filtering)?;
         let record = Record::open(&options.state_dir)?;
         let rules = router_rules::Memory::default();
         Ok(Self { options: options.clone(), kernel, record, rules, dhcp: None })

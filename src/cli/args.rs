@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config;
+use crate::dataplane::filter;
 
 /// Tenant networks, declared: reads YAML, makes networks.
 #[derive(Debug, Parser)]
@@ -156,6 +157,9 @@ pub struct Agent {
     /// Answer /healthz, /readyz and /metrics (Prometheus) at this address. Default: nowhere.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub metrics: Option<std::net::SocketAddr>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap takes no help on what it flattens")]
+    pub filtering: Filtering,
 }
 
 /// What an instance reads, and where it keeps things.
@@ -173,6 +177,32 @@ pub struct Instance {
     /// Name of this node. Default: the host's name.
     #[arg(long, value_name = "NAME")]
     pub node: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap takes no help on what it flattens")]
+    pub filtering: Filtering,
+}
+
+/// How a node filters.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Filtering {
+    /// Bring packets between guests of this node over the bridge instead of straight from one to the other.
+    #[arg(long, env = "TENET_NO_FAST_PATH")]
+    pub no_fast_path: bool,
+    /// Most established flows that the filters remember, about 110 bytes each; takes effect when none are remembered yet.
+    #[arg(long, value_name = "NUMBER", default_value_t = filter::Filtering::FLOWS, value_parser = clap::value_parser!(u32).range(1024..=16_777_216))]
+    pub flows: u32,
+}
+
+impl Default for Filtering {
+    fn default() -> Self {
+        Self { no_fast_path: false, flows: filter::Filtering::FLOWS }
+    }
+}
+
+impl From<Filtering> for filter::Filtering {
+    fn from(args: Filtering) -> Self {
+        Self { fast_path: !args.no_fast_path, flows: args.flows }
+    }
 }
 
 /// `tenet local`

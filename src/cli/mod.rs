@@ -90,6 +90,7 @@ fn run(cli: Cli) -> Ended {
                 state: args.state.state,
                 socket: args.socket.socket,
                 metrics: args.metrics,
+                filtering: args.filtering.into(),
             };
             if args.dry_run {
                 node::plans(&options, plan::show)?;
@@ -119,6 +120,7 @@ fn options(instance: args::Instance) -> Options {
         state: instance.state.state,
         socket: instance.socket.socket,
         node: instance.node.unwrap_or_else(config::hostname),
+        filtering: instance.filtering.into(),
     }
 }
 
@@ -139,7 +141,8 @@ fn clean(args: args::Clean) -> Ended {
             return Err("nothing was taken away".into());
         }
     }
-    let here = args::Instance { folders: Vec::new(), state: args.state, socket: args.socket, node: None };
+    let filtering = args::Filtering::default();
+    let here = args::Instance { folders: Vec::new(), state: args.state, socket: args.socket, node: None, filtering };
     let gone = local::clean(&options(here))?;
     let mut out = io::stdout().lock();
     for change in &gone.0 {

@@ -6,7 +6,7 @@
 use crate::api::{MacAddr, Reason};
 use crate::dataplane::attachment::{Attachments, Target};
 use crate::dataplane::facts::Facts;
-use crate::dataplane::filter::render as filter;
+use crate::dataplane::filter::{Filter, Handed, render as filter};
 use crate::dataplane::names::{self, Detail, Prefix};
 use crate::dataplane::overlay;
 use crate::dataplane::render::Rendered;
@@ -107,7 +107,7 @@ pub fn render(key: &Key, view: &NodeView, attachments: &Attachments, facts: &Fac
                            attach a bridge of the host, or an interface with mode: Dedicated";
             out.fault(id.clone(), Remark { reason: Reason::Unsupported, message: message.into() });
         }
-        render_port(port, &attachment.target, &id, &bridge, mtus, out);
+        render_port(network, port, &attachment.target, &id, &bridge, (facts, mtus), out);
     }
 }
 
@@ -150,13 +150,14 @@ fn render_wire(
     out.state.want(item, Spec::Link(spec), id, Some(Make::Parent(parent)));
 }
 
-/// `mtus`: of the link, and of the guest's end of it.
+/// `mtu`, `told`: of the link, and of the guest's end of it.
 fn render_port(
+    network: &NetworkView,
     port: &PortView,
     target: &Target,
     id: &Id,
     bridge: &IfName,
-    (mtu, told): (u32, u32),
+    (facts, (mtu, told)): (&Facts, (u32, u32)),
     out: &mut Rendered,
 ) {
     let name = Prefix::Port.name(port.uid);
@@ -176,7 +177,10 @@ fn render_port(
         }
     };
     let bridge = Some(BridgePort { bridge: bridge.clone(), role: Role::Guest });
-    let filter = Some(filter::port(port, id, &mut out.state));
+    let handed = if matches!(target, Target::Netns { .. }) { Handed::Peer } else { Handed::Device };
+    let handed = facts.filtering.fast_path.then_some(handed);
+    let wire = filter::port(port, network, handed, id, &mut out.state);
+    let filter = Some(Filter { program: facts.filtering.program(), wire: Some(wire) });
     let spec = Link { kind, mac: None, mtu, up: true, bridge, filter, alias };
     out.state.want(Item::Link(Netns::Vswitch, name.clone()), Spec::Link(spec), id, make);
     out.state.want(Item::Fdb(Netns::Vswitch, name, port.mac), Spec::Fdb, id, None);

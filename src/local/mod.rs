@@ -123,5 +123,6 @@ fn take_lock(state: &Path) -> io::Result<Lock> {
 
 fn agent_options(options: &Options) -> agent::Options {
     let run_dir = options.socket.parent().unwrap_or(Path::new("/")).to_owned();
-    agent::Options { run_dir, state_dir: options.state.clone(), node: options.node.clone() }
+    let (state_dir, node, filtering) = (options.state.clone(), options.node.clone(), options.filtering);
+    agent::Options { run_dir, state_dir, node, filtering }
 }

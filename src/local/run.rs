@@ -19,6 +19,7 @@ use crate::agent::node::Node;
 use crate::agent::pace::{Pace, RETRY};
 use crate::agent::server::Server;
 use crate::agent::sleep::{Awake, sleep};
+use crate::dataplane::filter::Filtering;
 
 /// A running instance.
 #[derive(Debug)]
@@ -180,6 +181,8 @@ pub struct Options {
     pub socket: PathBuf,
     /// Name of the node.
     pub node: String,
+    /// How its ports are filtered.
+    pub filtering: Filtering,
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use super::api::{Api, Told};
 use super::run::Options;
 use super::watches::Watches;
-use crate::agent::{self, Agent};
+use crate::agent::Agent;
 use crate::cluster::mirror::Mirror;
 use crate::dataplane::plan::Plan;
 use crate::model::view::Node;
@@ -27,8 +27,7 @@ const MOMENT: Duration = Duration::from_millis(50);
 /// What keeps it from knowing the node or the API server; what `show` says.
 pub fn plans(options: &Options, mut show: impl FnMut(&Plan) -> io::Result<()>) -> io::Result<()> {
     let run_dir = options.socket.parent().unwrap_or(Path::new("/")).to_owned();
-    let agent_options = agent::Options { run_dir, state_dir: options.state.clone(), node: options.node.clone() };
-    let mut agent = Agent::open(&agent_options).map_err(io::Error::other)?;
+    let mut agent = Agent::open(&options.agent(run_dir)).map_err(io::Error::other)?;
     let api = Api::start(&options.access, &options.node, None, None)?;
     let (mut mirror, mut orders) = (Mirror::default(), Vec::new());
     let mut watches = Watches::begin(&options.node, &mut mirror, &mut orders);

@@ -23,6 +23,7 @@ use crate::agent::sleep::{Awake, sleep};
 use crate::agent::{self, Agent};
 use crate::cluster::client::Access;
 use crate::cluster::probes;
+use crate::dataplane::filter::Filtering;
 use crate::local::lock::Lock;
 
 /// How an agent runs.
@@ -40,6 +41,17 @@ pub struct Options {
     pub socket: PathBuf,
     /// Where probes and figures are asked for; none: nowhere.
     pub metrics: Option<SocketAddr>,
+    /// How its ports are filtered.
+    pub filtering: Filtering,
+}
+
+impl Options {
+    /// Where the agent keeps things. `run_dir`: of the control socket.
+    #[must_use]
+    pub fn agent(&self, run_dir: PathBuf) -> agent::Options {
+        let (state_dir, node, filtering) = (self.state.clone(), self.node.clone(), self.filtering);
+        agent::Options { run_dir, state_dir, node, filtering }
+    }
 }
 
 /// Runs an agent until SIGTERM or SIGINT. What the kernel forwards, it goes on forwarding.
@@ -58,8 +70,7 @@ pub fn run(options: &Options) -> io::Result<()> {
         })?;
     }
     let _lock = Lock::take(&options.state)?;
-    let agent_options = agent::Options { run_dir, state_dir: options.state.clone(), node: options.node.clone() };
-    let mut agent = Agent::open(&agent_options).map_err(io::Error::other)?;
+    let mut agent = Agent::open(&options.agent(run_dir)).map_err(io::Error::other)?;
     let mtu = agent.mtu(options.tunnel).map_err(io::Error::other)?;
     let myself = Myself { node: options.node.clone(), tunnel: options.tunnel, mtu, kernel: agent.kernel() };
     let door = options.metrics.map(probes::bind).transpose().map_err(io::Error::other)?;

@@ -57,6 +57,21 @@ pub(super) enum Stage {
     Closed,
 }
 
+impl Stage {
+    /// How long a flow is remembered that nobody uses. `query`: it is ICMP.
+    pub fn lasts(self, protocol: u8, query: bool) -> Duration {
+        Duration::from_secs(match self {
+            Self::Pending if protocol == TCP => 60,
+            Self::Pending => 30,
+            Self::Established if protocol == TCP => 432_000,
+            Self::Established if query => 30,
+            Self::Established => 180,
+            Self::Closing => 120,
+            Self::Closed => 10,
+        })
+    }
+}
+
 /// A flow.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Flow {
@@ -111,15 +126,7 @@ impl Key {
 
     /// How long a flow is remembered that nobody uses.
     fn time(&self, stage: Stage) -> Duration {
-        Duration::from_secs(match stage {
-            Stage::Pending if self.protocol == TCP => 60,
-            Stage::Pending => 30,
-            Stage::Established if self.protocol == TCP => 432_000,
-            Stage::Established if self.asks.is_some() => 30,
-            Stage::Established => 180,
-            Stage::Closing => 120,
-            Stage::Closed => 10,
-        })
+        stage.lasts(self.protocol, self.asks.is_some())
     }
 }
 

@@ -2,11 +2,14 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::api::MacAddr;
-use crate::dataplane::filter::Policy;
+use crate::dataplane::filter::flow::Stage;
+use crate::dataplane::filter::packet::{ICMP, ICMPV6};
+use crate::dataplane::filter::{Handed, Policy, Wire};
 use crate::model::security::{
     Direction, Family, GROUPS_MAX, Member, Number, PAIRS_MAX, Pair, RULES_MAX, Remote, RuleView, SecurityView, Span,
 };
@@ -28,15 +31,69 @@ const RULE: usize = 48;
 const GROUP_HEAD: usize = 8;
 /// Bytes of a group.
 pub const GROUP: usize = GROUP_HEAD + RULE * RULES_MAX;
+/// Bytes of what is known of an interface.
+pub const WIRE: usize = 24;
+/// Bytes of a station's key, and of where it is.
+pub const STATION: usize = 16;
 /// Bytes of a member.
 pub const MEMBER: usize = 32;
 /// Bytes of a flow's key, and of what is remembered of it.
 pub const FLOW: (usize, usize) = (48, 16);
+/// Where a flow's key says the protocol.
+const FLOW_PROTOCOL: usize = 44;
 /// Bytes of a fragment's key, and of what is remembered of it.
 pub const FRAGMENT: (usize, usize) = (48, 16);
 
 const GUARDED: u8 = 1;
 const STATEFUL: u8 = 2;
+
+/// What is known of an interface.
+#[must_use]
+pub fn wire(wire: &Wire) -> [u8; WIRE] {
+    let mut out = [0; WIRE];
+    let mut at = Writer::new(&mut out);
+    at.put(&wire.port.0.to_ne_bytes());
+    at.put(&wire.network.0.to_ne_bytes());
+    at.put(&wire.mac.0);
+    out
+}
+
+/// What an interface's entry says; how it is handed packets stands with its station.
+#[must_use]
+pub fn wire_of(bytes: &[u8; WIRE]) -> Wire {
+    let mut at = Reader(bytes);
+    Wire { port: Number(at.number()), network: Number(at.number()), mac: MacAddr(at.take()), handed: None }
+}
+
+/// The key of a port on its network.
+#[must_use]
+pub fn station(wire: &Wire) -> [u8; STATION] {
+    let mut out = [0; STATION];
+    let mut at = Writer::new(&mut out);
+    at.put(&wire.network.0.to_ne_bytes());
+    at.put(&wire.mac.0);
+    out
+}
+
+/// Where a port is handed packets: at an interface, by its index.
+#[must_use]
+pub fn place(port: Number, index: u32, handed: Handed) -> [u8; STATION] {
+    let mut out = [0; STATION];
+    let mut at = Writer::new(&mut out);
+    at.put(&port.0.to_ne_bytes());
+    at.put(&index.to_ne_bytes());
+    at.put(&u32::from(handed == Handed::Device).to_ne_bytes());
+    out
+}
+
+/// Index of the interface, and how.
+#[must_use]
+pub fn place_of(bytes: &[u8; STATION]) -> (u32, Handed) {
+    let mut at = Reader(bytes);
+    let _ = at.number();
+    let (index, device) = (u32::from_ne_bytes(at.take()), u32::from_ne_bytes(at.take()));
+    (index, if device == 0 { Handed::Peer } else { Handed::Device })
+}
 
 /// What a port's entry holds. More pairs or groups than there is room for are left out: they pass nothing.
 #[must_use]
@@ -174,6 +231,36 @@ pub fn member_of(bytes: &[u8; MEMBER]) -> Member {
     let mut at = Reader(bytes);
     let (group, domain) = (Number(at.number()), Number(at.number()));
     Member { group, domain, ip: Ipv6Addr::from(at.take::<16>()).to_canonical() }
+}
+
+/// What a table remembers of an established flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    /// The port that it is of.
+    pub port: Number,
+    /// When a packet of it was last noted, since the machine started (`CLOCK_MONOTONIC`).
+    pub seen: Duration,
+    /// How long it is remembered from then on.
+    pub lasts: Duration,
+}
+
+/// What an entry of the flows says.
+#[must_use]
+pub fn flow_of(key: &[u8; FLOW.0], value: &[u8; FLOW.1]) -> Remembered {
+    let port = Number(Reader(key).number());
+    let [protocol, family] = Reader(&key[FLOW_PROTOCOL..]).take();
+    let mut at = Reader(value);
+    let seen = Duration::from_nanos(at.number());
+    let _epoch: [u8; 4] = at.take();
+    let [stage] = at.take();
+    let stage = match stage {
+        0 => Stage::Pending,
+        1 => Stage::Established,
+        2 => Stage::Closing,
+        _ => Stage::Closed,
+    };
+    let query = matches!((family, protocol), (4, ICMP) | (6, ICMPV6));
+    Remembered { port, seen, lasts: stage.lasts(protocol, query) }
 }
 
 /// An address in network order; IPv4 as ::ffff:a.b.c.d.

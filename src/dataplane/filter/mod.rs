@@ -45,10 +45,12 @@
 //!   dropped.
 //! - `ICMPv6` (58), whole or first, of at least 8 bytes:
 //!   - Neighbour discovery (133 to 137) is dropped unless whole, never fragmented (RFC 6980), hop limit 255 and code 0.
-//!   - Ingress: 130, 134, 135 and 136 pass.
+//!   - Listener discovery (130 to 132, 143) is **near** if its hop limit is 1 (RFC 2710, RFC 3810), so that no router carries it.
+//!   - Ingress: 134, 135 and 136 pass, and 130 if near.
 //!   - Egress: 134 (router advertisement) and 137 (redirect): dropped.
-//!     131, 132, 143 (listener reports): pass from own or `::`, to `ff02::/16`, else dropped.
-//!     130 (query): passes from own, else dropped.
+//!     131, 132, 143 (listener reports): near, pass from own or `::`, to `ff00::/8`, else dropped. (Version 1 reports to the
+//!     very address it listens to, which may be one of the site, say.)
+//!     130 (query): near, passes from own, to `ff00::/8`, else dropped.
 //!     133 (solicitation): passes from own, or from `::` to `ff02::/16`, else dropped.
 //!     135: at least 24 bytes. From own: passes. From `::`, to `ff02::1:ff00:0/104`, the target own (duplicate address
 //!     detection): passes. Else dropped.
@@ -125,6 +127,6 @@ mod verdict;
 mod tests;
 
 pub use flow::State;
-pub use program::{Filter, PROGRAM};
+pub use program::{Filter, Filtering, Handed, PROGRAM, Wire};
 pub use tables::{Policy, Tables};
 pub use verdict::{By, Reason, Verdict, verdict};

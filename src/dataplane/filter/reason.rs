@@ -93,7 +93,7 @@ reasons! {
     DhcpServer: "the guest answers DHCP as if it were a server",
     Discovery: "IPv6 neighbour discovery that was routed or is in fragments",
     RouterSpeech: "the guest speaks as if it were an IPv6 router",
-    ListenerFrom: "multicast listener discovery from another's address, or not to a multicast address of the link",
+    ListenerFrom: "multicast listener discovery from another's address, to no multicast address, or with a hop limit that leads on",
     NeighbourClaim: "the guest's neighbour discovery is cut off or claims an address that is not its own",
     NotAllowed: "no rule of the port's groups allows it",
     NoQuery: "it answers an ICMP query that nobody sent",

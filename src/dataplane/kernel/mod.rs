@@ -44,6 +44,7 @@ pub use probe::Probe;
 use space::Space;
 
 use crate::dataplane::facts::Facts;
+use crate::dataplane::filter::Filtering;
 use crate::dataplane::names::{self, Prefix};
 use crate::dataplane::plan::Plan;
 use crate::dataplane::state::{IfName, Netns, State};
@@ -68,7 +69,7 @@ impl Kernel {
     ///
     /// # Errors
     /// What is missing, with what to do.
-    pub fn open(run_dir: &Path) -> io::Result<Self> {
+    pub fn open(run_dir: &Path, filtering: Filtering) -> io::Result<Self> {
         let probe = Probe::new()?;
         let (mut spaces, mut empty) = (BTreeMap::new(), Vec::new());
         spaces.insert(Netns::Host, Space::open(Netns::Host, netns::current()?)?);
@@ -80,7 +81,7 @@ impl Kernel {
                 empty.push(pin);
             }
         }
-        let (filters, observed) = (Filters::open(run_dir), State::default());
+        let (filters, observed) = (Filters::open(run_dir, filtering), State::default());
         Ok(Self { run_dir: run_dir.to_owned(), probe, filters, spaces, observed, empty })
     }
 
@@ -99,6 +100,7 @@ impl Kernel {
     /// The kernel could not be read.
     pub fn facts(&mut self, wires: &BTreeMap<Key, PhysicalView>) -> io::Result<Facts> {
         let mut facts = self.probe.facts();
+        facts.filtering = self.filters.filtering();
         if !wires.is_empty() {
             probe::host(self.space(&Netns::Host)?, wires, &mut facts)?;
             probe::moved_in(&self.observed, &mut facts);

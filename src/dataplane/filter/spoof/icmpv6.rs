@@ -31,9 +31,10 @@ pub(super) fn judge(
     if matches!(icmp.kind, ROUTER_SOLICITATION..=REDIRECT) && !near {
         return Err(Reason::Discovery);
     }
+    let listener_near = packet.hops == 1;
     if place.direction == Direction::Ingress {
         return Ok(match icmp.kind {
-            QUERY => Some(By::Listener),
+            QUERY if listener_near => Some(By::Listener),
             ROUTER_ADVERTISEMENT | SOLICITATION | ADVERTISEMENT => Some(By::Discovery),
             _ => None,
         });
@@ -46,9 +47,10 @@ pub(super) fn judge(
         IpAddr::V6(to) => to.octets(),
         IpAddr::V4(_) => return Err(Reason::Header),
     };
+    let listens = listener_near && matches!(to, [0xff, ..]);
     let (by, fits, reason) = match icmp.kind {
-        REPORT | DONE | REPORT_2 => (Some(By::Listener), (own || nobody) && on_link(to), Reason::ListenerFrom),
-        QUERY => (Some(By::Listener), own, Reason::ListenerFrom),
+        REPORT | DONE | REPORT_2 => (Some(By::Listener), (own || nobody) && listens, Reason::ListenerFrom),
+        QUERY => (Some(By::Listener), own && listens, Reason::ListenerFrom),
         ROUTER_SOLICITATION => (Some(By::Discovery), own || (nobody && on_link(to)), Reason::NeighbourClaim),
         ROUTER_ADVERTISEMENT | REDIRECT => (None, false, Reason::RouterSpeech),
         SOLICITATION => {

@@ -102,29 +102,38 @@ fn neighbour_discovery_is_of_this_link_and_in_one_piece() {
 
 #[test]
 fn listeners_report_from_their_own_addresses() {
-    let frame = |kind, source: &str, destination: &str| message(kind, source, destination, &[0; 16]).frame(MAC);
+    let frame = |kind, source: &str, destination: &str, hops| {
+        message(kind, source, destination, &[0; 16]).hops(hops).frame(MAC)
+    };
+    let no = Drop(Reason::ListenerFrom);
     for kind in [131, 132, 143] {
         each(
             &["out any"],
             &[
-                ("own", Egress, frame(kind, LOCAL, "ff02::16"), LISTENER),
-                ("nobody", Egress, frame(kind, NOBODY, "ff02::16"), LISTENER),
-                ("another's", Egress, frame(kind, PEER, "ff02::16"), Drop(Reason::ListenerFrom)),
-                ("to one", Egress, frame(kind, LOCAL, PEER), Drop(Reason::ListenerFrom)),
-                ("to the site", Egress, frame(kind, NOBODY, "ff05::16"), Drop(Reason::ListenerFrom)),
-                ("hears one", Ingress, frame(kind, PEER, "ff02::16"), Drop(Reason::NotAllowed)),
+                ("own", Egress, frame(kind, LOCAL, "ff02::16", 1), LISTENER),
+                ("to an address of the site", Egress, frame(kind, LOCAL, "ff05::7", 1), LISTENER),
+                ("nobody", Egress, frame(kind, NOBODY, "ff02::16", 1), LISTENER),
+                ("another's", Egress, frame(kind, PEER, "ff02::16", 1), no),
+                ("to one", Egress, frame(kind, LOCAL, PEER, 1), no),
+                ("for routers to carry", Egress, frame(kind, LOCAL, "ff05::7", 2), no),
+                ("hears one", Ingress, frame(kind, PEER, "ff02::16", 1), Drop(Reason::NotAllowed)),
             ],
         );
     }
     each(
         &["out any"],
         &[
-            ("queries", Egress, frame(130, LOCAL, "ff02::1"), LISTENER),
-            ("queries from nobody", Egress, frame(130, NOBODY, "ff02::1"), Drop(Reason::ListenerFrom)),
-            ("queries from another's", Egress, frame(130, PEER, "ff02::1"), Drop(Reason::ListenerFrom)),
-            ("is queried", Ingress, frame(130, "fe80::1", "ff02::1"), LISTENER),
+            ("queries", Egress, frame(130, LOCAL, "ff02::1", 1), LISTENER),
+            ("queries who listens to an address", Egress, frame(130, LOCAL, "ff05::7", 1), LISTENER),
+            ("queries one", Egress, frame(130, OWN, PEER, 1), no),
+            ("for routers to carry", Egress, frame(130, OWN, "ff05::7", 64), no),
+            ("queries from nobody", Egress, frame(130, NOBODY, "ff02::1", 1), no),
+            ("queries from another's", Egress, frame(130, PEER, "ff02::1", 1), no),
+            ("is queried", Ingress, frame(130, "fe80::1", "ff02::1", 1), LISTENER),
+            ("is queried from far", Ingress, frame(130, PEER, OWN, 60), Drop(Reason::NotAllowed)),
         ],
     );
+    each(&["in icmpv6 130"], &[("which a rule may allow", Ingress, frame(130, PEER, OWN, 60), RULE)]);
 }
 
 #[test]

@@ -233,6 +233,39 @@ fn new_tables_judge_flows_anew() {
 }
 
 #[test]
+fn new_tables_judge_queries_anew() {
+    let (ask, answer, _) = ping(13, 14);
+    let rows = [
+        ("out icmp 13", true),
+        ("out icmp 13/0", true),
+        ("out icmp 8", false),
+        ("out icmp 14", false),
+        ("in icmp 13", false),
+    ];
+    for (rule, lives) in rows {
+        let mut bench = Bench::new(&["out icmp"]);
+        assert_eq!(bench.sends(&ask), RULE);
+        bench.rules(&[rule]);
+        assert_eq!(bench.hears(&answer) == FLOW, lives, "{rule}, asked by the guest");
+        let asked = Ip::new(PEER, OWN, ICMP, icmp(13, 0, 7, &[]));
+        let replies = Ip::new(OWN, PEER, ICMP, icmp(14, 0, 7, &[]));
+        let mut bench = Bench::new(&["in icmp"]);
+        assert_eq!(bench.hears(&asked), RULE);
+        bench.rules(&[&if rule.starts_with("in") { rule.replace("in", "out") } else { rule.replace("out", "in") }]);
+        assert_eq!(bench.sends(&replies) == FLOW, lives, "{rule}, the other way round");
+    }
+}
+
+#[test]
+fn who_begins_anew_gives_up_what_was() {
+    for packets in [CLOSING, CLOSED] {
+        let mut bench = after(packets);
+        assert_eq!(bench.hears(&segment(Ingress, SYN)), NO);
+        assert_eq!(bench.sends(&segment(Egress, ACK)), MIDDLE);
+    }
+}
+
+#[test]
 fn what_new_tables_forbid_stays_forgotten() {
     let mut bench = after(ESTABLISHED);
     bench.rules(&[]);

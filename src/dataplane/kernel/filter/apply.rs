@@ -61,7 +61,7 @@ pub fn guard(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
         let Some(filter) = &link.filter else { continue };
         let made = kernel.space(netns).and_then(|space| space.index(name)).and_then(|index| {
             let (tables, programs) = kernel.filters.ready()?;
-            tables.set_wire(index, filter.port)?;
+            tables.set_wire(index, filter.wire.as_ref())?;
             Ok(attach::attach(index, programs, &filter.program))
         });
         match made {
@@ -75,5 +75,8 @@ pub fn guard(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
     }
     for (netns, (requests, positions)) in requests {
         links::send(kernel, netns, requests, &positions, failures);
+    }
+    if steps.iter().all(|(position, _)| !failures.contains_key(position)) {
+        kernel.filters.replaced();
     }
 }

@@ -5,6 +5,7 @@
 
 mod apply;
 pub mod attach;
+mod sweep;
 pub mod tables;
 mod trial;
 
@@ -18,24 +19,32 @@ use nix::mount::{MntFlags, MsFlags};
 use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
 
 use crate::dataplane::filter::layout::LAYOUT;
-use crate::dataplane::filter::{Filter, PROGRAM};
+use crate::dataplane::filter::{Filter, Filtering, PROGRAM};
 use crate::dataplane::kernel::link::Seen;
 use crate::dataplane::kernel::space::Space;
 use crate::dataplane::names::{self, Prefix};
 use crate::dataplane::state::State;
 pub use apply::{apply, guard};
+use sweep::Sweeper;
 use tables::{NAMES, Tables};
+pub use trial::Fate;
 
 /// The programs, compiled.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("TENET_FILTER_OBJECT"));
+/// What the names of all directories of tables begin with.
+const TABLES: &str = "tables-";
 /// What is on a link: for packets from the guest, and for those to it.
 const PROGRAMS: [&str; 2] = ["from_guest", "to_guest"];
 
 /// The filters of one node.
 pub struct Filters {
     root: PathBuf,
+    filtering: Filtering,
     tables: Option<Tables>,
     programs: Option<[SchedClassifier; 2]>,
+    /// Tables of another version, which filters still go by that are about to be replaced.
+    former: Vec<PathBuf>,
+    sweeper: Option<Sweeper>,
     /// Whether the tables were read.
     seen: bool,
 }
@@ -43,10 +52,16 @@ pub struct Filters {
 impl Filters {
     /// Opens what is pinned below `run_dir`. Changes nothing.
     #[must_use]
-    pub fn open(run_dir: &Path) -> Self {
+    pub fn open(run_dir: &Path, filtering: Filtering) -> Self {
         let root = run_dir.join(names::FILTERS);
-        let tables = Tables::open(&root.join(directory())).ok();
-        Self { root, tables, programs: None, seen: false }
+        let tables = Tables::open(&root.join(directory(filtering))).ok();
+        Self { root, filtering, tables, programs: None, former: Vec::new(), sweeper: None, seen: false }
+    }
+
+    /// How they filter.
+    #[must_use]
+    pub fn filtering(&self) -> Filtering {
+        self.filtering
     }
 
     /// The tables, if there are any.
@@ -70,16 +85,43 @@ impl Filters {
 
     fn load(&mut self) -> io::Result<()> {
         mount(&self.root)?;
-        let (tables, programs) = (self.root.join(directory()), self.root.join(PROGRAM));
+        let tables = self.root.join(directory(self.filtering));
+        let programs = tables.join(PROGRAM);
+        self.former = others(&self.root, &tables)?;
         std::fs::create_dir_all(&tables)?;
         let pinned = PROGRAMS.map(|name| SchedClassifier::from_pin(programs.join(name)));
         let loaded = match pinned {
             [Ok(from), Ok(to)] if self.tables.is_some() => [from, to],
-            _ => load(&tables, &programs)?,
+            _ => load(&tables, &programs, self.filtering)?,
         };
         self.tables = Some(Tables::open(&tables)?);
         self.programs = Some(loaded);
+        self.inherit();
+        self.sweep();
         Ok(())
+    }
+
+    /// Remembers what other versions remember: flows go on through an upgrade.
+    fn inherit(&mut self) {
+        let Some(tables) = &mut self.tables else { return };
+        for former in &self.former {
+            match tables.inherit(former, sweep::now()) {
+                Ok(flows) => tracing::info!(flows, from = %former.display(), "flows go on under other filters"),
+                Err(error) => {
+                    tracing::warn!(%error, from = %former.display(), "flows of another version are not known")
+                }
+            }
+        }
+    }
+
+    /// All ports have the filters of this version: what has begun under others meanwhile goes on, and their tables go.
+    pub fn replaced(&mut self) {
+        self.inherit();
+        for former in std::mem::take(&mut self.former) {
+            if let Err(error) = std::fs::remove_dir_all(&former) {
+                tracing::warn!(%error, from = %former.display(), "tables of another version stay");
+            }
+        }
     }
 
     /// Puts what the filters go by into `state`, the first time: from then on nobody writes there but us.
@@ -91,6 +133,7 @@ impl Filters {
             && let Some(tables) = &self.tables
         {
             tables.observe(state)?;
+            self.sweep();
         }
         self.seen = true;
         Ok(())
@@ -106,12 +149,17 @@ impl Filters {
         }
     }
 
+    fn sweep(&mut self) {
+        let (dir, share) = (self.root.join(directory(self.filtering)), self.filtering.share());
+        self.sweeper.get_or_insert_with(|| Sweeper::start(dir, share));
+    }
+
     /// Takes away tables and programs. What still is on a link goes with the link.
     ///
     /// # Errors
     /// They cannot be unmounted.
     pub fn remove(&mut self) -> io::Result<()> {
-        (self.tables, self.programs) = (None, None);
+        (self.tables, self.programs, self.sweeper) = (None, None, None);
         if is_mounted(&self.root) {
             nix::mount::umount2(&self.root, MntFlags::MNT_DETACH)?;
         }
@@ -132,18 +180,19 @@ pub fn look(space: &mut Space, tables: Option<&Tables>, links: &mut [Seen]) -> i
     let asked = ports.iter().flat_map(|seen| attach::look(seen.index)).collect();
     let answers = space.netlink.send(asked)?;
     for (seen, answers) in ports.iter_mut().zip(answers.chunks(2)) {
-        seen.filter = attach::found(answers).map(|program| Filter {
-            program: program.into(),
-            port: tables.and_then(|tables| tables.port_at(seen.index)),
-        });
+        seen.filter = attach::found(answers)
+            .map(|program| Filter { program: program.into(), wire: tables.and_then(|tables| tables.wire(seen.index)) });
     }
     Ok(())
 }
 
 /// Loads the programs, with tables that are pinned already or made now, and pins them.
-fn load(tables: &Path, programs: &Path) -> io::Result<[SchedClassifier; 2]> {
+fn load(tables: &Path, programs: &Path, filtering: Filtering) -> io::Result<[SchedClassifier; 2]> {
     let mut loader = EbpfLoader::new();
     loader.btf(None);
+    loader.map_max_entries("flows", filtering.flows).map_max_entries("pending", filtering.flows / 8);
+    let share = filtering.share();
+    loader.override_global("share", &share, true);
     for name in NAMES {
         loader.map_pin_path(name, tables.join(name));
     }
@@ -162,9 +211,18 @@ fn load(tables: &Path, programs: &Path) -> io::Result<[SchedClassifier; 2]> {
     Ok([program(PROGRAMS[0])?, program(PROGRAMS[1])?])
 }
 
-/// Where tables of the present layout are pinned.
-fn directory() -> String {
-    format!("tables-{LAYOUT}")
+/// Where tables of the present layout and size are pinned, with the programs that go by them.
+fn directory(filtering: Filtering) -> String {
+    format!("{TABLES}{LAYOUT}-{}", filtering.flows)
+}
+
+/// Other tables than these.
+fn others(root: &Path, tables: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(root)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    let is_other = |path: &PathBuf| {
+        path != tables && path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(TABLES))
+    };
+    Ok(entries.into_iter().filter(is_other).collect())
 }
 
 fn is_mounted(root: &Path) -> bool {

@@ -1,30 +1,38 @@
 //! The filters' tables in the kernel.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aya::Pod;
 use aya::maps::{Array, HashMap, Map, MapData, MapError};
 
-use crate::dataplane::filter::Policy;
-use crate::dataplane::filter::layout::{self, FLOW, FRAGMENT, GROUP, MEMBER, PORT};
+use crate::dataplane::filter::layout::{self, FLOW, FRAGMENT, GROUP, MEMBER, PORT, STATION, WIRE};
+use crate::dataplane::filter::{Policy, Wire};
 use crate::dataplane::state::{Item, Spec, State};
 use crate::model::security::{Member, Number, RuleView};
 
 /// Names of all tables: of the pins, and in the program.
-pub const NAMES: [&str; 8] = ["wires", "ports", "groups", "members", "epoch", "flows", "pending", "fragments"];
+pub const NAMES: [&str; 10] =
+    ["wires", "stations", "ports", "groups", "members", "epoch", "flows", "shares", "pending", "fragments"];
+
+/// `BPF_NOEXIST`: write only what is missing.
+const MISSING: u64 = 1;
 
 /// What keeps numbers apart from anything else in the kernel.
 type Key = [u8; 8];
 
 /// Open tables.
 pub struct Tables {
-    wires: HashMap<MapData, u32, Key>,
+    pub(super) wires: HashMap<MapData, u32, [u8; WIRE]>,
+    pub(super) stations: HashMap<MapData, [u8; STATION], [u8; STATION]>,
     pub(super) ports: HashMap<MapData, Key, [u8; PORT]>,
     pub(super) groups: HashMap<MapData, Key, [u8; GROUP]>,
     pub(super) members: HashMap<MapData, [u8; MEMBER], u8>,
     epoch: Array<MapData, u32>,
+    pub(super) shares: HashMap<MapData, Key, u32>,
     pub(super) flows: HashMap<MapData, [u8; FLOW.0], [u8; FLOW.1]>,
     pub(super) pending: HashMap<MapData, [u8; FLOW.0], [u8; FLOW.1]>,
     pub(super) fragments: HashMap<MapData, [u8; FRAGMENT.0], [u8; FRAGMENT.1]>,
@@ -39,10 +47,12 @@ impl Tables {
         let pinned = |name: &str| MapData::from_pin(dir.join(name)).map_err(error);
         Ok(Self {
             wires: hash(Map::HashMap(pinned("wires")?))?,
+            stations: hash(Map::HashMap(pinned("stations")?))?,
             ports: hash(Map::HashMap(pinned("ports")?))?,
             groups: hash(Map::HashMap(pinned("groups")?))?,
             members: hash(Map::HashMap(pinned("members")?))?,
             epoch: Array::try_from(Map::Array(pinned("epoch")?)).map_err(error)?,
+            shares: hash(Map::HashMap(pinned("shares")?))?,
             flows: hash(Map::LruHashMap(pinned("flows")?))?,
             pending: hash(Map::LruHashMap(pinned("pending")?))?,
             fragments: hash(Map::LruHashMap(pinned("fragments")?))?,
@@ -93,18 +103,77 @@ impl Tables {
         layout::member(member).map_or(Ok(()), |key| set(&mut self.members, key, there.then_some(1)))
     }
 
-    /// The port behind an interface, by its index.
+    /// What is behind an interface, by its index.
     #[must_use]
-    pub fn port_at(&self, index: u32) -> Option<Number> {
-        self.wires.get(&index, 0).ok().map(number)
+    pub fn wire(&self, index: u32) -> Option<Wire> {
+        let mut wire = layout::wire_of(&self.wires.get(&index, 0).ok()?);
+        let place = self.stations.get(&layout::station(&wire), 0).ok().map(|bytes| layout::place_of(&bytes));
+        wire.handed = place.filter(|(at, _)| *at == index).map(|(_, handed)| handed);
+        Some(wire)
     }
 
-    /// Says which port is behind an interface, or that none is.
+    /// Says what is behind an interface, or that nothing is.
     ///
     /// # Errors
     /// There is no room.
-    pub fn set_wire(&mut self, index: u32, port: Option<Number>) -> io::Result<()> {
-        set(&mut self.wires, index, port.map(key))
+    pub fn set_wire(&mut self, index: u32, wire: Option<&Wire>) -> io::Result<()> {
+        let before = self.wire(index).filter(|before| before.handed.is_some());
+        if let Some(before) = before.filter(|before| Some(before) != wire) {
+            set(&mut self.stations, layout::station(&before), None)?;
+        }
+        set(&mut self.wires, index, wire.map(layout::wire))?;
+        match wire.and_then(|wire| Some((wire, wire.handed?))) {
+            Some((wire, handed)) => {
+                set(&mut self.stations, layout::station(wire), Some(layout::place(wire.port, index, handed)))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Forgets flows that nobody has used for longer than they last, and counts those of each port, if a port has half its share
+    /// or more; how many were forgotten.
+    ///
+    /// # Errors
+    /// The tables cannot be read or written.
+    pub fn sweep(&mut self, now: Duration, share: u32) -> io::Result<usize> {
+        let counts: BTreeMap<Key, u32> = self.shares.iter().collect::<Result<_, _>>().map_err(error)?;
+        if counts.values().all(|count| *count < share / 2) {
+            return Ok(0);
+        }
+        self.count(now)
+    }
+
+    /// The same, whatever the ports have.
+    fn count(&mut self, now: Duration) -> io::Result<usize> {
+        let (mut old, mut live) = (Vec::new(), BTreeMap::new());
+        for entry in self.flows.iter() {
+            let (key, value) = entry.map_err(error)?;
+            let flow = layout::flow_of(&key, &value);
+            if now.saturating_sub(flow.seen) > flow.lasts {
+                old.push(key);
+            } else {
+                *live.entry(self::key(flow.port)).or_insert(0) += 1;
+            }
+        }
+        old.iter().try_for_each(|key| set(&mut self.flows, *key, None))?;
+        for port in self.shares.keys().collect::<Result<Vec<_>, _>>().map_err(error)? {
+            live.entry(port).or_insert(0);
+        }
+        live.into_iter().try_for_each(|(port, count)| set(&mut self.shares, port, Some(count).filter(|c| *c > 0)))?;
+        Ok(old.len())
+    }
+
+    /// Remembers the flows that tables of another version remember, in `former`, but for those that are known here; how many.
+    ///
+    /// # Errors
+    /// They are of another shape, or cannot be read.
+    pub fn inherit(&mut self, former: &Path, now: Duration) -> io::Result<usize> {
+        let open =
+            |name| MapData::from_pin(former.join(name)).map_err(error).and_then(|map| hash(Map::LruHashMap(map)));
+        let (flows, pending) = (open("flows")?, open("pending")?);
+        let inherited = take_over(&flows, &mut self.flows)? + take_over(&pending, &mut self.pending)?;
+        self.count(now)?;
+        Ok(inherited)
     }
 
     /// Makes every flow be judged anew: something may be forbidden that was allowed.
@@ -115,6 +184,20 @@ impl Tables {
         let epoch: u32 = self.epoch.get(&0, 0).map_err(error)?;
         self.epoch.set(0, epoch.wrapping_add(1), 0).map_err(error)
     }
+}
+
+/// Copies entries that are missing.
+fn take_over<K: Pod, V: Pod>(from: &HashMap<MapData, K, V>, to: &mut HashMap<MapData, K, V>) -> io::Result<usize> {
+    let mut taken = 0;
+    for entry in from.iter() {
+        let (key, value) = entry.map_err(error)?;
+        match to.insert(key, value, MISSING).map_err(error) {
+            Ok(()) => taken += 1,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(taken)
 }
 
 /// Writes or removes an entry; that there is none to remove is no failure.

@@ -7,30 +7,48 @@ use aya::Pod;
 use aya::maps::{HashMap, MapData};
 use aya::programs::{TestRun as _, TestRunOptions};
 
-use crate::dataplane::filter;
+use crate::dataplane::filter::{self, Wire};
 use crate::dataplane::kernel::filter::tables::{self, Tables};
 use crate::dataplane::kernel::filter::{Filters, failed};
-use crate::model::security::{Direction, Number};
+use crate::model::security::Direction;
 
 /// Frames that are tried come from the loopback of the calling thread's namespace, which no guest is behind.
 const LOOPBACK: u32 = 1;
 /// `TC_ACT_OK`.
 const PASS: u32 = 0;
+/// `TC_ACT_REDIRECT`.
+const REDIRECT: u32 = 7;
+
+/// What becomes of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It goes nowhere.
+    Dropped,
+    /// It goes on: into the bridge, or to the guest.
+    Passed,
+    /// It is handed to a guest of this node, whose port passes it too.
+    Handed,
+}
 
 impl Filters {
-    /// Whether a port passes a frame of at least 15 bytes. The frame goes nowhere, but flows are remembered as if it did.
+    /// What becomes of a frame of at least 15 bytes at a port. It goes nowhere, but flows are remembered as if it did.
     ///
     /// # Errors
     /// The programs cannot be loaded, or the frame is too short or too long for a trial.
-    pub fn judge(&mut self, port: Number, direction: Direction, frame: &[u8]) -> io::Result<bool> {
+    pub fn judge(&mut self, wire: &Wire, direction: Direction, frame: &[u8]) -> io::Result<Fate> {
         let (tables, _) = self.ready()?;
-        if tables.port_at(LOOPBACK) != Some(port) {
-            tables.set_wire(LOOPBACK, Some(port))?;
+        let wire = Wire { handed: None, ..*wire };
+        if tables.wire(LOOPBACK) != Some(wire) {
+            tables.set_wire(LOOPBACK, Some(&wire))?;
         }
-        let Some([from_guest, to_guest]) = &self.programs else { return Ok(false) };
+        let Some([from_guest, to_guest]) = &self.programs else { return Ok(Fate::Dropped) };
         let program = if direction == Direction::Egress { from_guest } else { to_guest };
         let options = TestRunOptions { data_in: Some(frame), ..TestRunOptions::new() };
-        Ok(program.test_run(options).map_err(failed)?.return_value == PASS)
+        Ok(match program.test_run(options).map_err(failed)?.return_value {
+            PASS => Fate::Passed,
+            REDIRECT => Fate::Handed,
+            _ => Fate::Dropped,
+        })
     }
 }
 
@@ -58,6 +76,8 @@ impl Tables {
     /// # Errors
     /// There is no room.
     pub fn replace(&mut self, wanted: &filter::Tables) -> io::Result<()> {
+        empty(&mut self.wires)?;
+        empty(&mut self.stations)?;
         empty(&mut self.ports)?;
         empty(&mut self.groups)?;
         empty(&mut self.members)?;
@@ -72,6 +92,8 @@ impl Tables {
     /// # Errors
     /// The tables cannot be read or written.
     pub fn clear(&mut self) -> io::Result<()> {
+        empty(&mut self.wires)?;
+        empty(&mut self.stations)?;
         empty(&mut self.ports)?;
         empty(&mut self.groups)?;
         empty(&mut self.members)?;

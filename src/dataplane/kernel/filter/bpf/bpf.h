@@ -47,6 +47,13 @@ static long (*const load)(const struct __sk_buff *skb, u32 offset, void *to, u32
 /* Nanoseconds, a few milliseconds behind: it costs a tenth of the exact time (Linux 5.11). */
 static u64 (*const now)(void) = (void *)160;
 
+/* Sends a packet out of an interface, or straight into the other end of a veth pair (Linux 5.10). */
+static long (*const redirect)(u32 index, u64 flags) = (void *)23;
+static long (*const redirect_peer)(u32 index, u64 flags) = (void *)155;
+static long (*const change_type)(struct __sk_buff *skb, u32 type) = (void *)32;
+
+#define TO_US 0 /* PACKET_HOST */
+
 #define PASS 0 /* TC_ACT_OK, TCX_PASS */
 #define DROP 2 /* TC_ACT_SHOT, TCX_DROP */
 

@@ -47,7 +47,7 @@ LOCAL void remember_first(u64 number, const struct packet *p, const struct conte
 	put(&fragments, &key, &first, 0);
 }
 
-LOCAL int judge_groups(struct __sk_buff *skb, u64 number, const struct port *port, const struct packet *p)
+INLINE int judge_groups(struct __sk_buff *skb, u64 number, const struct port *port, const struct packet *p)
 {
 	struct context c = { .now = now(), .key = { .port = number } };
 	u32 zero = 0, *there = find(&epoch, &zero);
@@ -67,17 +67,85 @@ LOCAL int judge_groups(struct __sk_buff *skb, u64 number, const struct port *por
 
 struct ethernet {
 	u16 destination[3];
-	u8 source[6];
+	u16 source[3];
 	u16 type;
 };
 
-INLINE int judge(struct __sk_buff *skb, u64 number, u8 direction)
+/* Reads what ports look at; 0: it is nothing that passes a guarded port. */
+LOCAL int read(struct __sk_buff *skb, struct packet *p, const struct ethernet *frame)
 {
-	struct packet p = { .direction = direction };
-	struct port *port = find(&ports, &number);
-	struct ethernet frame;
+	switch (frame->type) {
+	case net16(0x0800):
+		p->kind = IP;
+		return read_ipv4(skb, p) && (p->fragment == LATER || read_transport(skb, p));
+	case net16(0x86dd):
+		p->kind = IP;
+		return read_ipv6(skb, p) && (p->fragment == LATER || read_transport(skb, p));
+	case net16(0x0806):
+		p->kind = ARP;
+		return 1;
+	case net16(0x8035): /* RARP: what announces a station that has moved */
+		p->kind = RARP;
+		return 1;
+	}
+	return 0;
+}
+
+/* Judges a packet that was read, at a guarded port. */
+LOCAL int judge(struct __sk_buff *skb, u64 number, const struct port *port, struct packet *p)
+{
 	int verdict;
 
+	if (p->kind == ARP)
+		return judge_arp(skb, port, p);
+	if (p->kind == RARP)
+		return p->direction == EGRESS ? PASS : DROP;
+	verdict = p->family == 4 ? judge_ipv4(port, p) : judge_ipv6(skb, port, p);
+	return verdict == OPEN ? judge_groups(skb, number, port, p) : verdict;
+}
+
+/* A guest on this node and network is handed the packet at once: the bridge would do no more than look up the same address. It is
+ * judged as it would be there. */
+LOCAL int hand_over(struct __sk_buff *skb, u64 network, const struct ethernet *frame, struct packet *p)
+{
+	struct station_key key = { .network = network };
+	struct station *station;
+	struct port *port;
+	u64 number;
+
+	__builtin_memcpy(key.mac, frame->destination, sizeof(key.mac));
+	station = find(&stations, &key);
+	if (!station)
+		return PASS;
+	number = station->port;
+	port = find(&ports, &number);
+	if (!port)
+		return DROP;
+	p->direction = INGRESS;
+	if (port->flags & GUARDED && judge(skb, number, port, p) != PASS)
+		return DROP;
+	if (station->tap)
+		return redirect(station->index, 0);
+	/* Until Linux 6.15 it would go on as somebody else's, for it came in by another interface. */
+	change_type(skb, TO_US);
+	return redirect_peer(station->index, 0);
+}
+
+/* What comes out of a guest goes into the vswitch. */
+SEC("classifier/from_guest")
+int from_guest(struct __sk_buff *skb)
+{
+	struct packet p = { .direction = EGRESS };
+	struct ethernet frame;
+	u32 index = skb->ifindex;
+	struct wire *wire = find(&wires, &index);
+	struct port *port;
+	u64 number;
+
+	if (!wire)
+		return DROP;
+	number = wire->port;
+	port = find(&ports, &number);
 	if (!port)
 		return DROP;
 	if (!(port->flags & GUARDED))
@@ -85,50 +153,33 @@ INLINE int judge(struct __sk_buff *skb, u64 number, u8 direction)
 	if (skb->vlan_present || load(skb, 0, &frame, sizeof(frame)))
 		return DROP;
 	__builtin_memcpy(p.station, frame.source, sizeof(p.station));
-	if (direction == EGRESS && !is_own_station(port, &p))
+	if (!is_own_station(port, &p) || !read(skb, &p, &frame) || judge(skb, number, port, &p) != PASS)
 		return DROP;
-	switch (net16(frame.type)) {
-	case 0x0800:
-		if (!read_ipv4(skb, &p))
-			return DROP;
-		break;
-	case 0x86dd:
-		if (!read_ipv6(skb, &p))
-			return DROP;
-		break;
-	case 0x0806:
-		return judge_arp(skb, port, &p);
-	case 0x8035: /* RARP: what announces a station that has moved */
-		return direction == EGRESS ? PASS : DROP;
-	default:
-		return DROP;
-	}
-	if (p.fragment != LATER && !read_transport(skb, &p))
-		return DROP;
-	verdict = p.family == 4 ? judge_ipv4(port, &p) : judge_ipv6(skb, port, &p);
-	return verdict == OPEN ? judge_groups(skb, number, port, &p) : verdict;
-}
-
-INLINE int judge_wire(struct __sk_buff *skb, u8 direction)
-{
-	u32 index = skb->ifindex;
-	u64 *number = find(&wires, &index);
-
-	return number ? judge(skb, *number, direction) : DROP;
-}
-
-/* What comes out of a guest goes into the vswitch. */
-SEC("classifier/from_guest")
-int from_guest(struct __sk_buff *skb)
-{
-	return judge_wire(skb, EGRESS);
+	return frame.destination[0] & net16(0x0100) ? PASS : hand_over(skb, wire->network, &frame, &p);
 }
 
 /* What leaves the vswitch goes to a guest. */
 SEC("classifier/to_guest")
 int to_guest(struct __sk_buff *skb)
 {
-	return judge_wire(skb, INGRESS);
+	struct packet p = { .direction = INGRESS };
+	struct ethernet frame;
+	u32 index = skb->ifindex;
+	struct wire *wire = find(&wires, &index);
+	struct port *port;
+	u64 number;
+
+	if (!wire)
+		return DROP;
+	number = wire->port;
+	port = find(&ports, &number);
+	if (!port)
+		return DROP;
+	if (!(port->flags & GUARDED))
+		return PASS;
+	if (skb->vlan_present || load(skb, 0, &frame, sizeof(frame)) || !read(skb, &p, &frame))
+		return DROP;
+	return judge(skb, number, port, &p);
 }
 
 char licence[] SEC("license") = "Apache-2.0";

@@ -76,6 +76,32 @@ GLOBAL int may_begin(const struct port *port, const struct flow_key *key, u8 beg
 	return is_allowed(port, &q);
 }
 
+/* Whether one more flow of a port may be established. */
+INLINE int take_share(u64 port)
+{
+	u32 *count = find(&shares, &port), one = 1;
+
+	if (!count)
+		return !put(&shares, &port, &one, NEW);
+	if (*(volatile u32 *)count >= share)
+		return 0;
+	__sync_fetch_and_add(count, 1);
+	return 1;
+}
+
+INLINE void forget_flow(const struct flow_key *key)
+{
+	u64 port = key->port;
+	u32 *count;
+
+	forget(&pending, key);
+	if (forget(&flows, key))
+		return;
+	count = find(&shares, &port);
+	if (count && *(volatile u32 *)count)
+		__sync_fetch_and_add(count, -1);
+}
+
 /* The flow of a key, if it lives and is still allowed; with where it is in `table`. */
 LOCAL struct flow *flow_of(const struct port *port, struct context *c)
 {
@@ -93,8 +119,7 @@ LOCAL struct flow *flow_of(const struct port *port, struct context *c)
 			return flow;
 		}
 	}
-	forget(&flows, &c->key);
-	forget(&pending, &c->key);
+	forget_flow(&c->key);
 	return 0;
 }
 
@@ -133,8 +158,11 @@ INLINE int judge_pending(const struct packet *p, struct context *c, struct flow 
 	}
 	if (tcp && !(p->flags & (SYN | ACK)))
 		return DROP;
-	if (!put(&flows, &c->key, &answered, 0))
+	/* Without a share it stays among those that others may push out. */
+	if (take_share(c->key.port) && !put(&flows, &c->key, &answered, 0))
 		forget(&pending, &c->key);
+	else
+		flow->seen = c->now;
 	return PASS;
 }
 
@@ -145,7 +173,7 @@ INLINE int judge_flow(const struct port *port, const struct packet *p, struct co
 	struct flow *flow = flow_of(port, c);
 
 	if (flow && tcp && begins && flow->stage > ESTABLISHED) {
-		forget(&flows, &c->key);
+		forget_flow(&c->key);
 		flow = 0;
 	}
 	if (flow && flow->stage == PENDING)

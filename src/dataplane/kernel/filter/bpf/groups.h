@@ -49,7 +49,7 @@ GLOBAL int group_allows(const struct group *group, const struct question *q)
 	return 0;
 }
 
-GLOBAL int is_allowed(const struct port *port, const struct question *q)
+INLINE int is_allowed(const struct port *port, const struct question *q)
 {
 	int i;
 

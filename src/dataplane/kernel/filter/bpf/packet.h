@@ -16,6 +16,10 @@
 #define FIRST 1
 #define LATER 2
 
+#define IP 0
+#define ARP 1
+#define RARP 2
+
 #define ETHERNET 14
 
 struct packet {
@@ -31,7 +35,8 @@ struct packet {
 	u8 type, code; /* ICMP */
 	u8 hops;
 	u8 icmp; /* whether it is ICMP of its own family */
-	u8 unused[4];
+	u8 kind;
+	u8 unused[3];
 };
 
 #define FIN 1

@@ -127,17 +127,19 @@ INLINE int is_unspecified(const struct address *a)
 INLINE int judge_icmpv6(struct __sk_buff *skb, const struct port *port, const struct packet *p)
 {
 	int own = is_own(port, p, &p->source);
+	/* Listener discovery stays on its link (RFC 2710, RFC 3810). */
+	int listens = p->hops == 1 && *(const u8 *)&p->destination == 0xff;
 	struct address target;
 
 	switch (p->type) {
 	case 130:
-		return own ? PASS : DROP;
+		return own && listens ? PASS : DROP;
 	case 131:
 	case 132:
 	case 143:
+		return (own || is_unspecified(&p->source)) && listens ? PASS : DROP;
 	case 133:
-		return (own && p->type == 133) ||
-		       ((own || is_unspecified(&p->source)) && is_multicast_link(&p->destination)) ? PASS : DROP;
+		return own || (is_unspecified(&p->source) && is_multicast_link(&p->destination)) ? PASS : DROP;
 	case 134:
 	case 137:
 		return DROP;
@@ -164,7 +166,7 @@ INLINE int judge_ipv6(struct __sk_buff *skb, const struct port *port, const stru
 			return DROP;
 		if (p->direction == EGRESS)
 			return judge_icmpv6(skb, port, p);
-		return p->type == 130 || (p->type >= 134 && p->type <= 136) ? PASS : OPEN;
+		return (p->type == 130 && p->hops == 1) || (p->type >= 134 && p->type <= 136) ? PASS : OPEN;
 	}
 	if (p->direction == INGRESS)
 		return p->fragment == WHOLE && is_udp(p, 547, 546) ? PASS : OPEN;

@@ -104,14 +104,44 @@ struct fragment {
 	u32 held; /* bytes of the packet's payload that were judged */
 };
 
-/* The port behind an interface of the vswitch. */
+#define TAP 1
+
+/* What is behind an interface of the vswitch. */
+struct wire {
+	u64 port, network;
+	u8 mac[6];
+	u8 tap, unused;
+};
+
+/* A port on a network, by its MAC address. */
+struct station_key {
+	u64 network;
+	u16 mac[3];
+	u16 unused;
+};
+
+struct station {
+	u64 port;
+	u32 index;
+	u32 tap;
+};
+
 struct {
 	NUMBER(type, HASH);
 	NUMBER(max_entries, 16384);
 	NUMBER(map_flags, ON_DEMAND);
 	TYPE(key, u32);
-	TYPE(value, u64);
+	TYPE(value, struct wire);
 } wires SEC(".maps");
+
+/* Whom a frame may be handed to without passing the bridge. Empty where that is not wanted. */
+struct {
+	NUMBER(type, HASH);
+	NUMBER(max_entries, 16384);
+	NUMBER(map_flags, ON_DEMAND);
+	TYPE(key, struct station_key);
+	TYPE(value, struct station);
+} stations SEC(".maps");
 
 struct {
 	NUMBER(type, HASH);
@@ -152,6 +182,18 @@ struct {
 	TYPE(key, struct flow_key);
 	TYPE(value, struct flow);
 } flows SEC(".maps");
+
+/* How many of them each port has; the agent counts anew where one has many, for what the kernel forgets is not told. */
+struct {
+	NUMBER(type, HASH);
+	NUMBER(max_entries, 16384);
+	NUMBER(map_flags, ON_DEMAND);
+	TYPE(key, u64);
+	TYPE(value, u32);
+} shares SEC(".maps");
+
+/* What a port has at most: one guest cannot make others' flows be forgotten. The loader says how many. */
+volatile const u32 share = 8192;
 
 /* Nobody answered yet: apart, so that whoever begins many ends none that is established. */
 struct {
