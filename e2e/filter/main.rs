@@ -8,6 +8,7 @@ mod kernel;
 mod noise;
 mod packets;
 mod replies;
+mod room;
 mod traffic;
 mod world;
 

@@ -238,10 +238,19 @@ pub fn member_of(bytes: &[u8; MEMBER]) -> Member {
 pub struct Remembered {
     /// The port that it is of.
     pub port: Number,
-    /// When a packet of it was last noted, since the machine started (`CLOCK_MONOTONIC`).
-    pub seen: Duration,
+    /// When a packet of it was last noted, ns since the machine started (`CLOCK_MONOTONIC`).
+    pub seen: u64,
     /// How long it is remembered from then on.
     pub lasts: Duration,
+}
+
+impl Remembered {
+    /// Whether it is older than it lasts. What was noted while we looked is not old.
+    #[must_use]
+    pub fn is_old(&self, now: u64) -> bool {
+        let age = now.wrapping_sub(self.seen).cast_signed();
+        u64::try_from(age).is_ok_and(|age| u128::from(age) > self.lasts.as_nanos())
+    }
 }
 
 /// What an entry of the flows says.
@@ -250,7 +259,7 @@ pub fn flow_of(key: &[u8; FLOW.0], value: &[u8; FLOW.1]) -> Remembered {
     let port = Number(Reader(key).number());
     let [protocol, family] = Reader(&key[FLOW_PROTOCOL..]).take();
     let mut at = Reader(value);
-    let seen = Duration::from_nanos(at.number());
+    let seen = at.number();
     let _epoch: [u8; 4] = at.take();
     let [stage] = at.take();
     let stage = match stage {

@@ -109,6 +109,16 @@
 //!
 //! A first fragment whose key is remembered already, of the same epoch, with another number of bytes is dropped before 6 looks
 //! at it: what came behind the one would lie over the other. With the same number the 30 s begin anew.
+//!
+//! # 8. Room
+//! The words know no limits; the tables in the kernel do ([`Filtering`]). Pending flows stand in a table of their own, so a flood of
+//! beginnings ends nothing that is established; where there is no room, the longest unused are forgotten. A port has at most its
+//! share of the established flows: beyond it, what is answered stays pending, and a TCP connection does not come about. Groups,
+//! members and ports for which there is no room are not in the tables: they allow nothing.
+//!
+//! # 9. The fast path
+//! What a guarded port sends to another on the same network and node, by its MAC address, is judged on egress at the one and on
+//! ingress at the other in one go, and handed over. It passes if it passes both, as over the bridge.
 
 mod flow;
 mod fragments;

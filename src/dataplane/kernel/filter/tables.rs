@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use aya::Pod;
 use aya::maps::{Array, HashMap, Map, MapData, MapError};
@@ -135,7 +134,7 @@ impl Tables {
     ///
     /// # Errors
     /// The tables cannot be read or written.
-    pub fn sweep(&mut self, now: Duration, share: u32) -> io::Result<usize> {
+    pub fn sweep(&mut self, now: u64, share: u32) -> io::Result<usize> {
         let counts: BTreeMap<Key, u32> = self.shares.iter().collect::<Result<_, _>>().map_err(error)?;
         if counts.values().all(|count| *count < share / 2) {
             return Ok(0);
@@ -144,12 +143,12 @@ impl Tables {
     }
 
     /// The same, whatever the ports have.
-    fn count(&mut self, now: Duration) -> io::Result<usize> {
+    fn count(&mut self, now: u64) -> io::Result<usize> {
         let (mut old, mut live) = (Vec::new(), BTreeMap::new());
         for entry in self.flows.iter() {
             let (key, value) = entry.map_err(error)?;
             let flow = layout::flow_of(&key, &value);
-            if now.saturating_sub(flow.seen) > flow.lasts {
+            if flow.is_old(now) {
                 old.push(key);
             } else {
                 *live.entry(self::key(flow.port)).or_insert(0) += 1;
@@ -167,7 +166,7 @@ impl Tables {
     ///
     /// # Errors
     /// They are of another shape, or cannot be read.
-    pub fn inherit(&mut self, former: &Path, now: Duration) -> io::Result<usize> {
+    pub fn inherit(&mut self, former: &Path, now: u64) -> io::Result<usize> {
         let open =
             |name| MapData::from_pin(former.join(name)).map_err(error).and_then(|map| hash(Map::LruHashMap(map)));
         let (flows, pending) = (open("flows")?, open("pending")?);

@@ -2,7 +2,14 @@
 #pragma once
 #include "groups.h"
 
-#define SECONDS(n) ((n) * 1000000000ULL)
+#define SECONDS(n) ((n) * 1000000000LL)
+
+/* How long ago, in ns. Another processor may have read the clock a moment later and written already: that is less than nothing,
+ * not very long. */
+INLINE s64 since(u64 now, u64 seen)
+{
+	return (s64)(now - seen);
+}
 
 /* A flow in use is written once a second, not at each packet: processors would fight for its memory. */
 #define FRESH SECONDS(1)
@@ -40,7 +47,7 @@ INLINE int is_error(u8 family, u8 type)
 	return family == 6 ? type >= 1 && type <= 4 : type == 3 || type == 11 || type == 12;
 }
 
-INLINE u64 lifetime(const struct flow *flow, u8 protocol, u8 icmp)
+INLINE s64 lifetime(const struct flow *flow, u8 protocol, u8 icmp)
 {
 	switch (flow->stage) {
 	case PENDING:
@@ -111,7 +118,7 @@ LOCAL struct flow *flow_of(const struct port *port, struct context *c)
 		flow = find(&pending, &c->key);
 	if (!flow)
 		return 0;
-	if (c->now - flow->seen <= lifetime(flow, c->key.protocol, is_icmp(&c->key))) {
+	if (since(c->now, flow->seen) <= lifetime(flow, c->key.protocol, is_icmp(&c->key))) {
 		if (flow->epoch == c->epoch)
 			return flow;
 		if (may_begin(port, &c->key, flow->beginner)) {
@@ -181,7 +188,7 @@ INLINE int judge_flow(const struct port *port, const struct packet *p, struct co
 	if (flow) {
 		if (tcp && p->flags & (RST | FIN) && flow->stage != CLOSED)
 			flow->stage = p->flags & RST ? CLOSED : CLOSING;
-		if (c->now - flow->seen > FRESH || flow->stage != ESTABLISHED)
+		if (since(c->now, flow->seen) > FRESH || flow->stage != ESTABLISHED)
 			flow->seen = c->now;
 		return PASS;
 	}
