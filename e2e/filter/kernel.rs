@@ -80,6 +80,10 @@ fn the_programs_in_the_kernel_and_their_words_agree_on_every_frame() {
     );
 }
 
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
 /// What the kernel makes a packet of for a trial: a frame with payload, of IP a whole header. Shorter ones are tried on wires.
 fn shortest(frame: &[u8]) -> usize {
     match frame.get(12..14) {
@@ -155,7 +159,7 @@ impl<'k> World<'k> {
 
     fn frame(&mut self, port: Number, direction: Direction, mut bytes: Vec<u8>, count: &mut Count) {
         // Every other frame goes to a guest of this node, whatever is behind its MAC address.
-        if count.all % 2 == 0 && !self.stations.is_empty() {
+        if count.all.is_multiple_of(2) && !self.stations.is_empty() {
             let to = &self.stations[count.all / 2 % self.stations.len()];
             bytes[..6].copy_from_slice(&to.mac.0);
         }
@@ -168,7 +172,7 @@ impl<'k> World<'k> {
             "seed {}, frame {}: {words:?} but {fate:?}\n{direction:?} at {port:?}: {}\n{:#?}",
             self.seed,
             count.all,
-            bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+            hex(&bytes),
             self.tables.ports.get(&port),
         );
         count.all += 1;

@@ -105,11 +105,10 @@ impl Filters {
     fn inherit(&mut self) {
         let Some(tables) = &mut self.tables else { return };
         for former in &self.former {
+            let from = former.display();
             match tables.inherit(former, sweep::now()) {
-                Ok(flows) => tracing::info!(flows, from = %former.display(), "flows go on under other filters"),
-                Err(error) => {
-                    tracing::warn!(%error, from = %former.display(), "flows of another version are not known")
-                }
+                Ok(flows) => tracing::info!(flows, %from, "flows go on under other filters"),
+                Err(error) => tracing::warn!(%error, %from, "flows of another version are not known"),
             }
         }
     }
@@ -151,7 +150,7 @@ impl Filters {
 
     fn sweep(&mut self) {
         let (dir, share) = (self.root.join(directory(self.filtering)), self.filtering.share());
-        self.sweeper.get_or_insert_with(|| Sweeper::start(dir, share));
+        let _ = self.sweeper.get_or_insert_with(|| Sweeper::start(dir, share));
     }
 
     /// Takes away tables and programs. What still is on a link goes with the link.
@@ -196,10 +195,10 @@ fn load(tables: &Path, programs: &Path, filtering: Filtering) -> io::Result<[Sch
     for name in NAMES {
         loader.map_pin_path(name, tables.join(name));
     }
-    let mut loaded = loader.load(OBJECT).map_err(|error| io::Error::other(error.to_string()))?;
+    let mut object = loader.load(OBJECT).map_err(|error| io::Error::other(error.to_string()))?;
     std::fs::create_dir_all(programs)?;
     let mut program = |name: &str| {
-        let program: &mut SchedClassifier = loaded.program_mut(name).ok_or_else(absent)?.try_into().map_err(failed)?;
+        let program: &mut SchedClassifier = object.program_mut(name).ok_or_else(absent)?.try_into().map_err(failed)?;
         program.load().map_err(failed)?;
         let pin = programs.join(name);
         if pin.exists() {

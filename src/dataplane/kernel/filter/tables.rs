@@ -63,7 +63,7 @@ impl Tables {
     /// # Errors
     /// The tables could not be read.
     pub fn observe(&self, state: &mut State) -> io::Result<()> {
-        for entry in self.groups.iter() {
+        for entry in &self.groups {
             let (group, bytes) = entry.map_err(error)?;
             state.found(Item::Group(number(group)), Spec::Group(layout::group_of(&bytes)), None);
         }
@@ -71,7 +71,7 @@ impl Tables {
             let member = layout::member_of(&member.map_err(error)?);
             state.found(Item::Member(member), Spec::Member, None);
         }
-        for entry in self.ports.iter() {
+        for entry in &self.ports {
             let (port, bytes) = entry.map_err(error)?;
             state.found(Item::Policy(number(port)), Spec::Policy(layout::port_of(&bytes)), None);
         }
@@ -145,7 +145,7 @@ impl Tables {
     /// The same, whatever the ports have.
     fn count(&mut self, now: u64) -> io::Result<usize> {
         let (mut old, mut live) = (Vec::new(), BTreeMap::new());
-        for entry in self.flows.iter() {
+        for entry in &self.flows {
             let (key, value) = entry.map_err(error)?;
             let flow = layout::flow_of(&key, &value);
             if flow.is_old(now) {
@@ -188,7 +188,7 @@ impl Tables {
 /// Copies entries that are missing.
 fn take_over<K: Pod, V: Pod>(from: &HashMap<MapData, K, V>, to: &mut HashMap<MapData, K, V>) -> io::Result<usize> {
     let mut taken = 0;
-    for entry in from.iter() {
+    for entry in from {
         let (key, value) = entry.map_err(error)?;
         match to.insert(key, value, MISSING).map_err(error) {
             Ok(()) => taken += 1,
@@ -200,6 +200,9 @@ fn take_over<K: Pod, V: Pod>(from: &HashMap<MapData, K, V>, to: &mut HashMap<Map
 }
 
 /// Writes or removes an entry; that there is none to remove is no failure.
+///
+/// # Errors
+/// There is no room.
 pub fn set<K: Pod, V: Pod>(map: &mut HashMap<MapData, K, V>, key: K, value: Option<V>) -> io::Result<()> {
     match value {
         Some(value) => map.insert(key, value, 0).map_err(error),
@@ -226,6 +229,7 @@ fn number(key: Key) -> Number {
 }
 
 /// The kernel's error, if it is one.
+#[must_use]
 #[allow(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
 pub fn error(error: MapError) -> io::Error {
     match &error {
