@@ -43,9 +43,9 @@ impl World {
     fn new() -> Self {
         let mut host = Host::bare();
         host.write("groups.yaml", &groups(""));
-        let subnet = yaml::object("Network", "n", "")
-            + &yaml::object("Subnet", "n", "networkRef: {name: n}, cidr: 10.0.0.0/16, gatewayIP: None");
-        let port = |n| yaml::object("Port", &format!("p{n}"), "networkRef: {name: n}, securityGroupRefs: [{name: g}]");
+        let subnet = yaml::object("Network", "n0", "")
+            + &yaml::object("Subnet", "n0", "networkRef: {name: n0}, cidr: 10.0.0.0/16, gatewayIP: None");
+        let port = |n| yaml::object("Port", &format!("p{n}"), "networkRef: {name: n0}, securityGroupRefs: [{name: g}]");
         host.write("world.yaml", &(subnet + &(0..PORTS).map(port).collect::<String>()));
         host.start_at("info");
         let mut world = Self { host, guests: vec![], plugged: vec![] };
