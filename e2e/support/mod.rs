@@ -92,6 +92,8 @@ pub struct Host {
     agent: Option<Child>,
     /// Where everything of the test is.
     pub dir: PathBuf,
+    /// What `tenet local` is told beside what every test tells it.
+    pub args: Vec<&'static str>,
 }
 
 /// Spec of a `SecurityGroup` that lets everything pass.
@@ -115,7 +117,7 @@ impl Host {
         let dir = PathBuf::from("/run/test");
         std::fs::create_dir_all(dir.join("yaml")).unwrap();
         ip("link set lo up");
-        Self { agent: None, dir }
+        Self { agent: None, dir, args: vec![] }
     }
 
     /// A bridge of the host with an address: the outside, as the tests' `br-ext`.
@@ -195,6 +197,7 @@ impl Host {
             .arg(self.dir.join("state"))
             .arg("--socket")
             .arg(self.socket())
+            .args(&self.args)
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
