@@ -8,5 +8,6 @@ mod frames;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod groups;
 mod rows;
 mod wire;
