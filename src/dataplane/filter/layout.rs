@@ -267,7 +267,8 @@ pub fn flow_of(key: &[u8; FLOW.0], value: &[u8; FLOW.1]) -> Remembered {
         0 => Stage::Pending,
         1 => Stage::Established,
         2 => Stage::Closing,
-        _ => Stage::Closed,
+        3 => Stage::Closed,
+        _ => Stage::Cut,
     };
     let query = matches!((family, protocol), (4, ICMP) | (6, ICMPV6));
     Remembered { port, seen, lasts: stage.lasts(protocol, query) }

@@ -90,8 +90,10 @@
 //!    in IPv4 among them) 180; TCP **closing** 120, **closed** 10. Every packet that passes as the flow's (6, 7) or begins it (8)
 //!    is one that was seen.
 //! 4. A flow of another epoch is judged anew, as its beginner would begin it now (direction, destination port, query type with
-//!    code 0, remote). Not allowed: it is forgotten, and the packet is judged as if it had never been. Allowed: it is of this
-//!    epoch from now on.
+//!    code 0, remote). Allowed: it is of this epoch from now on. Not allowed: it is forgotten, and the packet is judged as if it
+//!    had never been. But of protocols whose answers could begin a flow as well (not TCP, not ICMP queries) it is **cut** and
+//!    remembered as such for 10 s more: a packet from who did not begin it is dropped, or an answer that was under way would begin
+//!    it the other way round, and nothing would be cut; one from who began is judged as if the flow had never been.
 //! 5. A TCP packet with SYN and without ACK, RST and FIN, of a flow that is closing or closed: the flow is forgotten, the same.
 //! 6. A packet of an established, closing or closed flow passes. In TCP, RST makes it closed, else FIN makes it closing unless it
 //!    is closed.
