@@ -38,6 +38,6 @@ fn run(dir: &Path, share: u32, end: &Receiver<()>) {
 }
 
 /// Time since the machine started, as the programs have it.
-fn now() -> Duration {
+pub fn now() -> Duration {
     clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from).unwrap_or_default()
 }
