@@ -7,7 +7,7 @@ use tenet::api::Protocol::TCP;
 
 use crate::addresses::BLUE;
 use crate::floating::OUTSIDE;
-use crate::support::moving::Senders;
+use crate::support::moving::{Senders, announced, took};
 use crate::support::{Guest, Host, until};
 
 /// Guests a and b share the address of `vip`; they have another one with VRRP's MAC address, which they may use from their own, too.
@@ -54,21 +54,20 @@ fn an_address_moves_by_one_gratuitous_arp_seen_from_guest_router_and_outside() {
     host.wait_ready("port", "vip");
     assert!(outside.silent("203.0.113.100:80") && c.silent("10.0.0.100:80"), "nobody has it yet");
     let senders = Senders::start(&[(&c, "10.0.0.100"), (&outside, "203.0.113.100")]);
-    let (ear_a, ear_b) = (Senders::ear(&a), Senders::ear(&b));
-    let moved = |from: &Guest, to: &Guest, ear: &std::net::UdpSocket| {
+    let moved = |from: &Guest, to: &Guest| {
         from.run("ip addr del 10.0.0.100/32 dev eth0");
         to.ip("addr add 10.0.0.100/32 dev eth0");
-        let since = Instant::now();
+        let (announced, heard) = (announced(to, "10.0.0.100"), senders.heard(to));
         to.announces("10.0.0.100", "eth0");
-        let took = senders.follow(ear, since);
+        let took = took(announced.join().unwrap(), heard);
         println!("from the announcement at {} to a guest's first packet, to one from outside: {took:?}", to.name);
         assert!(took.iter().all(|took| *took < SOON), "{took:?}");
     };
-    moved(&b, &a, &ear_a);
+    moved(&b, &a);
     assert_eq!(active(&host, "a"), [("10.0.0.100".to_owned(), mac(&host, "a"))]);
     assert!(host.tenet("get port a -o yaml").out.contains("activePairs:"));
     assert_eq!(outside.seen(TCP, "203.0.113.100:80").as_deref(), Some("a 203.0.113.1"));
-    moved(&a, &b, &ear_b);
+    moved(&a, &b);
     assert_eq!(outside.seen(TCP, "203.0.113.100:80").as_deref(), Some("b 203.0.113.1"));
     assert_eq!(c.seen(TCP, "10.0.0.100:80").as_deref(), Some("b 10.0.0.13"));
     assert_eq!((active(&host, "a"), active(&host, "b")), (vec![], vec![("10.0.0.100".to_owned(), mac(&host, "b"))]));

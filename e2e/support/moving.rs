@@ -1,10 +1,11 @@
 //! Addresses that move from guest to guest: announced as VRRP does it, and how long others need to follow.
 
+use std::io::Read as _;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use nix::ifaddrs::getifaddrs;
@@ -15,6 +16,8 @@ use super::Guest;
 
 /// UDP port that packets are sent to.
 const PORT: u16 = 9112;
+/// How long anything is waited for.
+const LONG: Duration = Duration::from_secs(20);
 
 impl Guest {
     /// Says by one gratuitous ARP request that an address is at a device of this guest, as keepalived does.
@@ -30,6 +33,25 @@ impl Guest {
             sendto(socket.as_raw_fd(), &frame, &link, MsgFlags::empty()).unwrap();
         });
     }
+}
+
+/// When a guest first says by gratuitous ARP that an address is at it, from now on.
+pub fn announced(guest: &Guest, ip: &str) -> JoinHandle<Instant> {
+    // `ETH_P_ALL`: also what goes out.
+    let all = Protocol::from(i32::from(3_u16.to_be()));
+    let mut ear = guest.within(|| Socket::new(Domain::PACKET, Type::RAW, Some(all)).unwrap());
+    ear.set_read_timeout(Some(LONG)).unwrap();
+    let ip = ip.parse::<Ipv4Addr>().unwrap().octets();
+    thread::spawn(move || {
+        let mut frame = [0; 64];
+        loop {
+            let length = ear.read(&mut frame).expect("the guest announces the address");
+            let arp = length >= 42 && frame[12..14] == [8, 6];
+            if arp && frame[28..32] == ip && frame[38..42] == ip {
+                return Instant::now();
+            }
+        }
+    })
 }
 
 /// Packets that are sent to an address again and again, by several.
@@ -56,24 +78,25 @@ impl Senders {
         Self { stop, count: all.len() }
     }
 
-    /// Opens an ear at a guest, for [`Self::follow`].
-    pub fn ear(guest: &Guest) -> UdpSocket {
+    /// When the first packet of each is heard at a guest, from now on; in the order in which they were given.
+    pub fn heard(&self, guest: &Guest) -> JoinHandle<Vec<Instant>> {
         let ear = guest.within(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, PORT)).unwrap());
-        ear.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        ear
+        ear.set_read_timeout(Some(LONG)).unwrap();
+        let mut first: Vec<Option<Instant>> = vec![None; self.count];
+        thread::spawn(move || {
+            let mut number = [0];
+            while first.iter().any(Option::is_none) {
+                ear.recv(&mut number).unwrap_or_else(|error| panic!("not all are heard, {first:?}: {error}"));
+                first[usize::from(number[0])].get_or_insert_with(Instant::now);
+            }
+            first.into_iter().flatten().collect()
+        })
     }
+}
 
-    /// Since when the first packet of each is heard there; in the order in which they were given.
-    #[track_caller]
-    pub fn follow(&self, ear: &UdpSocket, since: Instant) -> Vec<Duration> {
-        let mut first: Vec<Option<Duration>> = vec![None; self.count];
-        let mut number = [0];
-        while first.iter().any(Option::is_none) {
-            ear.recv(&mut number).unwrap_or_else(|error| panic!("not all are heard, {first:?}: {error}"));
-            first[usize::from(number[0])].get_or_insert(since.elapsed());
-        }
-        first.into_iter().flatten().collect()
-    }
+/// How long it took from an announcement until each was heard.
+pub fn took(announced: Instant, heard: JoinHandle<Vec<Instant>>) -> Vec<Duration> {
+    heard.join().unwrap().into_iter().map(|at| at.saturating_duration_since(announced)).collect()
 }
 
 impl Drop for Senders {

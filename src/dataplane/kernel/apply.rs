@@ -173,7 +173,7 @@ fn batch(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
     for (netns, steps) in by_space {
         let mut requests = Vec::with_capacity(steps.len());
         let mut positions = Vec::with_capacity(steps.len());
-        for (position, change) in steps {
+        for &(position, change) in &steps {
             match kernel.space(netns).and_then(|space| request(space, change)) {
                 Ok(request) => {
                     requests.push(request);
@@ -183,6 +183,14 @@ fn batch(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
             }
         }
         links::send(kernel, netns, requests, &positions, failures);
+        // A station that was put behind another port of the bridge is no longer behind the first, and the kernel does not tell.
+        for (position, change) in steps {
+            if let (Item::Fdb(..), Action::Delete, false) =
+                (&change.item, change.action(), failures.contains_key(&position))
+            {
+                kernel.observed.0.remove(&change.item);
+            }
+        }
     }
 }
 
