@@ -30,7 +30,8 @@ socat socat
 openssl openssl
 ethtool ethtool
 sysctl procps
-strace strace'
+strace strace
+keepalived keepalived'
 
 wanted=$demo
 [ "$what" = demo ] || wanted="$demo

@@ -4,7 +4,7 @@
 //! dies with it. Needs root and the Debian packages that a failure names.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::net::IpAddr;
@@ -87,7 +87,9 @@ fn view(gateway: Gateway, dhcp_options: Vec<DhcpOption>) -> NodeView {
     });
     let mac: MacAddr = GUEST.parse().unwrap();
     let addresses = vec![(ip("10.0.0.5"), subnet.clone())];
-    let port = PortView { uid: Uid(4), mac, addresses, hostname: Some("web-0".into()), dhcp_options, security: None };
+    let (hostname, security) = (Some("web-0".into()), None);
+    let (active, stations) = (BTreeMap::new(), BTreeSet::new());
+    let port = PortView { uid: Uid(4), mac, addresses, hostname, dhcp_options, security, active, stations };
     let blue = Key::new("default", "blue");
     let interface = InterfaceView {
         uid: Uid(5),
@@ -99,6 +101,7 @@ fn view(gateway: Gateway, dhcp_options: Vec<DhcpOption>) -> NodeView {
         provider: false,
         distant: false,
         peers: BTreeMap::new(),
+        askers: BTreeSet::new(),
     };
     let interfaces = if gateway == Gateway::Router { vec![interface] } else { Vec::new() };
     let router = RouterView { uid: ROUTER, interfaces, external: None, routes: BTreeMap::new(), transit: None };

@@ -18,6 +18,7 @@ mod groups;
 mod life;
 mod moves;
 mod page;
+mod pairs;
 mod probes;
 mod rights;
 mod separate;

@@ -168,7 +168,14 @@ fn security(dice: &mut Dice, n: usize) -> SecurityView {
     }
     let most = dice.pick(&[0, 1, 2, 3, 4, 4, 6, 16]);
     let groups = (0..most).map(|_| group(dice.roll(GROUPS + 1))).collect();
-    SecurityView { mac: MacAddr(own), pairs, groups, stateful: !dice.once_in(4), domain: domain(n) }
+    SecurityView {
+        mac: MacAddr(own),
+        pairs,
+        groups,
+        stateful: !dice.once_in(4),
+        domain: domain(n),
+        announces: dice.once_in(2),
+    }
 }
 
 fn set_group(dice: &mut Dice, tables: &mut Tables, n: usize) {

@@ -14,6 +14,7 @@ mod first;
 mod floating;
 mod foreign;
 mod hostile;
+mod pairs;
 mod references;
 mod routing;
 mod taps;

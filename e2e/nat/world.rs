@@ -60,6 +60,7 @@ pub fn view() -> RouterView {
         provider: false,
         distant: false,
         peers: GUESTS.iter().filter(|g| g.1.starts_with(&format!("{net}."))).map(|g| (ip(g.1), mac(g.2))).collect(),
+        askers: [].into(),
     };
     let floating = [("203.0.113.101", "10.0.0.11"), ("203.0.113.102", "10.0.1.12"), ("203.0.113.103", "10.0.0.13")];
     let floating =

@@ -8,6 +8,9 @@
 
 pub mod talk;
 
+#[allow(unused_imports, dead_code, reason = "no test target uses all of it")]
+pub mod moving;
+
 mod guest;
 pub mod traffic;
 mod yaml;

@@ -4,6 +4,7 @@ pub mod connections;
 pub mod durable;
 
 pub mod desk;
+pub mod ears;
 pub mod node;
 pub mod pace;
 pub mod plugs;
@@ -29,6 +30,7 @@ use crate::dataplane::plan::{self, Plan};
 use crate::dataplane::render::{Rendered, render};
 use crate::dataplane::router_rules;
 use crate::dataplane::state::{Item, LinkKind, Make, Spec, State};
+use crate::model::active::Announcement;
 use crate::model::{Id, Key, Kind, NodeView, Remark, Report, Uid};
 use record::Record;
 
@@ -308,6 +310,11 @@ impl Agent {
     #[must_use]
     pub fn notifications_lost(&self) -> u64 {
         self.kernel.notifications_lost()
+    }
+
+    /// What guests have announced since it was asked last, of ports with allowed address pairs; the newest last. Also this wakes.
+    pub fn announced(&mut self) -> Vec<Announcement> {
+        self.kernel.announced()
     }
 
     /// Empties the watched descriptors. Whether anything that concerns us may have changed since the last convergence.

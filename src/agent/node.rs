@@ -4,6 +4,7 @@ use std::os::fd::BorrowedFd;
 
 use super::{Agent, Error, Outcome};
 use crate::dataplane::attachment::{Attachments, Target};
+use crate::model::active::Announcement;
 use crate::model::{Key, NodeView, Uid};
 
 /// The node side of the loop; every method is [`Agent`]'s method of that name.
@@ -26,6 +27,8 @@ pub trait Node {
     fn watched(&self) -> Vec<BorrowedFd<'_>>;
     /// Empties them; whether the node may differ from the view.
     fn disturbed(&mut self) -> bool;
+    /// What guests have announced.
+    fn announced(&mut self) -> Vec<Announcement>;
 }
 
 impl Node for Agent {
@@ -51,5 +54,9 @@ impl Node for Agent {
 
     fn disturbed(&mut self) -> bool {
         Self::disturbed(self)
+    }
+
+    fn announced(&mut self) -> Vec<Announcement> {
+        Self::announced(self)
     }
 }

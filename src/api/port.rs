@@ -169,7 +169,8 @@ pub struct PortStatus {
     /// Who has plugged the port; absent: nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub binding: Option<Binding>,
-    /// Allowed address pairs that the guest announces now, at most 32.
+    /// Addresses of allowed address pairs that are at this port now, because its guest announced them last (by ARP, or neighbour
+    /// advertisements), at most 32. Only addresses of the network's subnets that no plugged port and no router has.
     #[schemars(length(max = 32))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub active_pairs: Vec<ActivePair>,
@@ -190,15 +191,24 @@ pub struct StatusAddress {
     pub ip: IpAddr,
 }
 
-/// An allowed address that the guest announces.
+/// An allowed address that the guest has announced.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct ActivePair {
     /// The address.
     #[schemars(with = "text::Ip")]
     pub ip: IpAddr,
-    /// The MAC address that it announces it with.
+    /// The MAC address that it announced it with.
     pub mac_address: MacAddr,
+    /// How often the address had moved when it came here, 0 to 4294967295: of two ports that have it, the one with more has it
+    /// in force. Absent: 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub transitions: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Where a port is plugged. One value with one owner (server-side apply): whoever takes a port over owns all of it, so that

@@ -149,7 +149,7 @@ async fn sent(client: &Client, manager: &str, write: Write) -> Result<Done, kube
             if Api::<Node>::all(client.clone()).get_opt(&node).await?.is_some_and(|node| !watch::is_down(&node)) {
                 return Ok(Done::Kept);
             }
-            let patch = json!({ "metadata": { "resourceVersion": version }, "status": { "binding": null } });
+            let patch = json!({ "metadata": { "resourceVersion": version }, "status": { "binding": null, "activePairs": null } });
             gone_is_fine(patch_object(client, &id, &PatchParams::default(), &Patch::Merge(patch), true).await)
         }
         Write::Finalizers(finalizers) => gone_is_fine(set(client, finalizers).await),

@@ -183,5 +183,7 @@ fn render_port(
     let filter = Some(Filter { program: facts.filtering.program(), wire: Some(wire) });
     let spec = Link { kind, mac: None, mtu, up: true, bridge, filter, alias };
     out.state.want(Item::Link(Netns::Vswitch, name.clone()), Spec::Link(spec), id, make);
-    out.state.want(Item::Fdb(Netns::Vswitch, name, port.mac), Spec::Fdb, id, None);
+    for mac in [&port.mac].into_iter().chain(&port.stations) {
+        out.state.want(Item::Fdb(Netns::Vswitch, name.clone(), *mac), Spec::Fdb, id, None);
+    }
 }

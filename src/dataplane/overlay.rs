@@ -11,7 +11,7 @@ use std::net::Ipv4Addr;
 
 use crate::api::MacAddr;
 use crate::dataplane::names::{self, Prefix};
-use crate::dataplane::state::{BridgePort, IfName, Item, Link, LinkKind, Netns, Role, Spec, State};
+use crate::dataplane::state::{BridgePort, IfName, Item, Link, LinkKind, Make, Netns, Role, Spec, State};
 use crate::model::Id;
 use crate::model::view::{NetworkView, NodeView, TunnelView};
 
@@ -48,7 +48,9 @@ pub fn render(network: &NetworkView, view: &NodeView, bridge: &IfName, id: &Id, 
         station(&netns, &name, *mac, *node, id, state);
         state.want(Item::Fdb(netns.clone(), name.clone(), *mac), Spec::Fdb, id, None);
     }
-    for (ip, mac) in &overlay.neighbours {
-        state.want(Item::Neighbour(netns.clone(), bridge.clone(), *ip), Spec::Neighbour(*mac), id, None);
+    // What a guest announces elsewhere does not cross either: it is announced here once more.
+    let moving = overlay.moving.iter().map(|(ip, mac)| (ip, mac, Some(Make::Announce(*mac))));
+    for (ip, mac, make) in overlay.neighbours.iter().map(|(ip, mac)| (ip, mac, None)).chain(moving) {
+        state.want(Item::Neighbour(netns.clone(), bridge.clone(), *ip), Spec::Neighbour(*mac), id, make);
     }
 }

@@ -14,7 +14,7 @@ use crate::api::{Binding, Port};
 use crate::dataplane::attachment::Attachment;
 use crate::dataplane::plan::Plan;
 use crate::model::status::{statuses, told};
-use crate::model::{Id, Key, Kind, Report, Topology, Uid};
+use crate::model::{Id, Key, Kind, Report, Topology, Uid, view};
 
 /// How often a convergence starts over because something went while it ran.
 const ROUNDS: usize = 16;
@@ -40,10 +40,14 @@ impl<N: Node> World<N> {
                 }
                 continue;
             }
+            self.follow(start);
+            for (port, pairs) in &self.active {
+                recorded |= self.store.activate(port, pairs);
+            }
             let decided = statuses(self.store.snapshot(), &self.topology, &self.problems, None, now);
             recorded |= self.store.record(decided);
             self.store.commit(true)?;
-            self.view = self.topology.view(&self.name);
+            self.view = self.topology.view(view::Node { fresh: &self.active, ..(&self.name).into() });
             let (report, vanished) = self.realise(&mut changes);
             recorded |= self.tell(report, now)?;
             if !vanished {
@@ -57,6 +61,21 @@ impl<N: Node> World<N> {
             info!(changes, networks, ports, routers, ms = millis(start.elapsed()), "converged");
         }
         Ok(self.report.faults.is_empty())
+    }
+
+    /// Takes in what guests have announced; whether the node is to be another.
+    pub fn listen(&mut self, now: Instant) -> bool {
+        let heard = self.node.announced();
+        self.ears.hear(heard);
+        self.follow(now)
+    }
+
+    /// Follows what was announced, and lets go of what a port may have no more; whether anything is at another place now.
+    fn follow(&mut self, now: Instant) -> bool {
+        let heard = self.ears.ready(now);
+        let (active, moved) = self.topology.follow(&self.name, &self.active, &heard);
+        self.ears.moved(moved, now);
+        std::mem::replace(&mut self.active, active) != self.active
     }
 
     /// Makes the node like the view again, after the kernel changed under us.

@@ -84,10 +84,10 @@ impl<N: Node> Instance<N> {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        [self.world.removals.deadline(), self.desk.deadline(&self.world), self.pace.deadline(), self.look]
-            .into_iter()
-            .flatten()
-            .min()
+        let heard = self.world.ears.deadline();
+        let all =
+            [self.world.removals.deadline(), self.desk.deadline(&self.world), self.pace.deadline(), self.look, heard];
+        all.into_iter().flatten().min()
     }
 
     fn wake(&mut self, awake: Awake) {
@@ -108,7 +108,8 @@ impl<N: Node> Instance<N> {
         if awake.node && self.world.node.disturbed() {
             self.pace.disturbed();
         }
-        self.dirty |= self.pace.retries(now);
+        self.dirty |= awake.node && self.world.listen(now);
+        self.dirty |= self.pace.retries(now) || self.world.ears.deadline().is_some_and(|at| at <= now);
         if self.dirty || self.desk.is_busy() {
             self.settle();
         }

@@ -11,7 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
 use super::journal::{FILE, Journal, Record, replay};
-use crate::api::Binding;
+use crate::api::{ActivePair, Binding};
 use crate::model::object::Object;
 use crate::model::status::Statuses;
 use crate::model::{Id, Key, Kind, Remark, Snapshot};
@@ -160,7 +160,21 @@ impl Store {
         if object.status.as_ref().and_then(|s| s.binding.as_ref()) == binding.as_ref() {
             return false;
         }
-        Arc::make_mut(object).status.get_or_insert_default().binding = binding;
+        let status = Arc::make_mut(object).status.get_or_insert_default();
+        // What was here with the guest is gone with it.
+        status.active_pairs.retain(|_| binding.is_some());
+        status.binding = binding;
+        self.touch(&Id::new(Kind::Port, port.clone()));
+        true
+    }
+
+    /// Records which allowed address pairs are at a port. Whether that is new.
+    pub fn activate(&mut self, port: &Key, pairs: &[ActivePair]) -> bool {
+        let Some(object) = self.snapshot.ports.get_mut(port) else { return false };
+        if object.status.as_ref().is_none_or(|status| status.active_pairs == pairs) {
+            return false;
+        }
+        Arc::make_mut(object).status.get_or_insert_default().active_pairs = pairs.to_vec();
         self.touch(&Id::new(Kind::Port, port.clone()));
         true
     }

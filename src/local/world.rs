@@ -15,10 +15,12 @@ use super::held;
 use super::removals::{Removals, sentences};
 use super::said::Said;
 use super::store::{Declared, Store};
+use crate::agent::ears::Ears;
 use crate::agent::node::Node;
 use crate::agent::plugs::Ports;
 use crate::agent::protocol::Answer;
 use crate::api::Port;
+use crate::model::view::Active;
 use crate::model::{Id, Key, Linker, NodeView, Problems, Report, Topology};
 
 /// A host's objects and the node that realises them.
@@ -45,6 +47,9 @@ pub struct World<N> {
     /// What the node said last.
     pub(super) report: Report,
     pub(super) bound: BTreeSet<Key>,
+    /// What guests announce, and active pairs of ports that are not recorded yet.
+    pub(super) ears: Ears,
+    pub(super) active: Active,
     refused: BTreeMap<Id, String>,
     pub(super) said: Said,
 }
@@ -70,6 +75,8 @@ impl<N: Node> World<N> {
             problems: Problems::default(),
             report: Report::default(),
             bound,
+            ears: Ears::default(),
+            active: Active::new(),
             refused: BTreeMap::new(),
             said: Said::default(),
         }

@@ -1,13 +1,14 @@
 //! Cuts the part that one node realises out of the topology.
 
 mod node;
+mod pairs;
 mod router;
 mod security;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -41,6 +42,7 @@ impl Topology {
             }
         }
         cut.overlays(&mut view);
+        cut.active(&mut view);
         cut.groups(&mut view);
         view.routers = routers.into_iter().map(|(r, router)| (self.routers[r].key.clone(), router)).collect();
         view
@@ -106,11 +108,13 @@ fn port_view(
         hostname: spec.hostname.clone(),
         dhcp_options: spec.dhcp_options.clone(),
         security,
+        active: BTreeMap::new(),
+        stations: BTreeSet::new(),
     }
 }
 
 /// The node that a port is bound to.
-fn bound_to(port: &PortEntry) -> Option<&str> {
+pub(super) fn bound_to(port: &PortEntry) -> Option<&str> {
     port.object.status.as_ref()?.binding.as_ref().map(|b| b.node_name.as_str())
 }
 

@@ -17,6 +17,7 @@ use crate::model::valid::Valid as _;
 
 /// A port, read.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct PortEntry {
     /// Its key.
     pub key: Key,
@@ -42,6 +43,8 @@ pub struct PortEntry {
     pub network: Option<usize>,
     /// Whether it has port security; none: as its network says.
     pub guarded: Option<bool>,
+    /// Whether it has allowed address pairs, or had some that are active.
+    pub announces: bool,
     /// Where its references to groups led the last time; without any, to `default`.
     pub leads: Few<Lead>,
 }
@@ -64,7 +67,8 @@ impl PortEntry {
     pub fn read(key: &Key, object: &Arc<Port>, known: impl Fn(&str, &str) -> Option<Key>) -> Self {
         let spec = &object.spec;
         let conditions = object.status.as_ref().map(|s| &s.conditions);
-        let named = spec.security_group_refs.is_some() || !spec.allowed_address_pairs.is_empty();
+        let paired = !spec.allowed_address_pairs.is_empty();
+        let named = spec.security_group_refs.is_some() || paired;
         Self {
             key: key.clone(),
             object: object.clone(),
@@ -80,6 +84,7 @@ impl PortEntry {
             recorded: Recorded::of(key, object, known),
             network: None,
             guarded: spec.port_security.or(named.then_some(true)),
+            announces: paired || object.status.as_ref().is_some_and(|s| !s.active_pairs.is_empty()),
             leads: Few::None,
         }
     }

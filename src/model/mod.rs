@@ -3,6 +3,7 @@
 //! [`link`] turns a [`Snapshot`] into a [`Topology`](topology::Topology) and problems; `Topology::view`
 //! cuts out the [`NodeView`] that one node realises. No client, no clock, no kernel.
 
+pub mod active;
 pub mod agent;
 pub mod allocation;
 mod cut;

@@ -43,6 +43,8 @@ pub struct SecurityView {
     /// Where an address means one station: the networks that routers join with the port's own. Members of remote groups count
     /// only there, because another tenant, or another network of this one, may use the same addresses.
     pub domain: Number,
+    /// Whether it has allowed address pairs: the node is told which of them its guest announces.
+    pub announces: bool,
 }
 
 /// A source that a port may send from.

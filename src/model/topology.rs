@@ -220,7 +220,12 @@ impl NetworkNode {
 
     /// Takes a MAC address; false: somebody has it.
     pub fn take_mac(&mut self, mac: MacAddr) -> bool {
-        self.macs.insert(mac.0.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+        self.macs.insert(as_number(mac))
+    }
+
+    /// Whether somebody has a MAC address.
+    pub fn has_mac(&self, mac: MacAddr) -> bool {
+        self.macs.contains(&as_number(mac))
     }
 
     /// The accepted subnet that holds an address.
@@ -236,4 +241,8 @@ impl NetworkNode {
         let (_, end, subnet) = self.spans.get(before.checked_sub(1)?)?;
         (*end >= first).then_some(*subnet)
     }
+}
+
+fn as_number(mac: MacAddr) -> u64 {
+    mac.0.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::api::{AttachmentMode, DhcpOption, MacAddr, Protocol};
+use crate::api::{ActivePair, AttachmentMode, DhcpOption, MacAddr, Protocol};
 use crate::model::id::{Key, Uid};
 use crate::model::security::{GroupView, Member, Number, SecurityView};
 
@@ -42,7 +42,12 @@ pub struct Node<'a> {
     pub takeovers: &'a Takeovers,
     /// Whether others may have taken over what it does for the outside: it answers for no address there.
     pub cut_off: bool,
+    /// Active pairs of its ports that are not recorded yet.
+    pub fresh: &'a Active,
 }
+
+/// Active pairs of ports, instead of those that are recorded.
+pub type Active = BTreeMap<Key, Vec<ActivePair>>;
 
 /// Routers that a node takes over or has just let go of, and how far it is.
 pub type Takeovers = BTreeMap<Key, Takeover>;
@@ -60,10 +65,12 @@ pub enum Takeover {
 
 /// Nothing to take over.
 static NOTHING: Takeovers = Takeovers::new();
+/// All is recorded.
+static RECORDED: Active = Active::new();
 
 impl<'a> From<&'a str> for Node<'a> {
     fn from(name: &'a str) -> Self {
-        Self { name, labels: None, takeovers: &NOTHING, cut_off: false }
+        Self { name, labels: None, takeovers: &NOTHING, cut_off: false, fresh: &RECORDED }
     }
 }
 
@@ -127,6 +134,8 @@ pub struct OverlayView {
     pub stations: BTreeMap<MacAddr, Ipv4Addr>,
     /// Their addresses.
     pub neighbours: BTreeMap<IpAddr, MacAddr>,
+    /// Allowed address pairs that are active there. Guests here may know the address at another station, which was it before.
+    pub moving: BTreeMap<IpAddr, MacAddr>,
 }
 
 /// Where a network touches the wire.
@@ -185,6 +194,10 @@ pub struct PortView {
     pub dhcp_options: Vec<DhcpOption>,
     /// What it may send and receive; none: everything, it has no port security.
     pub security: Option<Arc<SecurityView>>,
+    /// Allowed address pairs that are active here, and in force.
+    pub active: BTreeMap<IpAddr, MacAddr>,
+    /// MAC addresses beside its own that are here with them.
+    pub stations: BTreeSet<MacAddr>,
 }
 
 /// A router on this node.
@@ -249,6 +262,8 @@ pub struct InterfaceView {
     pub distant: bool,
     /// Every known address of the subnet but the router's own: ports bound on whatever node, other routers' interfaces.
     pub peers: BTreeMap<IpAddr, MacAddr>,
+    /// Further senders of ARP that are heard: a guest with an address that has a MAC address of its own asks from its port's, too.
+    pub askers: BTreeSet<(IpAddr, MacAddr)>,
 }
 
 /// A router's leg to the outside.

@@ -18,6 +18,7 @@ mod heart;
 mod heed;
 mod lean;
 pub mod myself;
+mod pairs;
 mod plugs;
 mod probe;
 mod rehearsal;

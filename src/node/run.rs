@@ -159,6 +159,7 @@ impl Instance {
         if awake.node && self.world.node.disturbed() {
             self.pace.disturbed();
         }
+        self.dirty |= awake.node && self.world.listen(now);
         self.dirty |= self.pace.retries(now) || self.world.deadline().is_some_and(|at| at <= now);
         if self.pace.repairs(now) {
             let done = self.world.repair(Timestamp::now());

@@ -54,7 +54,9 @@ impl<N: Hands> World<N> {
         let gateway =
             snapshot.routers.values().any(|router| router.status.as_ref().is_some_and(|s| concerns(s, &node)));
         let mut writes = Vec::new();
-        for voice in voice::voices(snapshot, &node, &self.report, |id| realised.contains(id), now) {
+        let mut voices = voice::voices(snapshot, &node, &self.report, |id| realised.contains(id), now);
+        voices.extend(self.announcers(&voices));
+        for voice in voices {
             // What is not wholly here is still done elsewhere.
             if voice.id.kind == Kind::Router && self.takeovers.contains_key(&voice.id.key) {
                 continue;
@@ -70,6 +72,9 @@ impl<N: Hands> World<N> {
             let mut status = json!({ "conditions": voice.conditions });
             if let Object::Port(port) = &object {
                 status["binding"] = binding(port);
+                if let Some(pairs) = self.pairs(&voice.id.key, port) {
+                    status["activePairs"] = pairs;
+                }
             }
             writes.push(Status {
                 uid: object.meta().uid.clone(),
@@ -83,7 +88,10 @@ impl<N: Hands> World<N> {
         for key in released {
             let Some(port) = snapshot.ports.get(key) else { continue };
             let recorded: &[Condition] = port.status.as_ref().map_or(&[], |s| &s.conditions);
-            let status = json!({ "conditions": voice::unplugged(port.metadata.generation, recorded, now) });
+            let mut status = json!({ "conditions": voice::unplugged(port.metadata.generation, recorded, now) });
+            if port.status.as_ref().is_some_and(|s| !s.active_pairs.is_empty()) {
+                status["activePairs"] = json!([]);
+            }
             let id = Id::new(Kind::Port, key.clone());
             writes.push(Status { id, uid: port.metadata.uid.clone(), version: None, status, lazy: false, note: None });
         }

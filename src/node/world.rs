@@ -16,10 +16,11 @@ use super::heed::{Eyes, Heed};
 use super::myself::Myself;
 use super::watches::Watches;
 use super::words::Words;
+use crate::agent::ears::Ears;
 use crate::agent::node::Node as Hands;
 use crate::cluster::mirror::{Heard, Mirror, News};
 use crate::cluster::write::Done;
-use crate::model::view::{Node, Takeovers};
+use crate::model::view::{Active, Node, Takeovers};
 use crate::model::{Id, Key, Kind, Linker, NodeView, Report, Role, Topology};
 
 /// How often a node shows that it is alive: one that translates for others often, because others take over for it.
@@ -64,6 +65,9 @@ pub struct World<N> {
     pub(super) takeovers: Takeovers,
     /// Whether others may have taken over from here.
     pub(super) fence: Fence,
+    /// What guests announce, and active pairs of ports here that are not recorded yet.
+    pub(super) ears: Ears,
+    pub(super) active: Active,
     pub(super) introduced: bool,
     /// Whether the view says what this node is to hold: before the first walk it says nothing.
     pub(super) walked: bool,
@@ -103,6 +107,8 @@ impl<N: Hands> World<N> {
             handovers: Handovers::default(),
             takeovers: Takeovers::default(),
             fence: Fence::default(),
+            ears: Ears::default(),
+            active: Active::new(),
             introduced: false,
             walked: false,
         }
@@ -190,7 +196,7 @@ impl<N: Hands> World<N> {
     pub fn deadline(&self) -> Option<Instant> {
         let asked = self.probed.values().filter(|(_, answer)| *answer == Some(true)).map(|(at, _)| *at + BEAT.0);
         let later = self.recount.into_iter().chain(self.watches.deadline()).chain(self.doubts.deadline());
-        let later = later.chain(self.fence.deadline());
+        let later = later.chain(self.fence.deadline()).chain(self.ears.deadline());
         self.words.deadline().into_iter().chain(asked).chain(later).min()
     }
 
@@ -227,11 +233,15 @@ impl<N: Hands> World<N> {
         self.topology = Topology::default();
         (self.topology, _) = self.linker.link(self.mirror.snapshot());
         self.takeovers = self.takeovers();
+        self.yield_pairs();
         self.cut();
         // A network that was not used before: its ports on other nodes are to be known before it is wired.
         self.watches.follow(&self.view, &awaited, &mut self.mirror, &mut self.orders);
         if !self.knows_enough() {
             return self.report.faults.is_empty();
+        }
+        if self.follow(start) {
+            self.cut();
         }
         self.walked = true;
         self.mirror.trust();
@@ -273,11 +283,12 @@ impl<N: Hands> World<N> {
     fn cut(&mut self) {
         let (name, labels) = (&*self.myself.node, Some(&self.labels));
         let cut_off = self.fence.is_shut();
-        self.view = self.topology.view(Node { name, labels, takeovers: &self.takeovers, cut_off });
+        let (takeovers, fresh) = (&self.takeovers, &self.active);
+        self.view = self.topology.view(Node { name, labels, takeovers, cut_off, fresh });
     }
 
     /// Whether all is known of what this node uses.
-    fn knows_enough(&self) -> bool {
+    pub(super) fn knows_enough(&self) -> bool {
         self.watches.suffice(&self.view, &self.fresh, &self.mirror)
     }
 

@@ -21,6 +21,10 @@ gives its port to another node | cannot be bound to node-2 by the agent of node-
     merge default:ports/mine/status {status: {binding: {nodeName: node-2, device: eth0}}}
 claims a port that only another node may have | Port default/for-them is for node node-2 only (spec.nodeName): plug it there
     merge default:ports/for-them/status {status: {binding: {nodeName: node-1, device: eth0}}}
+says that an address is at another node's port | is plugged on node node-2
+    apply default:ports/theirs/status {status: {activePairs: [{ip: 10.0.0.100, macAddress: "02:00:00:00:00:04"}]}}
+says that an address is at a port that nobody has plugged | activePairs of a Port are said by the node that it is plugged on
+    merge default:ports/free/status {status: {activePairs: [{ip: 10.0.0.100, macAddress: "02:00:00:00:00:02"}]}}
 takes an address | addresses, macAddress, mtu and networkUID of a Port are the controller's: an agent leaves them as they are
     merge default:ports/mine/status {status: {addresses: [{subnetRef: {name: web}, ip: 10.0.0.99}]}}
 drops an address while it claims | of a Port are the controller's
@@ -125,6 +129,10 @@ takes over what is said to move here
     merge default:ports/coming/status {status: {binding: {nodeName: node-1, device: eth0}}}
 lets go of what is for another node now
     merge default:ports/leaving/status {status: {binding: null}}
+says that an address is at its port
+    apply default:ports/mine/status {status: {binding: {nodeName: node-1, device: eth0}, activePairs: [{ip: 10.0.0.100, macAddress: '02:00:00:00:00:03', transitions: 2}]}}
+takes that back
+    apply default:ports/mine/status {status: {binding: {nodeName: node-1, device: eth0}}}
 speaks of a router that it translates for
     apply default:routers/mine/status {status: {conditions: [PROGRAMMED]}}
 is ready to follow

@@ -1,7 +1,7 @@
 //! A small world for the tests of DHCP, and a client that says anything.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -53,7 +53,16 @@ pub fn subnet(cidr: &str, gateway: Option<&str>) -> SubnetView {
 
 pub fn port(mac: MacAddr, addresses: &[(&str, &Arc<SubnetView>)]) -> PortView {
     let addresses = addresses.iter().map(|(ip, subnet)| (ip.parse().unwrap(), Arc::clone(subnet))).collect();
-    PortView { uid: Uid(8), mac, addresses, hostname: Some("web-0".into()), dhcp_options: Vec::new(), security: None }
+    PortView {
+        uid: Uid(8),
+        mac,
+        addresses,
+        hostname: Some("web-0".into()),
+        dhcp_options: Vec::new(),
+        security: None,
+        active: BTreeMap::new(),
+        stations: BTreeSet::new(),
+    }
 }
 
 fn network(uid: Uid, subnets: &[&Arc<SubnetView>], ports: Vec<(&str, PortView)>) -> NetworkView {
@@ -90,6 +99,7 @@ pub fn view() -> NodeView {
         provider: false,
         distant: false,
         peers: BTreeMap::new(),
+        askers: BTreeSet::new(),
     };
     let main =
         RouterView { uid: ROUTER, interfaces: vec![interface], external: None, routes: BTreeMap::new(), transit: None };

@@ -14,6 +14,7 @@ use crate::api::MacAddr;
 use crate::dataplane::filter::flow::Stage;
 use crate::dataplane::filter::packet::{ICMP, ICMPV6};
 use crate::dataplane::filter::{Handed, Policy, Wire};
+use crate::model::active::Announcement;
 use crate::model::security::{
     Direction, Family, GROUPS_MAX, Member, Number, PAIRS_MAX, Pair, RULES_MAX, Remote, RuleView, SecurityView, Span,
 };
@@ -21,7 +22,7 @@ use crate::model::security::{
 use bytes::{RANGE, Reader, Writer, address, net_of, range};
 
 /// Raised with every change of the tables: tables of another layout are none that a program can use.
-pub const LAYOUT: u32 = 1;
+pub const LAYOUT: u32 = 2;
 
 /// Bytes of a pair.
 const PAIR: usize = RANGE + 8;
@@ -47,9 +48,12 @@ pub const FLOW: (usize, usize) = (48, 16);
 const FLOW_PROTOCOL: usize = 44;
 /// Bytes of a fragment's key, and of what is remembered of it.
 pub const FRAGMENT: (usize, usize) = (48, 16);
+/// Bytes of an announcement.
+pub const ANNOUNCEMENT: usize = 40;
 
 const GUARDED: u8 = 1;
 const STATEFUL: u8 = 2;
+const ANNOUNCES: u8 = 4;
 
 /// What is known of an interface.
 #[must_use]
@@ -108,7 +112,9 @@ pub fn port(policy: &Policy) -> [u8; PORT] {
     let groups = view.groups.iter().take(GROUPS_MAX);
     let mut at = Writer::new(&mut out);
     at.put(&view.domain.0.to_ne_bytes());
-    at.put(&[GUARDED | if view.stateful { STATEFUL } else { 0 }, count(pairs.len()), count(groups.len())]);
+    let flags = [(view.stateful, STATEFUL), (view.announces, ANNOUNCES)];
+    let flags = flags.iter().filter(|(is_set, _)| *is_set).fold(GUARDED, |all, (_, flag)| all | flag);
+    at.put(&[flags, count(pairs.len()), count(groups.len())]);
     at.skip(7);
     at.put(&view.mac.0);
     groups.for_each(|group| at.put(&group.0.to_ne_bytes()));
@@ -141,7 +147,8 @@ pub fn port_of(bytes: &[u8; PORT]) -> Policy {
         Pair { mac, net: net_of(&net, family) }
     };
     let pairs = (0..pairs).map(pair).collect();
-    Policy::Guarded(Arc::new(SecurityView { mac, pairs, groups, stateful: flags & STATEFUL != 0, domain }))
+    let (stateful, announces) = (flags & STATEFUL != 0, flags & ANNOUNCES != 0);
+    Policy::Guarded(Arc::new(SecurityView { mac, pairs, groups, stateful, domain, announces }))
 }
 
 /// What a group's entry holds: rules for ingress first. More rules than there is room for are left out: they pass nothing.
@@ -272,6 +279,15 @@ pub fn flow_of(key: &[u8; FLOW.0], value: &[u8; FLOW.1]) -> Remembered {
     };
     let query = matches!((family, protocol), (4, ICMP) | (6, ICMPV6));
     Remembered { port, seen, lasts: stage.lasts(protocol, query) }
+}
+
+/// What a guest has announced. `now`: since the machine started; `late`: how old it is when it is of long ago.
+#[must_use]
+pub fn announcement_of(bytes: &[u8; ANNOUNCEMENT], now: Duration, late: Duration) -> Announcement {
+    let mut at = Reader(bytes);
+    let (port, seen) = (Number(at.number()), Duration::from_nanos(at.number()));
+    let (ip, mac) = (Ipv6Addr::from(at.take::<16>()).to_canonical(), MacAddr(at.take()));
+    Announcement { port, ip, mac, late: now.saturating_sub(seen) > late }
 }
 
 /// A rule with the family that its remote has; none: it says another, so it allows nothing.

@@ -32,7 +32,7 @@ pub fn announce(all: Vec<(OwnedFd, Vec<Announcement>)>) {
     }
     let once = move || {
         for (netns, announcements) in &all {
-            if let Err(error) = netns::within(netns.as_fd(), || send(announcements)).flatten() {
+            if let Err(error) = netns::within(netns.as_fd(), || send(announcements, true)).flatten() {
                 tracing::debug!(%error, "addresses could not be announced");
             }
         }
@@ -46,13 +46,22 @@ pub fn announce(all: Vec<(OwnedFd, Vec<Announcement>)>) {
     });
 }
 
+/// Says once where stations are that cannot be heard here.
+pub fn repeat(all: &[(OwnedFd, Vec<Announcement>)]) {
+    for (netns, announcements) in all {
+        if let Err(error) = netns::within(netns.as_fd(), || send(announcements, false)).flatten() {
+            tracing::debug!(%error, "what was announced elsewhere could not be repeated");
+        }
+    }
+}
+
 /// Sends one request and one reply for each address, in the calling thread's namespace: some stations heed only one of the
-/// two. There may be thousands, so the links are looked up once for all.
+/// two. There may be thousands, so the links are looked up once for all. `own`: only for addresses that the device has.
 ///
 /// # Errors
 /// The namespace's links cannot be read, or no packet socket is to be had. A frame that is not taken is left out: the
 /// address works all the same, once the neighbours have forgotten the old station.
-fn send(all: &[Announcement]) -> io::Result<()> {
+fn send(all: &[Announcement], own: bool) -> io::Result<()> {
     let (mut links, mut addresses) = (BTreeMap::new(), BTreeSet::new());
     for found in getifaddrs()? {
         let Some(address) = found.address else { continue };
@@ -66,7 +75,7 @@ fn send(all: &[Announcement]) -> io::Result<()> {
     let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(0)))?;
     for (device, ip, mac) in all {
         let (Some(link), IpAddr::V4(ip)) = (links.get(&**device), ip) else { continue };
-        if !addresses.contains(&(device.to_string(), *ip)) {
+        if own && !addresses.contains(&(device.to_string(), *ip)) {
             continue;
         }
         for operation in [REQUEST, REPLY] {

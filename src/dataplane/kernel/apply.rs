@@ -173,7 +173,7 @@ fn batch(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
     for (netns, steps) in by_space {
         let mut requests = Vec::with_capacity(steps.len());
         let mut positions = Vec::with_capacity(steps.len());
-        for (position, change) in steps {
+        for &(position, change) in &steps {
             match kernel.space(netns).and_then(|space| request(space, change)) {
                 Ok(request) => {
                     requests.push(request);
@@ -183,6 +183,14 @@ fn batch(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
             }
         }
         links::send(kernel, netns, requests, &positions, failures);
+        // A station that was put behind another port of the bridge is no longer behind the first, and the kernel does not tell.
+        for (position, change) in steps {
+            if let (Item::Fdb(..), Action::Delete, false) =
+                (&change.item, change.action(), failures.contains_key(&position))
+            {
+                kernel.observed.0.remove(&change.item);
+            }
+        }
     }
 }
 
@@ -247,17 +255,27 @@ fn release(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
     });
 }
 
-/// Tells the neighbours of a link that an address is here now: they may remember another station for it.
+/// Tells the neighbours of a link that an address is here now, or at a station elsewhere: they may remember another one for it.
 fn announce(kernel: &mut Kernel, steps: &[Step], failures: &Failures) {
-    let mut by_space: BTreeMap<&Netns, Vec<announce::Announcement>> = BTreeMap::new();
+    let (mut own, mut others): (BTreeMap<_, Vec<_>>, BTreeMap<_, Vec<_>>) = Default::default();
     for (position, change) in steps {
-        if let (Item::Address(netns, name, net), Action::Create, Some(Make::Announce(mac))) =
-            (&change.item, change.action(), &change.make)
-            && !failures.contains_key(position)
-        {
-            by_space.entry(netns).or_default().push((name.clone(), net.addr(), *mac));
+        let Some(Make::Announce(mac)) = change.make.as_ref().filter(|_| !failures.contains_key(position)) else {
+            continue;
+        };
+        match (&change.item, change.action()) {
+            (Item::Address(netns, name, net), Action::Create) => {
+                own.entry(netns).or_default().push((name.clone(), net.addr(), *mac));
+            }
+            (Item::Neighbour(netns, name, ip), Action::Create | Action::Update) => {
+                others.entry(netns).or_default().push((name.clone(), *ip, *mac));
+            }
+            _ => {}
         }
     }
-    let mut place = |netns: &Netns| kernel.space(netns).ok()?.as_fd().try_clone_to_owned().ok();
-    announce::announce(by_space.into_iter().filter_map(|(netns, all)| Some((place(netns)?, all))).collect());
+    let mut placed = |all: BTreeMap<&Netns, Vec<announce::Announcement>>| -> Vec<_> {
+        let mut place = |netns: &Netns| kernel.space(netns).ok()?.as_fd().try_clone_to_owned().ok();
+        all.into_iter().filter_map(|(netns, all)| Some((place(netns)?, all))).collect()
+    };
+    announce::announce(placed(own));
+    announce::repeat(&placed(others));
 }

@@ -49,6 +49,7 @@ use crate::dataplane::names::{self, Prefix};
 use crate::dataplane::plan::Plan;
 use crate::dataplane::state::{IfName, Netns, State};
 use crate::model::Key;
+use crate::model::active::Announcement;
 use crate::model::view::PhysicalView;
 
 /// One node's kernel, as far as it concerns us.
@@ -163,7 +164,7 @@ impl Kernel {
     /// Descriptors that become readable when something changed.
     #[must_use]
     pub fn watched(&self) -> Vec<BorrowedFd<'_>> {
-        self.spaces.values().flat_map(Space::watched).collect()
+        self.spaces.values().flat_map(Space::watched).chain(self.filters.watched()).collect()
     }
 
     /// How often notifications were lost, since the program began.
@@ -176,6 +177,11 @@ impl Kernel {
     pub fn disturbed(&mut self) -> bool {
         let (state, tables) = (&mut self.observed, self.filters.tables());
         self.spaces.values_mut().filter_map(|space| space.disturbed(tables, state).then_some(())).count() > 0
+    }
+
+    /// What guests have announced since, of ports with allowed address pairs; the newest last.
+    pub fn announced(&mut self) -> Vec<Announcement> {
+        self.filters.announced()
     }
 
     /// The namespace of all bridges, if there is one.

@@ -1,10 +1,13 @@
 //! The ARP guard of a router: a sender that nobody has is not heard, so it neither takes another's place nor fills the
 //! neighbour table of the host.
 
+use std::net::IpAddr;
+
+use crate::api::MacAddr;
 use crate::dataplane::names;
 use crate::dataplane::nft::{Chain, ChainKind, Field, Hook, Policy, Rule, Set, Table, Term, Type, Value};
 use crate::dataplane::state::IfName;
-use crate::model::view::RouterView;
+use crate::model::view::{InterfaceView, RouterView};
 
 use super::{Legs, routed, v4, v4_net};
 
@@ -15,8 +18,12 @@ use super::{Legs, routed, v4, v4_net};
 /// address (Linux does, `arp_announce` 0). It gets its answer as if it had asked from its port's address, which is put in
 /// the place of the other: so it is heard, and the kernel learns no address that nobody has.
 pub(super) fn table(router: &RouterView, legs: &Legs) -> Table {
-    let pair = |(ip, mac)| v4(ip).map(|ip| [Value::Ip(ip), Value::Mac(mac)]);
-    let pairs = router.interfaces.iter().flat_map(|i| i.peers.iter().map(|(ip, mac)| (ip, *mac))).filter_map(pair);
+    let pair = |(ip, mac): (IpAddr, MacAddr)| v4(&ip).map(|ip| [Value::Ip(ip), Value::Mac(mac)]);
+    let known = |i: &'_ InterfaceView| {
+        let peers = i.peers.iter().map(|(ip, mac)| (*ip, *mac));
+        peers.chain(i.askers.iter().copied()).filter_map(pair).collect::<Vec<_>>()
+    };
+    let pairs = router.interfaces.iter().flat_map(known);
     let heard = |terms: Vec<Term>| Rule::new([&[Term::ArpForIpv4], terms.as_slice(), &[Term::Accept]].concat());
     let within = |leg: &IfName, net| {
         heard(vec![Term::Is(Field::IifName, Value::Name(leg.clone())), Term::Within(Field::ArpSaddrIp, net)])

@@ -19,6 +19,7 @@ fn router() -> RouterView {
         provider: false,
         distant: false,
         peers: [("10.0.0.5".parse().unwrap(), MacAddr([2, 0, 0, 0, 0, 5]))].into(),
+        askers: [].into(),
     };
     let external = ExternalView {
         uid: Uid(2),

@@ -14,6 +14,7 @@ use crate::dataplane::attachment::{Attachment, Attachments, Target};
 use crate::local::files::Files;
 use crate::local::scratch::{Scratch, network, object};
 use crate::local::store::Store;
+use crate::model::active::Announcement;
 use crate::model::{Id, Key, Kind, NodeView, Uid};
 
 /// What happened to the node.
@@ -64,6 +65,10 @@ impl Node for Fake {
 
     fn disturbed(&mut self) -> bool {
         false
+    }
+
+    fn announced(&mut self) -> Vec<Announcement> {
+        Vec::new()
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{bound_to, uid};
 use crate::api::{Attachment, AttachmentMode, MacAddr};
+use crate::model::active::Pairs;
 use crate::model::entry::PortEntry;
 use crate::model::id::Key;
 use crate::model::ipam::{Holder, number};
@@ -24,6 +25,8 @@ pub struct Cut<'t> {
     pub here: Vec<Bound<'t>>,
     /// Ports bound to others, each with where that node's tunnels begin.
     elsewhere: Vec<(Bound<'t>, Option<Ipv4Addr>)>,
+    /// Allowed address pairs that are active, on whatever node.
+    pub pairs: Pairs,
     /// Addresses of plugged ports and the MAC address behind each, by subnet.
     pub stations: BTreeMap<Index, Vec<(IpAddr, MacAddr)>>,
     /// Floating IPs of each router that are translated here, and whether they stay here whatever the router's gateway node.
@@ -52,7 +55,11 @@ impl<'t> Cut<'t> {
                 elsewhere.push(((entry, port), last.1));
             }
         }
-        let mut cut = Self { topology, node, here, elsewhere, stations, floating: BTreeMap::new() };
+        let pairs = topology.pairs(node.fresh);
+        for pair in &pairs.addresses {
+            stations.entry(pair.subnet).or_default().push((pair.ip, pair.mac));
+        }
+        let mut cut = Self { topology, node, here, elsewhere, pairs, stations, floating: BTreeMap::new() };
         for (index, ip) in topology.floating_ips.iter().enumerate() {
             let Some(router) = ip.router else { continue };
             let home = alone || !ip.along && ip.node.as_deref() == Some(node.name);

@@ -46,6 +46,7 @@ impl Cut<'_> {
             provider: network.physical.is_some(),
             distant: network.physical.is_some() && !self.is_gateway(&routers[router]),
             peers: ports.chain(others).collect(),
+            askers: self.askers(leg.subnet),
         })
     }
 

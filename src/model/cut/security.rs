@@ -31,11 +31,12 @@ impl Topology {
             return None;
         }
         let own = port.addresses.iter().map(|(_, ip)| Pair { mac, net: (*ip).into() });
+        let announces = !entry.object.spec.allowed_address_pairs.is_empty();
         let allowed = entry.object.spec.allowed_address_pairs.iter();
         let allowed = allowed.map(|pair| Pair { mac: pair.mac_address.unwrap_or(mac), net: pair.ip.0 });
         let pairs: BTreeSet<Pair> = own.chain(allowed).collect();
         let (groups, stateful) = groups(self, entry);
-        Some(SecurityView { mac, pairs: pairs.into_iter().collect(), groups, stateful, domain })
+        Some(SecurityView { mac, pairs: pairs.into_iter().collect(), groups, stateful, domain, announces })
     }
 
     /// A group in use.

@@ -25,6 +25,12 @@ pub fn is_nodes(type_: &str) -> bool {
     [Programmed, Ready, Reconciling, Stalled].iter().any(|t| t.as_str() == type_)
 }
 
+/// What a node has said of an object, once more: whoever says one thing of it says all.
+#[must_use]
+pub fn again(id: Id, recorded: &[Condition]) -> Voice {
+    Voice { id, conditions: recorded.iter().filter(|c| is_nodes(&c.type_)).cloned().collect() }
+}
+
 /// What `node` has to say that is not recorded yet. `realised`: whether an object is part of what the node realises.
 #[must_use]
 pub fn voices(

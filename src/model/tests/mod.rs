@@ -4,6 +4,7 @@
 mod addresses;
 mod cluster;
 mod floating;
+mod pairs;
 mod physical;
 mod properties;
 mod references;

@@ -97,6 +97,7 @@ impl Bench {
             groups: [GROUP].into(),
             stateful: true,
             domain: DOMAIN,
+            announces: false,
         };
         let ports = [(PORT, Policy::Guarded(Arc::new(security)))].into();
         let tables = Tables { ports, groups: BTreeMap::new(), members: [].into(), epoch: 1 };

@@ -5,6 +5,7 @@
 
 mod apply;
 pub mod attach;
+mod ring;
 mod sweep;
 pub mod tables;
 mod trial;
@@ -24,7 +25,9 @@ use crate::dataplane::kernel::link::Seen;
 use crate::dataplane::kernel::space::Space;
 use crate::dataplane::names::{self, Prefix};
 use crate::dataplane::state::State;
+use crate::model::active::Announcement;
 pub use apply::{apply, guard};
+use ring::Ring;
 use sweep::Sweeper;
 use tables::{NAMES, Tables};
 pub use trial::Fate;
@@ -44,6 +47,7 @@ pub struct Filters {
     programs: Option<[SchedClassifier; 2]>,
     /// Tables of another version, which filters still go by that are about to be replaced.
     former: Vec<PathBuf>,
+    ring: Option<Ring>,
     sweeper: Option<Sweeper>,
     /// Whether the tables were read.
     seen: bool,
@@ -54,14 +58,26 @@ impl Filters {
     #[must_use]
     pub fn open(run_dir: &Path, filtering: Filtering) -> Self {
         let root = run_dir.join(names::FILTERS);
-        let tables = Tables::open(&root.join(directory(filtering))).ok();
-        Self { root, filtering, tables, programs: None, former: Vec::new(), sweeper: None, seen: false }
+        let dir = root.join(directory(filtering));
+        let (tables, ring) = (Tables::open(&dir).ok(), Ring::open(&dir).ok());
+        Self { root, filtering, tables, programs: None, former: Vec::new(), ring, sweeper: None, seen: false }
     }
 
     /// How they filter.
     #[must_use]
     pub fn filtering(&self) -> Filtering {
         self.filtering
+    }
+
+    /// Becomes readable when a guest announced something; none: there are no guests.
+    #[must_use]
+    pub fn watched(&self) -> Option<BorrowedFd<'_>> {
+        self.ring.as_ref().map(Ring::watched)
+    }
+
+    /// What guests have announced since, of ports with allowed address pairs.
+    pub fn announced(&mut self) -> Vec<Announcement> {
+        self.ring.as_mut().map(Ring::take).unwrap_or_default()
     }
 
     /// The tables, if there are any.
@@ -95,6 +111,7 @@ impl Filters {
             _ => load(&tables, &programs, self.filtering)?,
         };
         self.tables = Some(Tables::open(&tables)?);
+        self.ring = Some(Ring::open(&tables)?);
         self.programs = Some(loaded);
         self.inherit();
         self.sweep();
@@ -158,7 +175,7 @@ impl Filters {
     /// # Errors
     /// They cannot be unmounted.
     pub fn remove(&mut self) -> io::Result<()> {
-        (self.tables, self.programs, self.sweeper) = (None, None, None);
+        (self.tables, self.programs, self.ring, self.sweeper) = (None, None, None, None);
         if is_mounted(&self.root) {
             nix::mount::umount2(&self.root, MntFlags::MNT_DETACH)?;
         }
@@ -192,7 +209,7 @@ fn load(tables: &Path, programs: &Path, filtering: Filtering) -> io::Result<[Sch
     loader.map_max_entries("flows", filtering.flows).map_max_entries("pending", filtering.flows / 8);
     let share = filtering.share();
     loader.override_global("share", &share, true);
-    for name in NAMES {
+    for name in NAMES.into_iter().chain(ring::NAMES) {
         loader.map_pin_path(name, tables.join(name));
     }
     let mut object = loader.load(OBJECT).map_err(|error| io::Error::other(error.to_string()))?;

@@ -38,6 +38,7 @@ struct __sk_buff {
 #define ARRAY 2
 #define PERCPU_ARRAY 6
 #define LRU_HASH 9
+#define RINGBUF 27
 #define ON_DEMAND 1 /* BPF_F_NO_PREALLOC: memory for what is there, not for what could be */
 #define NEW 1       /* BPF_NOEXIST */
 
@@ -47,6 +48,8 @@ static long (*const forget)(void *map, const void *key) = (void *)3;
 static long (*const load)(const struct __sk_buff *skb, u32 offset, void *to, u32 length) = (void *)26;
 /* Nanoseconds, a few milliseconds behind: it costs a tenth of the exact time (Linux 5.11). */
 static u64 (*const now)(void) = (void *)160;
+/* Tells whoever listens at a ring (Linux 5.8). */
+static long (*const tell)(void *ring, const void *data, u64 size, u64 flags) = (void *)130;
 
 /* Sends a packet out of an interface, or straight into the other end of a veth pair (Linux 5.10). */
 static long (*const redirect)(u32 index, u64 flags) = (void *)23;

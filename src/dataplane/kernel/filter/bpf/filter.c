@@ -131,6 +131,30 @@ LOCAL int hand_over(struct __sk_buff *skb, u64 network, const struct ethernet *f
 	return redirect_peer(station->index, 0);
 }
 
+/* Tells the agent of an announcement that passed: an allowed address pair may have moved. A guest that announces more than
+ * anybody needs is not listened to for a while. */
+LOCAL void listen(struct __sk_buff *skb, u64 number, const struct packet *p)
+{
+	struct announcement said = { .port = number, .seen = now() };
+	struct announcer fresh = { .since = said.seen }, *announcer;
+
+	if (p->kind == ARP && p->family == 4)
+		said.address = p->source;
+	else if (p->kind != IP || !p->icmp || p->family != 6 || p->type != 136 || p->fragment != WHOLE ||
+		 load(skb, p->start + 8, &said.address, sizeof(said.address)))
+		return;
+	announcer = find(&announcers, &number);
+	if (!announcer) {
+		put(&announcers, &number, &fresh, 0);
+	} else if (said.seen - announcer->since > SECONDS(1)) {
+		*announcer = fresh;
+	} else if (++announcer->count > 256) {
+		return;
+	}
+	__builtin_memcpy(said.mac, p->station, sizeof(said.mac));
+	tell(&announcements, &said, sizeof(said), 0);
+}
+
 /* What comes out of a guest goes into the vswitch. */
 SEC("classifier/from_guest")
 int from_guest(struct __sk_buff *skb)
@@ -155,6 +179,8 @@ int from_guest(struct __sk_buff *skb)
 	__builtin_memcpy(p.station, frame.source, sizeof(p.station));
 	if (!is_own_station(port, &p) || !read(skb, &p, &frame) || judge(skb, number, port, &p) != PASS)
 		return DROP;
+	if (port->flags & ANNOUNCES)
+		listen(skb, number, &p);
 	return frame.destination[0] & net16(0x0100) ? PASS : hand_over(skb, wire->network, &frame, &p);
 }
 

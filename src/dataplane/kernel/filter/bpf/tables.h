@@ -26,6 +26,7 @@ struct pair {
 
 #define GUARDED 1
 #define STATEFUL 2
+#define ANNOUNCES 4
 
 struct port {
 	u64 domain;
@@ -210,3 +211,31 @@ struct {
 	TYPE(key, struct fragment_key);
 	TYPE(value, struct fragment);
 } fragments SEC(".maps");
+
+/* A guest says that an address is at its port. */
+struct announcement {
+	u64 port;
+	u64 seen; /* ns */
+	struct address address;
+	u8 mac[6];
+	u8 unused[2];
+};
+
+/* Of ports with allowed address pairs; the agent listens. What there is no room for is not told. */
+struct {
+	NUMBER(type, RINGBUF);
+	NUMBER(max_entries, 32768);
+} announcements SEC(".maps");
+
+struct announcer {
+	u64 since; /* ns */
+	u64 count;
+};
+
+/* How much each of them said lately. */
+struct {
+	NUMBER(type, LRU_HASH);
+	NUMBER(max_entries, 1024);
+	TYPE(key, u64);
+	TYPE(value, struct announcer);
+} announcers SEC(".maps");

@@ -1,0 +1,142 @@
+//! An address that VRRP (keepalived) moves from node to node.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tenet::api::Protocol::TCP;
+
+use crate::nodes::Cluster;
+use crate::support::moving::{Senders, announced, took};
+use crate::support::{Guest, until};
+
+const WORLD: &str = "
+PhysicalNetwork wire {attachments: [{interface: br-ext}]}
+Network public {external: true, provider: {physicalNetwork: wire, type: Flat}}
+Subnet outside {networkRef: {name: public}, cidr: 203.0.113.0/24, gatewayIP: 203.0.113.1, allocationPools: [{start: 203.0.113.10, end: 203.0.113.99}]}
+Network blue
+Subnet web {networkRef: {name: blue}, cidr: 10.0.0.0/24}
+Subnet db {networkRef: {name: blue}, cidr: 10.0.1.0/24}
+Router r {interfaces: [{subnetRef: {name: web}}, {subnetRef: {name: db}}], externalGateway: {networkRef: {name: public}}}
+Port a {networkRef: {name: blue}, addresses: [{ip: 10.0.0.11}], allowedAddressPairs: [PAIRS]}
+Port b {networkRef: {name: blue}, addresses: [{ip: 10.0.0.12}], allowedAddressPairs: [PAIRS]}
+Port c {networkRef: {name: blue}, addresses: [{ip: 10.0.0.13}]}
+Port d {networkRef: {name: blue}, addresses: [{ip: 10.0.0.14}]}
+Port e {networkRef: {name: blue}, addresses: [{ip: 10.0.1.11}]}
+Port vip {networkRef: {name: blue}, addresses: [{ip: 10.0.0.100}]}
+FloatingIP f {networkRef: {name: public}, ip: 203.0.113.50, portRef: {name: vip}}";
+
+/// A router in VRRP: keepalived beside a guest.
+struct Keepalived {
+    process: Child,
+    folder: PathBuf,
+}
+
+impl Keepalived {
+    /// Starts it. `vmac`: whether the address has VRRP's MAC address.
+    fn start(guest: &Guest, own: &str, peer: &str, vmac: bool) -> Self {
+        let folder = PathBuf::from(format!("/run/test/keepalived-{}", guest.name));
+        std::fs::create_dir_all(&folder).unwrap();
+        let vmac = if vmac { "use_vmac vrrp\n vmac_xmit_base" } else { "" };
+        // Nothing that is sent to all crosses from node to node, so they are each other's peers.
+        let text = format!(
+            "vrrp_instance v {{\n state BACKUP\n nopreempt\n interface eth0\n {vmac}\n virtual_router_id 5\n version 3\n advert_int 0.1
+ priority 100\n unicast_src_ip {own}\n unicast_peer {{\n {peer}\n }}\n virtual_ipaddress {{\n 10.0.0.100/32\n }}\n}}\n"
+        );
+        let file = |name: &str| folder.join(name).display().to_string();
+        std::fs::write(file("conf"), text).unwrap();
+        let log = File::options().create(true).append(true).open(file("log")).unwrap();
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "nsenter", &format!("--net={}", guest.path.display()), "keepalived"]);
+        command.args(["-n", "-l", "-D", "-P", "-f", &file("conf"), "-p", &file("pid"), "-r", &file("vrrp.pid")]);
+        let command = command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        Self { process: command.spawn().expect("`make deps` installs keepalived"), folder }
+    }
+
+    /// Ends it in order: the other follows at once.
+    fn stop(&mut self) {
+        kill(Pid::from_raw(self.process.id().cast_signed()), Signal::SIGTERM).unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+impl Drop for Keepalived {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", std::fs::read_to_string(self.folder.join("log")).unwrap_or_default());
+        }
+        let _ = kill(Pid::from_raw(self.process.id().cast_signed()), Signal::SIGTERM);
+        let _ = self.process.wait();
+    }
+}
+
+fn active(cluster: &Cluster, port: &str) -> usize {
+    cluster.get("tport", port)["status"]["activePairs"].as_array().map_or(0, Vec::len)
+}
+
+/// Moves the address to and fro, and asks all who speak to it how long they need to follow.
+fn moves(pairs: &str, vmac: bool) {
+    let cluster = Cluster::start(2);
+    let outside = cluster.wire(&[1, 2]);
+    cluster.apply(&WORLD.replace("PAIRS", pairs));
+    cluster.wait("tport/a tport/b tport/vip tfip/f", "Ready");
+    let (a, b) = (cluster.guest(1, "a"), cluster.guest(2, "b"));
+    let (c, d, e) = (cluster.guest(1, "c"), cluster.guest(2, "d"), cluster.guest(2, "e"));
+    for guest in [&a, &b] {
+        guest.answers(80);
+        // As keepalived's manual has it for such addresses.
+        guest.run("sysctl -qw net.ipv4.conf.eth0.arp_ignore=1").expect_ok();
+    }
+    a.wait_pings("10.0.0.12");
+    let senders =
+        Senders::start(&[(&c, "10.0.0.100"), (&d, "10.0.0.100"), (&e, "10.0.0.100"), (&outside, "203.0.113.50")]);
+    let run = |at: usize| match at {
+        0 => Keepalived::start(&a, "10.0.0.11", "10.0.0.12", vmac),
+        _ => Keepalived::start(&b, "10.0.0.12", "10.0.0.11", vmac),
+    };
+    let mut there = run(0);
+    until("the first has it", || active(&cluster, "a") == 1);
+    outside.wait_seen(TCP, "203.0.113.50:80", "a 203.0.113.1");
+    for round in 0..4 {
+        let (to, name) = ((round + 1) % 2, ["b", "a"][round % 2]);
+        let guest = [&a, &b][to];
+        let mut next = run(to);
+        std::thread::sleep(Duration::from_millis(1000));
+        let (announced, heard) = (announced(guest, "10.0.0.100"), senders.heard(guest));
+        there.stop();
+        let took = took(announced.join().unwrap(), heard);
+        println!("to {name}: same node or other, routed, by the floating IP: {took:?}");
+        assert!(took.iter().all(|took| *took < Duration::from_secs(1)), "{took:?}");
+        let sees = |seen: &str| format!("{name} {seen}");
+        outside.wait_seen(TCP, "203.0.113.50:80", &sees("203.0.113.1"));
+        c.wait_seen(TCP, "10.0.0.100:80", &sees("10.0.0.13"));
+        e.wait_seen(TCP, "10.0.0.100:80", &sees("10.0.1.11"));
+        until("one has it", || active(&cluster, "a") + active(&cluster, "b") == 1);
+        assert_eq!(active(&cluster, name), 1);
+        std::mem::swap(&mut there, &mut next);
+    }
+    drop(senders);
+    // An agent that starts anew knows where it is; who is unplugged has it no more.
+    let mut cluster = cluster;
+    cluster.nodes[0].kill_agent();
+    cluster.nodes[0].start_agent();
+    until("it listens", || cluster.nodes[0].listens());
+    outside.wait_seen(TCP, "203.0.113.50:80", "a 203.0.113.1");
+    assert_eq!(active(&cluster, "a"), 1);
+    cluster.nodes[0].tenet("unplug a").expect_ok();
+    until("it is gone with the guest", || active(&cluster, "a") == 0);
+    assert!(c.silent("10.0.0.100:80"));
+}
+
+#[test]
+fn an_address_that_keepalived_moves_from_node_to_node_is_followed_by_all() {
+    moves("{ip: 10.0.0.100}", false);
+}
+
+#[test]
+fn an_address_with_vrrps_mac_address_is_followed_by_all() {
+    moves("{ip: 10.0.0.100}, {ip: 10.0.0.100, macAddress: '00:00:5e:00:01:05'}", true);
+}
