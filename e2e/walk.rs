@@ -16,6 +16,7 @@ use support::{Host, ip};
 use tenet::agent::{Agent, Options};
 use tenet::api::Binding;
 use tenet::dataplane::attachment::Target;
+use tenet::dataplane::filter::Filtering;
 use tenet::dataplane::kernel::filter::Filters;
 use tenet::dataplane::state::State;
 use tenet::model::{Key, NodeView, Snapshot, Uid, link};
@@ -140,7 +141,9 @@ fn any_state_to_any_state_on_a_real_kernel() {
     let host = Host::new();
     host.bridge("br-ext", "203.0.113.1/24");
     (0..GUESTS).for_each(|n| ip(&format!("netns add g{n}")));
-    let options = Options { run_dir: host.dir.join("run"), state_dir: host.dir.join("state"), node: NODE.into() };
+    let filtering = Filtering { fast_path: true, flows: Filtering::FLOWS };
+    let (run_dir, state_dir) = (host.dir.join("run"), host.dir.join("state"));
+    let options = Options { run_dir, state_dir, node: NODE.into(), filtering };
     std::fs::create_dir_all(&options.run_dir).unwrap();
     let before = support::run("ip -o link").expect_ok();
     let mut agent = Agent::open(&options).unwrap();
@@ -164,13 +167,10 @@ fn any_state_to_any_state_on_a_real_kernel() {
         "nothing of ours is left"
     );
     // The filters wait for the next port, with nothing to go by.
-    let (mut filters, mut state) = (Filters::open(&options.run_dir), State::default());
+    let (mut filters, mut state) = (Filters::open(&options.run_dir, filtering), State::default());
     filters.observe(&mut state).unwrap();
     assert!(state.0.is_empty(), "{:?}", state.0.keys());
-    assert!(
-        (0..100_000).all(|index| filters.tables().unwrap().port_at(index).is_none()),
-        "no interface leads to a port"
-    );
+    assert!((0..100_000).all(|index| filters.tables().unwrap().wire(index).is_none()), "no interface leads to a port");
     agent.clean().unwrap();
     assert_eq!(std::fs::read_dir(&options.run_dir).unwrap().count(), 0, "no pin is left");
 }

@@ -18,7 +18,7 @@ const ROUNDS: usize = 20;
 const AFTER: Duration = Duration::from_millis(300);
 
 pub fn rows() -> Vec<Row> {
-    let mut host = Host::new();
+    let mut host = Host::bare();
     host.bridge("br-ext", "203.0.113.1/24");
     host.write("a.yaml", &yaml::world(NETWORKS, ROUTERS));
     for network in 0..NETWORKS {

@@ -10,6 +10,7 @@ mod support;
 mod crowd;
 mod dhcp;
 mod floating;
+mod groups;
 mod guest;
 mod lane;
 mod meter;
@@ -23,13 +24,14 @@ mod yaml;
 
 use rows::Group;
 
-const GROUPS: [Group; 6] = [
+const GROUPS: [Group; 7] = [
     (&["ping", "dhcp"], ports::rows),
     (&["build", "idle", "restart", "delete"], thousand::rows),
     (&["add"], crowd::rows),
     (&["kills"], paths::kills),
     (&["same-node", "routed", "snat", "floating"], paths::rows),
     (&["floating-many"], floating::rows),
+    (&["filtered", "rule", "filtered-start", "tables"], groups::rows),
 ];
 
 fn main() {

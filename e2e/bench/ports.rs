@@ -15,7 +15,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// One port after the other into a small world, by hand and by DHCP in turns.
 pub fn rows() -> Vec<Row> {
-    let mut host = Host::new();
+    let mut host = Host::bare();
     host.bridge("br-ext", "203.0.113.1/24");
     host.write("world.yaml", &yaml::world(2, 1));
     host.start_at("info");

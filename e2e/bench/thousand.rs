@@ -37,7 +37,7 @@ fn gateway(plugged: &Plugged) -> Ipv4Addr {
 }
 
 pub fn rows() -> Vec<Row> {
-    let mut host = Host::new();
+    let mut host = Host::bare();
     host.bridge("br-ext", "203.0.113.1/24");
     host.start_at("info");
     let guests: Vec<Guest> = (0..PORTS).map(|_| Guest::new()).collect();

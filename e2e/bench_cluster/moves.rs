@@ -19,7 +19,7 @@ const MOVED: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 12);
 const OUTSIDE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
 
 pub fn rows() -> Vec<Row> {
-    let cluster = Cluster::start(3);
+    let cluster = Cluster::bare(3);
     let _outside = cluster.wire(&[1, 2]);
     cluster.apply(
         "Network blue

@@ -11,7 +11,7 @@ use crate::row::{Row, Unit};
 const ROUNDS: usize = 9;
 
 pub fn rows() -> Vec<Row> {
-    let cluster = Cluster::start(2);
+    let cluster = Cluster::bare(2);
     cluster.apply(
         "Network blue
 Subnet web {networkRef: {name: blue}, cidr: 10.0.0.0/24}

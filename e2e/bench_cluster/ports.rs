@@ -23,7 +23,7 @@ fn network(n: usize) -> String {
 }
 
 pub fn rows() -> Vec<Row> {
-    let mut cluster = Cluster::start(NODES);
+    let mut cluster = Cluster::bare(NODES);
     cluster.apply(&(0..NETWORKS).map(network).collect::<String>());
     cluster.wait("tnet --all", "Ready");
     let user = User::new(&cluster.plane.kubeconfig());

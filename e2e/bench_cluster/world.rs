@@ -49,7 +49,7 @@ fn decided() {
 }
 
 pub fn rows() -> Vec<Row> {
-    let mut cluster = Cluster::start(3);
+    let mut cluster = Cluster::bare(3);
     let outside = cluster.wire(&[1, 2]);
     let kubeconfig = cluster.plane.kubeconfig();
     let user = User::new(&kubeconfig);

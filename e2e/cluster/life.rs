@@ -19,7 +19,7 @@ fn ready(cluster: &Cluster, kind: &str, name: &str) -> (String, String) {
 
 #[test]
 fn what_is_used_stays_until_it_is_not_and_locks_go_with_their_owners() {
-    let cluster = Cluster::start(1);
+    let cluster = Cluster::bare(1);
     cluster.apply(WORLD);
     cluster.wait("tport/a tport/b tnet/blue tsub/web", "Ready");
     let locks = |cluster: &Cluster| cluster.kubectl("get allocations --no-headers").lines().count();

@@ -1,6 +1,6 @@
 //! The same packets through the programs in the kernel and through their words.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tenet::api::MacAddr;
@@ -11,25 +11,35 @@ use tenet::model::security::{Direction, Number};
 use crate::traffic::{Event, MARGIN, Traffic};
 
 /// Room for more flows than a world can begin: nothing is forgotten because there is no room. A table of many is slow to walk.
-const FLOWS: u32 = 8 * 4096;
+pub const FLOWS: u32 = 8 * 4096;
 /// Frames of one world at most.
 const FRAMES: usize = 4_000;
 /// A world ends before anything in it gets old by itself.
 const LASTS: Duration = Duration::from_millis(MARGIN * 1000 - 500);
 
 /// Programs and tables of their own, gone when the test ends, however it ends.
-struct Kernel {
-    filters: Filters,
+pub struct Kernel {
+    pub filters: Filters,
     dir: PathBuf,
 }
 
 impl Kernel {
-    fn new() -> Self {
-        let dir = std::env::temp_dir().join(format!("tenet-filter-{}", std::process::id()));
+    pub fn new(name: &str) -> Self {
+        let dir = std::env::temp_dir().join(format!("tenet-filter-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
-        let mut filters = Filters::open(&dir, Filtering { flows: FLOWS, ..Filtering::default() });
-        filters.ready().expect("root, and a kernel with eBPF");
+        let filters = Self::open(&dir, FLOWS);
         Self { filters, dir }
+    }
+
+    fn open(dir: &Path, flows: u32) -> Filters {
+        let mut filters = Filters::open(dir, Filtering { flows, ..Filtering::default() });
+        filters.ready().expect("root, and a kernel with eBPF");
+        filters
+    }
+
+    /// What an agent does that begins with room for so many flows.
+    pub fn open_again(&mut self, flows: u32) {
+        self.filters = Self::open(&self.dir, flows);
     }
 }
 
@@ -55,7 +65,7 @@ struct Count {
 
 #[test]
 fn the_programs_in_the_kernel_and_their_words_agree_on_every_frame() {
-    let (mut kernel, mut count, frames) = (Kernel::new(), Count::default(), frames());
+    let (mut kernel, mut count, frames) = (Kernel::new("words"), Count::default(), frames());
     for seed in 1000.. {
         let fast = seed % 2 == 1;
         World::new(&mut kernel.filters, seed, fast).run(frames, &mut count);
@@ -68,6 +78,10 @@ fn the_programs_in_the_kernel_and_their_words_agree_on_every_frame() {
         count.passed * 10 > count.all * 3 && count.handed * 100 > count.all,
         "{count:?}: too few to mean something"
     );
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// What the kernel makes a packet of for a trial: a frame with payload, of IP a whole header. Shorter ones are tried on wires.
@@ -145,7 +159,7 @@ impl<'k> World<'k> {
 
     fn frame(&mut self, port: Number, direction: Direction, mut bytes: Vec<u8>, count: &mut Count) {
         // Every other frame goes to a guest of this node, whatever is behind its MAC address.
-        if count.all % 2 == 0 && !self.stations.is_empty() {
+        if count.all.is_multiple_of(2) && !self.stations.is_empty() {
             let to = &self.stations[count.all / 2 % self.stations.len()];
             bytes[..6].copy_from_slice(&to.mac.0);
         }
@@ -158,7 +172,7 @@ impl<'k> World<'k> {
             "seed {}, frame {}: {words:?} but {fate:?}\n{direction:?} at {port:?}: {}\n{:#?}",
             self.seed,
             count.all,
-            bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+            hex(&bytes),
             self.tables.ports.get(&port),
         );
         count.all += 1;

@@ -6,6 +6,7 @@
 mod support;
 
 mod addresses;
+mod closed;
 mod commands;
 mod faults;
 mod files;

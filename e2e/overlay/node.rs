@@ -5,6 +5,7 @@ use std::thread;
 
 use nix::sched::{CloneFlags, setns};
 use tenet::agent::{Agent, Options, Outcome};
+use tenet::dataplane::filter::Filtering;
 use tenet::dataplane::plan::Plan;
 use tenet::model::NodeView;
 
@@ -48,7 +49,8 @@ impl Node {
         ));
         let host = Guest::named(&name);
         let at = |what: &str| dir.join(&name).join(what);
-        let options = Options { run_dir: at("run"), state_dir: at("state"), node: name.clone() };
+        let filtering = Filtering { fast_path: true, flows: Filtering::FLOWS };
+        let options = Options { run_dir: at("run"), state_dir: at("state"), node: name.clone(), filtering };
         std::fs::create_dir_all(&options.run_dir).unwrap();
         let jobs = start(&host, &options);
         Self { name, address, host, options, jobs }

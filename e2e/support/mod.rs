@@ -12,7 +12,7 @@ pub mod talk;
 pub mod moving;
 
 mod guest;
-mod traffic;
+pub mod traffic;
 mod yaml;
 
 use std::io::Read as _;
@@ -95,6 +95,8 @@ pub struct Host {
     agent: Option<Child>,
     /// Where everything of the test is.
     pub dir: PathBuf,
+    /// Further arguments for the next instance.
+    pub arguments: Vec<&'static str>,
 }
 
 /// Spec of a `SecurityGroup` that lets everything pass.
@@ -118,7 +120,7 @@ impl Host {
         let dir = PathBuf::from("/run/test");
         std::fs::create_dir_all(dir.join("yaml")).unwrap();
         ip("link set lo up");
-        Self { agent: None, dir }
+        Self { agent: None, dir, arguments: vec![] }
     }
 
     /// A bridge of the host with an address: the outside, as the tests' `br-ext`.
@@ -198,6 +200,7 @@ impl Host {
             .arg(self.dir.join("state"))
             .arg("--socket")
             .arg(self.socket())
+            .args(&self.arguments)
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)

@@ -6,7 +6,7 @@
 use crate::api::{MacAddr, Reason};
 use crate::dataplane::attachment::{Attachments, Target};
 use crate::dataplane::facts::Facts;
-use crate::dataplane::filter::{Handed, render as filter};
+use crate::dataplane::filter::{Filter, Handed, render as filter};
 use crate::dataplane::names::{self, Detail, Prefix};
 use crate::dataplane::overlay;
 use crate::dataplane::render::Rendered;
@@ -178,8 +178,9 @@ fn render_port(
     };
     let bridge = Some(BridgePort { bridge: bridge.clone(), role: Role::Guest });
     let handed = if matches!(target, Target::Netns { .. }) { Handed::Peer } else { Handed::Device };
-    let handed = facts.fast_path.then_some(handed);
-    let filter = Some(filter::port(port, network, handed, id, &mut out.state));
+    let handed = facts.filtering.fast_path.then_some(handed);
+    let wire = filter::port(port, network, handed, id, &mut out.state);
+    let filter = Some(Filter { program: facts.filtering.program(), wire: Some(wire) });
     let spec = Link { kind, mac: None, mtu, up: true, bridge, filter, alias };
     out.state.want(Item::Link(Netns::Vswitch, name.clone()), Spec::Link(spec), id, make);
     for mac in [&port.mac].into_iter().chain(&port.stations) {

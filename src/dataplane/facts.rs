@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::dataplane::filter::Filtering;
 use crate::dataplane::sysctls::Sysctls;
 
 /// What a node has.
@@ -11,8 +12,8 @@ pub struct Facts {
     pub vlan: bool,
     /// Whether the host's iptables see the frames of its bridges (`bridge-nf-call-iptables`).
     pub bridge_filtered: bool,
-    /// Whether ports are handed packets of others on this node without passing the bridge.
-    pub fast_path: bool,
+    /// How ports are filtered.
+    pub filtering: Filtering,
     /// Links of the host that are wires.
     pub links: BTreeMap<String, HostLink>,
     /// Interfaces of the host that were moved in, by their name in the host, and their MTU.

@@ -19,10 +19,10 @@ Subnet db {networkRef: {name: green}, cidr: 10.0.1.0/24}
 Router r {interfaces: [{subnetRef: {name: web}}, {subnetRef: {name: db}}]}
 Port k {networkRef: {name: green}, addresses: [{ip: 10.0.1.11}]}";
 
-/// How often the thread of a traced agent that sent most has sent.
-fn sends(trace: &str) -> usize {
+/// How often the thread of a traced agent that made a call most has made it.
+fn most(trace: &str, call: &str) -> usize {
     let mut threads: BTreeMap<&str, usize> = BTreeMap::new();
-    for line in trace.lines().filter(|line| line.contains("sendto(")) {
+    for line in trace.lines().filter(|line| line.contains(&format!("{call}("))) {
         *threads.entry(line.split(' ').next().unwrap()).or_default() += 1;
     }
     threads.into_values().max().unwrap_or_default()
@@ -55,28 +55,31 @@ fn an_agent_that_is_killed_between_any_two_messages_to_the_kernel_leaves_nothing
     let before = cluster.nodes[0].kernel();
     let flow = Flow::start(&a, &b, "10.0.0.12");
     let trace = cluster.nodes[0].run_dir().with_file_name("trace");
-    round(&mut cluster, &["strace", "-D", "-f", "-o", trace.to_str().unwrap(), "-e", "trace=sendto"]);
-    ip("netns del k");
-    let all = sends(&std::fs::read_to_string(trace).unwrap());
-    println!("{all} messages");
-    assert!(all > 20, "{all}");
-    let rounds = sized(6, all);
-    let mut deaths = 0;
-    for nth in (1..=rounds).map(|n| (all * n / rounds).max(1)) {
-        let kill = format!("inject=sendto:signal=KILL:when={nth}");
-        deaths += usize::from(round(
-            &mut cluster,
-            &["strace", "-D", "-f", "-o", "/dev/null", "-e", "trace=sendto", "-e", &kill],
-        ));
-        let plugged = cluster.nodes[0].tenet("plug k --netns k");
-        assert!(plugged.ok(), "{nth}: {plugged:?}");
-        let eth0 = crate::support::run("ip -n k -br link show eth0").out;
-        assert!(eth0.contains(",UP"), "{nth}: {plugged:?} {eth0}");
-        ip("-n k addr add 10.0.1.11/24 dev eth0\n-n k route add default via 10.0.1.1");
-        a.wait_pings("10.0.1.11");
-        cluster.nodes[0].tenet("unplug k").expect_ok();
+    let (mut rounds, mut deaths) = (0, 0);
+    // Links, addresses and rules; the filters' tables.
+    for call in ["sendto", "bpf"] {
+        let only = format!("trace={call}");
+        round(&mut cluster, &["strace", "-D", "-f", "-o", trace.to_str().unwrap(), "-e", &only]);
         ip("netns del k");
-        until("nothing of it is left", || cluster.nodes[0].kernel() == before);
+        let all = most(&std::fs::read_to_string(&trace).unwrap(), call);
+        println!("{all} of {call}");
+        assert!(all > 20, "{all} of {call}");
+        let tries = sized(6, all);
+        for nth in (1..=tries).map(|n| (all * n / tries).max(1)) {
+            let kill = format!("inject={call}:signal=KILL:when={nth}");
+            deaths +=
+                usize::from(round(&mut cluster, &["strace", "-D", "-f", "-o", "/dev/null", "-e", &only, "-e", &kill]));
+            rounds += 1;
+            let plugged = cluster.nodes[0].tenet("plug k --netns k");
+            assert!(plugged.ok(), "{call} {nth}: {plugged:?}");
+            let eth0 = crate::support::run("ip -n k -br link show eth0").out;
+            assert!(eth0.contains(",UP"), "{call} {nth}: {plugged:?} {eth0}");
+            ip("-n k addr add 10.0.1.11/24 dev eth0\n-n k route add default via 10.0.1.1");
+            a.wait_pings("10.0.1.11");
+            cluster.nodes[0].tenet("unplug k").expect_ok();
+            ip("netns del k");
+            until("nothing of it is left", || cluster.nodes[0].kernel() == before);
+        }
     }
     println!("{deaths} deaths");
     assert!(deaths * 2 > rounds, "{deaths} of {rounds} rounds killed it");
@@ -84,7 +87,7 @@ fn an_agent_that_is_killed_between_any_two_messages_to_the_kernel_leaves_nothing
 }
 
 /// Calls, what the kernel answers instead of doing them, and at which of a thread's calls.
-const REFUSALS: [(&str, &str, usize); 8] = [
+const REFUSALS: [(&str, &str, usize); 10] = [
     ("sendto", "ENOBUFS", 30),
     ("sendto", "ENOMEM", 45),
     ("sendto", "EAGAIN", 60),
@@ -93,6 +96,8 @@ const REFUSALS: [(&str, &str, usize); 8] = [
     ("recvfrom", "ENOMEM", 100),
     ("socket", "EMFILE", 12),
     ("setsockopt", "ENOMEM", 20),
+    ("bpf", "ENOMEM", 25),
+    ("bpf", "EPERM", 45),
 ];
 
 /// The agent's connections to the API server that are there now fall silent: nothing passes, nobody says a word.

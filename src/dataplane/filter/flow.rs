@@ -55,6 +55,8 @@ pub(super) enum Stage {
     Closing,
     /// TCP, after an RST.
     Closed,
+    /// Not TCP: new tables forbid it, and it is none any more. Answers that were under way begin no other.
+    Cut,
 }
 
 impl Stage {
@@ -67,7 +69,7 @@ impl Stage {
             Self::Established if query => 30,
             Self::Established => 180,
             Self::Closing => 120,
-            Self::Closed => 10,
+            Self::Closed | Self::Cut => 10,
         })
     }
 }
@@ -124,6 +126,11 @@ impl Key {
         Question { direction: beginner, remote: self.remote.0, protocol: self.protocol, numbers: (first, 0) }
     }
 
+    /// Whether an answer, where there is no flow, could be the first packet of one.
+    fn answers_begin(&self) -> bool {
+        self.protocol != TCP && self.asks.is_none()
+    }
+
     /// How long a flow is remembered that nobody uses.
     fn time(&self, stage: Stage) -> Duration {
         stage.lasts(self.protocol, self.asks.is_some())
@@ -135,20 +142,34 @@ impl Key {
 pub(super) struct Flows(BTreeMap<Key, Flow>);
 
 impl Flows {
-    /// A flow that is not too old and, if the tables have changed, that they still allow. Another one is forgotten.
+    /// A flow that is not too old and, if the tables have changed, that they still allow. Another one is forgotten or cut.
     pub fn live(&mut self, place: &Place<'_>, key: &Key, now: Duration) -> Option<&mut Flow> {
-        let flow = self.0.get(key)?;
+        let flow = self.0.get_mut(key)?;
         let epoch = place.tables.epoch;
-        let fresh = now.saturating_sub(flow.seen) <= key.time(flow.stage);
-        let allowed =
-            || flow.epoch == epoch || place.tables.rule(place.security, &key.question(flow.beginner)).is_some();
-        if !fresh || !allowed() {
+        if now.saturating_sub(flow.seen) > key.time(flow.stage) {
             self.0.remove(key);
             return None;
         }
+        if flow.stage == Stage::Cut {
+            return None;
+        }
+        if flow.epoch != epoch && place.tables.rule(place.security, &key.question(flow.beginner)).is_none() {
+            if key.answers_begin() {
+                flow.goes_on(Stage::Cut, now);
+            } else {
+                self.0.remove(key);
+            }
+            return None;
+        }
+        // Looked up once more, for what was looked up may have been removed.
         let flow = self.0.get_mut(key)?;
         flow.epoch = epoch;
         Some(flow)
+    }
+
+    /// Whether there was a flow that was cut, begun by the other side than sends in `direction`. After [`Self::live`].
+    pub fn answers_what_was_cut(&self, key: &Key, direction: Direction) -> bool {
+        self.0.get(key).is_some_and(|flow| flow.stage == Stage::Cut && flow.beginner != direction)
     }
 
     /// A rule allowed it: it begins.

@@ -33,6 +33,9 @@ pub(super) fn judge(place: &Place<'_>, flows: &mut Flows, packet: &Packet<'_>, n
         }
         flows.forget(&key);
     }
+    if flows.answers_what_was_cut(&key, place.direction) {
+        return Err(Reason::Cut);
+    }
     if flags.is_some_and(|flags| !flags.begins()) {
         return Err(Reason::NoConnection);
     }

@@ -1,10 +1,14 @@
 //! The bytes of the filters' tables, as `kernel/filter/bpf/tables.h` has them.
 
+mod bytes;
+#[cfg(test)]
+mod tests;
+
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use ipnet::IpNet;
 
 use crate::api::MacAddr;
 use crate::dataplane::filter::flow::Stage;
@@ -15,11 +19,11 @@ use crate::model::security::{
     Direction, Family, GROUPS_MAX, Member, Number, PAIRS_MAX, Pair, RULES_MAX, Remote, RuleView, SecurityView, Span,
 };
 
+use bytes::{RANGE, Reader, Writer, address, net_of, range};
+
 /// Raised with every change of the tables: tables of another layout are none that a program can use.
 pub const LAYOUT: u32 = 2;
 
-/// Bytes of an address and its mask.
-const RANGE: usize = 32;
 /// Bytes of a pair.
 const PAIR: usize = RANGE + 8;
 /// Bytes before a port's groups.
@@ -151,19 +155,16 @@ pub fn port_of(bytes: &[u8; PORT]) -> Policy {
 #[must_use]
 pub fn group(rules: &[RuleView]) -> Box<[u8; GROUP]> {
     let mut out = Box::new([0; GROUP]);
-    let of = |direction| {
-        let families = rules.iter().filter_map(|rule| Some((rule, family_of(rule)?)));
-        families.filter(move |(rule, _)| rule.direction == direction)
-    };
+    let of = |direction| rules.iter().filter_map(whole).filter(move |rule| rule.direction == direction);
     let ingress = of(Direction::Ingress).count().min(RULES_MAX);
     let total = (ingress + of(Direction::Egress).count()).min(RULES_MAX);
     let mut at = Writer::new(&mut *out);
     at.put(&wide(ingress).to_ne_bytes());
     at.put(&wide(total).to_ne_bytes());
     at.skip(4);
-    for (rule, family) in of(Direction::Ingress).chain(of(Direction::Egress)).take(RULES_MAX) {
+    for rule in of(Direction::Ingress).chain(of(Direction::Egress)).take(RULES_MAX) {
         at.put(&[
-            family.map_or(0, number_of),
+            rule.family.map_or(0, number_of),
             u8::from(rule.protocol.is_none()),
             rule.protocol.unwrap_or_default(),
             match rule.remote {
@@ -218,7 +219,7 @@ pub fn group_of(bytes: &[u8; GROUP]) -> Arc<[RuleView]> {
     rules.into()
 }
 
-/// The key of a member; none for an IPv4 address in IPv6's clothes (::ffff:0:0/96), which no packet comes from.
+/// The key of a member; none for an IPv4 address in IPv6's clothes (`::ffff:0:0/96`), which no packet comes from.
 #[must_use]
 pub fn member(member: &Member) -> Option<[u8; MEMBER]> {
     if matches!(member.ip, IpAddr::V6(ip) if ip.to_ipv4_mapped().is_some()) {
@@ -245,10 +246,19 @@ pub fn member_of(bytes: &[u8; MEMBER]) -> Member {
 pub struct Remembered {
     /// The port that it is of.
     pub port: Number,
-    /// When a packet of it was last noted, since the machine started (`CLOCK_MONOTONIC`).
-    pub seen: Duration,
+    /// When a packet of it was last noted, ns since the machine started (`CLOCK_MONOTONIC`).
+    pub seen: u64,
     /// How long it is remembered from then on.
     pub lasts: Duration,
+}
+
+impl Remembered {
+    /// Whether it is older than it lasts. What was noted while we looked is not old.
+    #[must_use]
+    pub fn is_old(&self, now: u64) -> bool {
+        let age = now.wrapping_sub(self.seen).cast_signed();
+        u64::try_from(age).is_ok_and(|age| u128::from(age) > self.lasts.as_nanos())
+    }
 }
 
 /// What an entry of the flows says.
@@ -257,14 +267,15 @@ pub fn flow_of(key: &[u8; FLOW.0], value: &[u8; FLOW.1]) -> Remembered {
     let port = Number(Reader(key).number());
     let [protocol, family] = Reader(&key[FLOW_PROTOCOL..]).take();
     let mut at = Reader(value);
-    let seen = Duration::from_nanos(at.number());
+    let seen = at.number();
     let _epoch: [u8; 4] = at.take();
     let [stage] = at.take();
     let stage = match stage {
         0 => Stage::Pending,
         1 => Stage::Established,
         2 => Stage::Closing,
-        _ => Stage::Closed,
+        3 => Stage::Closed,
+        _ => Stage::Cut,
     };
     let query = matches!((family, protocol), (4, ICMP) | (6, ICMPV6));
     Remembered { port, seen, lasts: stage.lasts(protocol, query) }
@@ -279,46 +290,11 @@ pub fn announcement_of(bytes: &[u8; ANNOUNCEMENT], now: Duration, late: Duration
     Announcement { port, ip, mac, late: now.saturating_sub(seen) > late }
 }
 
-/// An address in network order; IPv4 as ::ffff:a.b.c.d.
-#[must_use]
-pub fn address(ip: IpAddr) -> [u8; 16] {
-    match ip {
-        IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
-        IpAddr::V6(ip) => ip.octets(),
-    }
-}
-
-/// First address and mask.
-fn range(net: IpNet) -> [u8; RANGE] {
-    let bits = 128 - u32::from(net.max_prefix_len() - net.prefix_len());
-    let mask = u128::MAX.checked_shl(128 - bits).unwrap_or_default();
-    let first = u128::from_be_bytes(address(net.network())) & mask;
-    let mut out = [0; RANGE];
-    out[..16].copy_from_slice(&first.to_be_bytes());
-    out[16..].copy_from_slice(&mask.to_be_bytes());
-    out
-}
-
-fn net_of(bytes: &[u8; RANGE], family: u8) -> IpNet {
-    let mut at = Reader(bytes);
-    let first = Ipv6Addr::from(at.take::<16>());
-    let bits = u128::from_be_bytes(at.take()).leading_ones();
-    #[allow(clippy::cast_possible_truncation, reason = "at most 128")]
-    let bits = bits as u8;
-    match first.to_ipv4_mapped() {
-        Some(first) if family == 4 => IpNet::V4(Ipv4Net::new(first, bits.saturating_sub(96)).unwrap_or_default()),
-        _ => IpNet::V6(Ipv6Net::new(first, bits).unwrap_or_default()),
-    }
-}
-
-/// The family of a rule, which it has from its remote if it does not say; none: the two contradict each other, so it allows
-/// nothing.
-fn family_of(rule: &RuleView) -> Option<Option<Family>> {
-    match (rule.family, rule.remote) {
-        (None, Remote::Net(net)) => Some(Some(family(net))),
-        (Some(said), Remote::Net(net)) if said != family(net) => None,
-        (said, _) => Some(said),
-    }
+/// A rule with the family that its remote has; none: it says another, so it allows nothing.
+fn whole(rule: &RuleView) -> Option<RuleView> {
+    let Remote::Net(net) = rule.remote else { return Some(*rule) };
+    let family = family(net);
+    rule.family.is_none_or(|said| said == family).then_some(RuleView { family: Some(family), ..*rule })
 }
 
 fn family(net: IpNet) -> Family {
@@ -338,44 +314,4 @@ fn count(length: usize) -> u8 {
 
 fn wide(length: usize) -> u16 {
     u16::try_from(length).unwrap_or_default()
-}
-
-/// Writes one field after the other; what does not fit is not written.
-struct Writer<'a>(&'a mut [u8]);
-
-impl<'a> Writer<'a> {
-    fn new(bytes: &'a mut [u8]) -> Self {
-        Self(bytes)
-    }
-
-    fn put(&mut self, field: &[u8]) {
-        let bytes = std::mem::take(&mut self.0);
-        let Some((here, rest)) = bytes.split_at_mut_checked(field.len()) else { return };
-        here.copy_from_slice(field);
-        self.0 = rest;
-    }
-
-    fn skip(&mut self, length: usize) {
-        let bytes = std::mem::take(&mut self.0);
-        self.0 = bytes.get_mut(length..).unwrap_or_default();
-    }
-}
-
-/// Reads one field after the other; what is not there is zero.
-struct Reader<'a>(&'a [u8]);
-
-impl Reader<'_> {
-    fn take<const N: usize>(&mut self) -> [u8; N] {
-        let Some((field, rest)) = self.0.split_first_chunk() else { return [0; N] };
-        self.0 = rest;
-        *field
-    }
-
-    fn number(&mut self) -> u64 {
-        u64::from_ne_bytes(self.take())
-    }
-
-    fn small(&mut self) -> u16 {
-        u16::from_ne_bytes(self.take())
-    }
 }

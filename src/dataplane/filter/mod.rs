@@ -90,8 +90,10 @@
 //!    in IPv4 among them) 180; TCP **closing** 120, **closed** 10. Every packet that passes as the flow's (6, 7) or begins it (8)
 //!    is one that was seen.
 //! 4. A flow of another epoch is judged anew, as its beginner would begin it now (direction, destination port, query type with
-//!    code 0, remote). Not allowed: it is forgotten, and the packet is judged as if it had never been. Allowed: it is of this
-//!    epoch from now on.
+//!    code 0, remote). Allowed: it is of this epoch from now on. Not allowed: it is forgotten, and the packet is judged as if it
+//!    had never been. But of protocols whose answers could begin a flow as well (not TCP, not ICMP queries) it is **cut** and
+//!    remembered as such for 10 s more: a packet from who did not begin it is dropped, or an answer that was under way would begin
+//!    it the other way round, and nothing would be cut; one from who began is judged as if the flow had never been.
 //! 5. A TCP packet with SYN and without ACK, RST and FIN, of a flow that is closing or closed: the flow is forgotten, the same.
 //! 6. A packet of an established, closing or closed flow passes. In TCP, RST makes it closed, else FIN makes it closing unless it
 //!    is closed.
@@ -109,6 +111,21 @@
 //!
 //! A first fragment whose key is remembered already, of the same epoch, with another number of bytes is dropped before 6 looks
 //! at it: what came behind the one would lie over the other. With the same number the 30 s begin anew.
+//!
+//! # 8. Room
+//! The words know no limits; the tables in the kernel do ([`Filtering`]). Pending flows stand in a table of their own, so a flood of
+//! beginnings ends nothing that is established; where there is no room, the longest unused are forgotten. A port has at most its
+//! share of the established flows: beyond it, what is answered stays pending, and a TCP connection does not come about. Groups,
+//! members and ports for which there is no room are not in the tables: they allow nothing.
+//!
+//! # 9. The fast path
+//! What a guarded port sends to another on the same network and node, by its MAC address, is judged on egress at the one and on
+//! ingress at the other in one go, and handed over. It passes if it passes both, as over the bridge.
+//!
+//! # 8. Announcements
+//! Of a port with allowed address pairs the node is told what passes on egress and says where an address is: ARP (the sender's
+//! address, unless it is a probe) and neighbour advertisements (136, the target), with the frame's source MAC address; at most some
+//! 256 in a second. `model::active` says what comes of it. No verdict depends on it.
 
 mod flow;
 mod fragments;

@@ -11,7 +11,7 @@ pub const PROGRAM: &str = concat!("tenet-", env!("TENET_FILTER"));
 /// The filters on a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter {
-    /// Which; [`PROGRAM`] are ours.
+    /// Which, and with which tables: [`Filtering::program`].
     pub program: Arc<str>,
     /// What they judge for; none: they pass nothing.
     pub wire: Option<Wire>,
@@ -39,14 +39,6 @@ pub enum Handed {
     Device,
 }
 
-impl Filter {
-    /// Our own filters, judging for a port.
-    #[must_use]
-    pub fn of(wire: Wire) -> Self {
-        Self { program: PROGRAM.into(), wire: Some(wire) }
-    }
-}
-
 /// How a node filters: what its operator chooses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Filtering {
@@ -63,6 +55,12 @@ impl Filtering {
 }
 
 impl Filtering {
+    /// What the filters of a node are known by: what was compiled, and the tables that it goes by.
+    #[must_use]
+    pub fn program(&self) -> Arc<str> {
+        format!("{PROGRAM}-{}", self.flows).into()
+    }
+
     /// Most established flows of one port: none can make those of others be forgotten.
     #[must_use]
     pub fn share(&self) -> u32 {

@@ -97,6 +97,7 @@ reasons! {
     NeighbourClaim: "the guest's neighbour discovery is cut off or claims an address that is not its own",
     NotAllowed: "no rule of the port's groups allows it",
     NoQuery: "it answers an ICMP query that nobody sent",
+    Cut: "it answers what the rules allow no more",
     NoConnection: "TCP in the middle of a connection that is not known",
     OutOfTurn: "TCP that does not fit to a connection that only begins",
     FirstUnknown: "a fragment whose first fragment did not pass before, or is long gone",

@@ -1,17 +1,17 @@
 //! What the filters of this node go by.
 
-use crate::dataplane::filter::{Filter, Handed, Policy, Wire};
+use crate::dataplane::filter::{Handed, Policy, Wire};
 use crate::dataplane::state::{Entry, Item, Spec, State};
 use crate::model::security::Number;
 use crate::model::view::{NetworkView, NodeView, PortView};
 use crate::model::{Id, Kind};
 
-/// Wants the policy of a port that is plugged here; returns the filters of its link. `handed`: how it may be handed packets.
-pub fn port(port: &PortView, network: &NetworkView, handed: Option<Handed>, id: &Id, state: &mut State) -> Filter {
+/// Wants the policy of a port that is plugged here; returns what its link is known by. `handed`: how it may be handed packets.
+pub fn port(port: &PortView, network: &NetworkView, handed: Option<Handed>, id: &Id, state: &mut State) -> Wire {
     let number = Number::from(port.uid);
     let policy = port.security.clone().map_or(Policy::Open, Policy::Guarded);
     state.want(Item::Policy(number), Spec::Policy(policy), id, None);
-    Filter::of(Wire { port: number, network: network.uid.into(), mac: port.mac, handed })
+    Wire { port: number, network: network.uid.into(), mac: port.mac, handed }
 }
 
 /// Wants the groups of the ports that are plugged here, and the members of those that these name.

@@ -69,7 +69,7 @@ pub fn plan(kernel: &mut Kernel, plan: &Plan) -> Failures {
         let Some((_, first)) = steps.first() else { continue };
         match stage(first) {
             Stage::Namespaces => {
-                each(steps, &mut failures, |change| change.item.netns().map_or(Ok(()), |n| kernel.add(n)))
+                each(steps, &mut failures, |change| change.item.netns().map_or(Ok(()), |n| kernel.add(n)));
             }
             Stage::Sysctls => each(steps, &mut failures, |change| set_sysctls(kernel, change)),
             Stage::Rulesets => each(steps, &mut failures, |change| set_rules(kernel, change)),

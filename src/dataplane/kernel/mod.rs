@@ -101,7 +101,7 @@ impl Kernel {
     /// The kernel could not be read.
     pub fn facts(&mut self, wires: &BTreeMap<Key, PhysicalView>) -> io::Result<Facts> {
         let mut facts = self.probe.facts();
-        facts.fast_path = self.filters.filtering().fast_path;
+        facts.filtering = self.filters.filtering();
         if !wires.is_empty() {
             probe::host(self.space(&Netns::Host)?, wires, &mut facts)?;
             probe::moved_in(&self.observed, &mut facts);

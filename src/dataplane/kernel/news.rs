@@ -35,7 +35,9 @@ impl News {
         match message {
             Message::NewLink(link) | Message::DelLink(link) => self.look_at(link.header.index),
             Message::NewTrafficFilter(_) | Message::DelTrafficFilter(_) | Message::DelQueueDiscipline(_) => {
-                attach::link_of(message).into_iter().for_each(|index| self.look_at(index));
+                if let Some(index) = attach::link_of(message) {
+                    self.look_at(index);
+                }
             }
             Message::NewNeighbour(entry) | Message::DelNeighbour(entry) => {
                 self.stations.push((matches!(message, Message::NewNeighbour(_)), entry.clone()));

@@ -257,6 +257,52 @@ fn new_tables_judge_queries_anew() {
 }
 
 #[test]
+fn an_answer_under_way_does_not_begin_anew_what_was_cut() {
+    let own: fn(u16, u16) -> Vec<u8> = |a, b| udp(a, b, &[]);
+    let rows: [(&str, Talk); 3] = [
+        ("UDP", talk(UDP, own)),
+        ("SCTP", talk(SCTP, |a, b| sctp(a, b, &[]))),
+        ("GRE", (Ip::new(OWN, PEER, 47, vec![]), Ip::new(PEER, OWN, 47, vec![]), Ip::new(PEER, OWN, 50, vec![]))),
+    ];
+    for (what, (here, there, other)) in rows {
+        // The other end began; the guest may begin what it likes, but its answers are no beginning.
+        let established = |rules: &[&str]| {
+            let mut bench = Bench::new(&["in any", "out any"]);
+            assert_eq!(bench.hears(&there), RULE, "{what}");
+            assert_eq!(bench.sends(&here), FLOW, "{what}");
+            bench.rules(rules);
+            bench
+        };
+        let mut bench = established(&["out any"]);
+        for _ in 0..2 {
+            assert_eq!(bench.sends(&here), Drop(Reason::Cut), "{what}: an answer under way");
+            assert_eq!(bench.hears(&there), NO, "{what}: who began");
+        }
+        bench.rules(&["out any", "in icmp"]);
+        assert_eq!(bench.sends(&here), Drop(Reason::Cut), "{what}: whatever becomes of the rules");
+        bench.rules(&["in any", "out any"]);
+        assert_eq!(bench.sends(&here), Drop(Reason::Cut), "{what}: the rule is back, the flow is not");
+        assert_eq!(bench.hears(&there), RULE, "{what}: who began begins anew");
+        assert_eq!(bench.sends(&here), FLOW, "{what}: and is answered");
+
+        let mut bench = established(&["out any"]);
+        assert_eq!(bench.hears(&there), NO, "{what}: who began sends first");
+        bench.wait(10);
+        assert_eq!(bench.sends(&here), Drop(Reason::Cut), "{what}: for 10 s");
+        bench.wait(1);
+        assert_eq!(bench.sends(&here), RULE, "{what}: then the guest may begin");
+        assert!(!bench.hears(&other).passes());
+
+        // The same with a flow that the guest began.
+        let mut bench = Bench::new(&["out any", "in any"]);
+        assert_eq!(bench.sends(&here), RULE, "{what}");
+        bench.rules(&["in any"]);
+        assert_eq!(bench.hears(&there), Drop(Reason::Cut), "{what}: nobody had answered yet");
+        assert_eq!(bench.sends(&here), NO, "{what}");
+    }
+}
+
+#[test]
 fn who_begins_anew_gives_up_what_was() {
     for packets in [CLOSING, CLOSED] {
         let mut bench = after(packets);

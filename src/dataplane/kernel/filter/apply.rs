@@ -14,7 +14,7 @@ use crate::dataplane::state::{Item, Netns, Spec};
 pub fn apply(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
     let fail = |failures: &mut Failures, error: &io::Error| {
         let again = || io::Error::new(error.kind(), error.to_string());
-        steps.iter().for_each(|(position, _)| drop(failures.insert(*position, again())));
+        failures.extend(steps.iter().map(|(position, _)| (*position, again())));
     };
     let tables = match kernel.filters.ready() {
         Ok((tables, _)) => tables,
@@ -75,5 +75,8 @@ pub fn guard(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
     }
     for (netns, (requests, positions)) in requests {
         links::send(kernel, netns, requests, &positions, failures);
+    }
+    if steps.iter().all(|(position, _)| !failures.contains_key(position)) {
+        kernel.filters.replaced();
     }
 }

@@ -34,6 +34,8 @@ pub use trial::Fate;
 
 /// The programs, compiled.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("TENET_FILTER_OBJECT"));
+/// What the names of all directories of tables begin with.
+const TABLES: &str = "tables-";
 /// What is on a link: for packets from the guest, and for those to it.
 const PROGRAMS: [&str; 2] = ["from_guest", "to_guest"];
 
@@ -44,6 +46,8 @@ pub struct Filters {
     tables: Option<Tables>,
     programs: Option<[SchedClassifier; 2]>,
     ring: Option<Ring>,
+    /// Tables of another version, which filters still go by that are about to be replaced.
+    former: Vec<PathBuf>,
     sweeper: Option<Sweeper>,
     /// Whether the tables were read.
     seen: bool,
@@ -54,9 +58,9 @@ impl Filters {
     #[must_use]
     pub fn open(run_dir: &Path, filtering: Filtering) -> Self {
         let root = run_dir.join(names::FILTERS);
-        let tables = Tables::open(&root.join(directory())).ok();
-        let ring = Ring::open(&root.join(directory())).ok();
-        Self { root, filtering, tables, programs: None, ring, sweeper: None, seen: false }
+        let dir = root.join(directory(filtering));
+        let (tables, ring) = (Tables::open(&dir).ok(), Ring::open(&dir).ok());
+        Self { root, filtering, tables, programs: None, ring, former: Vec::new(), sweeper: None, seen: false }
     }
 
     /// How they filter.
@@ -97,7 +101,9 @@ impl Filters {
 
     fn load(&mut self) -> io::Result<()> {
         mount(&self.root)?;
-        let (tables, programs) = (self.root.join(directory()), self.root.join(PROGRAM));
+        let tables = self.root.join(directory(self.filtering));
+        let programs = tables.join(PROGRAM);
+        self.former = others(&self.root, &tables)?;
         std::fs::create_dir_all(&tables)?;
         let pinned = PROGRAMS.map(|name| SchedClassifier::from_pin(programs.join(name)));
         let loaded = match pinned {
@@ -107,8 +113,31 @@ impl Filters {
         self.tables = Some(Tables::open(&tables)?);
         self.ring = Some(Ring::open(&tables)?);
         self.programs = Some(loaded);
+        self.inherit();
         self.sweep();
         Ok(())
+    }
+
+    /// Remembers what other versions remember: flows go on through an upgrade.
+    fn inherit(&mut self) {
+        let Some(tables) = &mut self.tables else { return };
+        for former in &self.former {
+            let from = former.display();
+            match tables.inherit(former, sweep::now()) {
+                Ok(flows) => tracing::info!(flows, %from, "flows go on under other filters"),
+                Err(error) => tracing::warn!(%error, %from, "flows of another version are not known"),
+            }
+        }
+    }
+
+    /// All ports have the filters of this version: what has begun under others meanwhile goes on, and their tables go.
+    pub fn replaced(&mut self) {
+        self.inherit();
+        for former in std::mem::take(&mut self.former) {
+            if let Err(error) = std::fs::remove_dir_all(&former) {
+                tracing::warn!(%error, from = %former.display(), "tables of another version stay");
+            }
+        }
     }
 
     /// Puts what the filters go by into `state`, the first time: from then on nobody writes there but us.
@@ -137,8 +166,8 @@ impl Filters {
     }
 
     fn sweep(&mut self) {
-        let (dir, share) = (self.root.join(directory()), self.filtering.share());
-        self.sweeper.get_or_insert_with(|| Sweeper::start(dir, share));
+        let (dir, share) = (self.root.join(directory(self.filtering)), self.filtering.share());
+        let _ = self.sweeper.get_or_insert_with(|| Sweeper::start(dir, share));
     }
 
     /// Takes away tables and programs. What still is on a link goes with the link.
@@ -183,10 +212,10 @@ fn load(tables: &Path, programs: &Path, filtering: Filtering) -> io::Result<[Sch
     for name in NAMES.into_iter().chain(ring::NAMES) {
         loader.map_pin_path(name, tables.join(name));
     }
-    let mut loaded = loader.load(OBJECT).map_err(|error| io::Error::other(error.to_string()))?;
+    let mut object = loader.load(OBJECT).map_err(|error| io::Error::other(error.to_string()))?;
     std::fs::create_dir_all(programs)?;
     let mut program = |name: &str| {
-        let program: &mut SchedClassifier = loaded.program_mut(name).ok_or_else(absent)?.try_into().map_err(failed)?;
+        let program: &mut SchedClassifier = object.program_mut(name).ok_or_else(absent)?.try_into().map_err(failed)?;
         program.load().map_err(failed)?;
         let pin = programs.join(name);
         if pin.exists() {
@@ -198,9 +227,18 @@ fn load(tables: &Path, programs: &Path, filtering: Filtering) -> io::Result<[Sch
     Ok([program(PROGRAMS[0])?, program(PROGRAMS[1])?])
 }
 
-/// Where tables of the present layout are pinned.
-fn directory() -> String {
-    format!("tables-{LAYOUT}")
+/// Where tables of the present layout and size are pinned, with the programs that go by them.
+fn directory(filtering: Filtering) -> String {
+    format!("{TABLES}{LAYOUT}-{}", filtering.flows)
+}
+
+/// Other tables than these.
+fn others(root: &Path, tables: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(root)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    let is_other = |path: &PathBuf| {
+        path != tables && path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(TABLES))
+    };
+    Ok(entries.into_iter().filter(is_other).collect())
 }
 
 fn is_mounted(root: &Path) -> bool {

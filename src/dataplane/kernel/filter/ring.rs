@@ -38,7 +38,7 @@ impl Ring {
 
     /// What was said since, the newest last.
     pub fn take(&mut self) -> Vec<Announcement> {
-        let (now, mut all) = (now(), Vec::new());
+        let (now, mut all) = (Duration::from_nanos(now()), Vec::new());
         while let Some(item) = self.0.next() {
             if let Some(bytes) = item.first_chunk::<ANNOUNCEMENT>() {
                 all.push(layout::announcement_of(bytes, now, LATE));

@@ -37,7 +37,8 @@ fn run(dir: &Path, share: u32, end: &Receiver<()>) {
     }
 }
 
-/// Time since the machine started, as the programs have it.
-pub fn now() -> Duration {
-    clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from).unwrap_or_default()
+/// Time since the machine started, ns, as the programs have it.
+pub fn now() -> u64 {
+    let now = clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from).unwrap_or_default();
+    u64::try_from(now.as_nanos()).unwrap_or(u64::MAX)
 }

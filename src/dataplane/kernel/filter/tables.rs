@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use aya::Pod;
 use aya::maps::{Array, HashMap, Map, MapData, MapError};
@@ -17,6 +16,9 @@ use crate::model::security::{Member, Number, RuleView};
 /// Names of all tables: of the pins, and in the program.
 pub const NAMES: [&str; 10] =
     ["wires", "stations", "ports", "groups", "members", "epoch", "flows", "shares", "pending", "fragments"];
+
+/// `BPF_NOEXIST`: write only what is missing.
+const MISSING: u64 = 1;
 
 /// What keeps numbers apart from anything else in the kernel.
 type Key = [u8; 8];
@@ -61,7 +63,7 @@ impl Tables {
     /// # Errors
     /// The tables could not be read.
     pub fn observe(&self, state: &mut State) -> io::Result<()> {
-        for entry in self.groups.iter() {
+        for entry in &self.groups {
             let (group, bytes) = entry.map_err(error)?;
             state.found(Item::Group(number(group)), Spec::Group(layout::group_of(&bytes)), None);
         }
@@ -69,7 +71,7 @@ impl Tables {
             let member = layout::member_of(&member.map_err(error)?);
             state.found(Item::Member(member), Spec::Member, None);
         }
-        for entry in self.ports.iter() {
+        for entry in &self.ports {
             let (port, bytes) = entry.map_err(error)?;
             state.found(Item::Policy(number(port)), Spec::Policy(layout::port_of(&bytes)), None);
         }
@@ -132,24 +134,45 @@ impl Tables {
     ///
     /// # Errors
     /// The tables cannot be read or written.
-    pub fn sweep(&mut self, now: Duration, share: u32) -> io::Result<usize> {
+    pub fn sweep(&mut self, now: u64, share: u32) -> io::Result<usize> {
         let counts: BTreeMap<Key, u32> = self.shares.iter().collect::<Result<_, _>>().map_err(error)?;
         if counts.values().all(|count| *count < share / 2) {
             return Ok(0);
         }
+        self.count(now)
+    }
+
+    /// The same, whatever the ports have.
+    fn count(&mut self, now: u64) -> io::Result<usize> {
         let (mut old, mut live) = (Vec::new(), BTreeMap::new());
-        for entry in self.flows.iter() {
+        for entry in &self.flows {
             let (key, value) = entry.map_err(error)?;
             let flow = layout::flow_of(&key, &value);
-            if now.saturating_sub(flow.seen) > flow.lasts {
+            if flow.is_old(now) {
                 old.push(key);
             } else {
                 *live.entry(self::key(flow.port)).or_insert(0) += 1;
             }
         }
         old.iter().try_for_each(|key| set(&mut self.flows, *key, None))?;
-        counts.keys().try_for_each(|port| set(&mut self.shares, *port, live.get(port).copied()))?;
+        for port in self.shares.keys().collect::<Result<Vec<_>, _>>().map_err(error)? {
+            live.entry(port).or_insert(0);
+        }
+        live.into_iter().try_for_each(|(port, count)| set(&mut self.shares, port, Some(count).filter(|c| *c > 0)))?;
         Ok(old.len())
+    }
+
+    /// Remembers the flows that tables of another version remember, in `former`, but for those that are known here; how many.
+    ///
+    /// # Errors
+    /// They are of another shape, or cannot be read.
+    pub fn inherit(&mut self, former: &Path, now: u64) -> io::Result<usize> {
+        let open =
+            |name| MapData::from_pin(former.join(name)).map_err(error).and_then(|map| hash(Map::LruHashMap(map)));
+        let (flows, pending) = (open("flows")?, open("pending")?);
+        let inherited = take_over(&flows, &mut self.flows)? + take_over(&pending, &mut self.pending)?;
+        self.count(now)?;
+        Ok(inherited)
     }
 
     /// Makes every flow be judged anew: something may be forbidden that was allowed.
@@ -162,7 +185,24 @@ impl Tables {
     }
 }
 
+/// Copies entries that are missing.
+fn take_over<K: Pod, V: Pod>(from: &HashMap<MapData, K, V>, to: &mut HashMap<MapData, K, V>) -> io::Result<usize> {
+    let mut taken = 0;
+    for entry in from {
+        let (key, value) = entry.map_err(error)?;
+        match to.insert(key, value, MISSING).map_err(error) {
+            Ok(()) => taken += 1,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(taken)
+}
+
 /// Writes or removes an entry; that there is none to remove is no failure.
+///
+/// # Errors
+/// There is no room.
 pub fn set<K: Pod, V: Pod>(map: &mut HashMap<MapData, K, V>, key: K, value: Option<V>) -> io::Result<()> {
     match value {
         Some(value) => map.insert(key, value, 0).map_err(error),
@@ -189,6 +229,7 @@ fn number(key: Key) -> Number {
 }
 
 /// The kernel's error, if it is one.
+#[must_use]
 #[allow(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
 pub fn error(error: MapError) -> io::Error {
     match &error {

@@ -9,7 +9,7 @@ use aya::programs::{TestRun as _, TestRunOptions};
 
 use crate::dataplane::filter::{self, Wire};
 use crate::dataplane::kernel::filter::tables::{self, Tables};
-use crate::dataplane::kernel::filter::{Filters, failed};
+use crate::dataplane::kernel::filter::{Filters, failed, sweep};
 use crate::model::security::Direction;
 
 /// Frames that are tried come from the loopback of the calling thread's namespace, which no guest is behind.
@@ -87,6 +87,14 @@ impl Tables {
         self.bump()
     }
 
+    /// Sweeps at once, whatever time it is.
+    ///
+    /// # Errors
+    /// The tables cannot be read or written.
+    pub fn sweep_now(&mut self, share: u32) -> io::Result<usize> {
+        self.sweep(sweep::now(), share)
+    }
+
     /// Forgets everything: ports, groups, members and what is remembered.
     ///
     /// # Errors
@@ -98,6 +106,7 @@ impl Tables {
         empty(&mut self.groups)?;
         empty(&mut self.members)?;
         empty(&mut self.flows)?;
+        empty(&mut self.shares)?;
         empty(&mut self.pending)?;
         empty(&mut self.fragments)
     }

@@ -6,6 +6,7 @@ typedef unsigned char u8;
 typedef unsigned short u16;
 typedef unsigned int u32;
 typedef unsigned long long u64;
+typedef long long s64;
 
 /* A packet; frames begin with the Ethernet header at both hooks. */
 struct __sk_buff {

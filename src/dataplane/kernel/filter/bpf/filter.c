@@ -22,7 +22,7 @@ LOCAL int judge_later(u64 number, const struct packet *p, const struct context *
 
 	set_fragment(&key, number, p);
 	first = find(&fragments, &key);
-	if (!first || first->epoch != c->epoch || c->now - first->seen > SECONDS(30) || p->offset < first->held)
+	if (!first || first->epoch != c->epoch || since(c->now, first->seen) > SECONDS(30) || p->offset < first->held)
 		return DROP;
 	return PASS;
 }
@@ -35,7 +35,7 @@ LOCAL int is_other_first(u64 number, const struct packet *p, const struct contex
 
 	set_fragment(&key, number, p);
 	first = find(&fragments, &key);
-	return first && first->epoch == c->epoch && c->now - first->seen <= SECONDS(30) && first->held != p->held;
+	return first && first->epoch == c->epoch && since(c->now, first->seen) <= SECONDS(30) && first->held != p->held;
 }
 
 LOCAL void remember_first(u64 number, const struct packet *p, const struct context *c)

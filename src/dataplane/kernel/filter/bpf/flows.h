@@ -2,7 +2,14 @@
 #pragma once
 #include "groups.h"
 
-#define SECONDS(n) ((n) * 1000000000ULL)
+#define SECONDS(n) ((n) * 1000000000LL)
+
+/* How long ago, in ns. Another processor may have read the clock a moment later and written already: that is less than nothing,
+ * not very long. */
+INLINE s64 since(u64 now, u64 seen)
+{
+	return (s64)(now - seen);
+}
 
 /* A flow in use is written once a second, not at each packet: processors would fight for its memory. */
 #define FRESH SECONDS(1)
@@ -40,7 +47,7 @@ INLINE int is_error(u8 family, u8 type)
 	return family == 6 ? type >= 1 && type <= 4 : type == 3 || type == 11 || type == 12;
 }
 
-INLINE u64 lifetime(const struct flow *flow, u8 protocol, u8 icmp)
+INLINE s64 lifetime(const struct flow *flow, u8 protocol, u8 icmp)
 {
 	switch (flow->stage) {
 	case PENDING:
@@ -48,6 +55,7 @@ INLINE u64 lifetime(const struct flow *flow, u8 protocol, u8 icmp)
 	case CLOSING:
 		return SECONDS(120);
 	case CLOSED:
+	case CUT:
 		return SECONDS(10);
 	}
 	return protocol == TCP ? SECONDS(432000) : icmp ? SECONDS(30) : SECONDS(180);
@@ -102,7 +110,19 @@ INLINE void forget_flow(const struct flow_key *key)
 		__sync_fetch_and_add(count, -1);
 }
 
-/* The flow of a key, if it lives and is still allowed; with where it is in `table`. */
+/* Rule 4: an answer that is under way would begin the flow the other way round. A TCP answer and that to a query begin none. */
+INLINE struct flow *cut_flow(const struct context *c, u8 beginner)
+{
+	struct flow was = { .seen = c->now, .epoch = c->epoch, .stage = CUT, .beginner = beginner };
+
+	forget_flow(&c->key);
+	if (c->key.protocol == TCP || is_icmp(&c->key))
+		return 0;
+	put(&pending, &c->key, &was, 0);
+	return find(&pending, &c->key);
+}
+
+/* The flow of a key, if it lives and is still allowed, or was cut a moment ago. */
 LOCAL struct flow *flow_of(const struct port *port, struct context *c)
 {
 	struct flow *flow = find(&flows, &c->key);
@@ -111,13 +131,14 @@ LOCAL struct flow *flow_of(const struct port *port, struct context *c)
 		flow = find(&pending, &c->key);
 	if (!flow)
 		return 0;
-	if (c->now - flow->seen <= lifetime(flow, c->key.protocol, is_icmp(&c->key))) {
-		if (flow->epoch == c->epoch)
+	if (since(c->now, flow->seen) <= lifetime(flow, c->key.protocol, is_icmp(&c->key))) {
+		if (flow->epoch == c->epoch || flow->stage == CUT)
 			return flow;
 		if (may_begin(port, &c->key, flow->beginner)) {
 			flow->epoch = c->epoch;
 			return flow;
 		}
+		return cut_flow(c, flow->beginner);
 	}
 	forget_flow(&c->key);
 	return 0;
@@ -172,6 +193,11 @@ INLINE int judge_flow(const struct port *port, const struct packet *p, struct co
 	int tcp = p->protocol == TCP, begins = !tcp || (p->flags & (SYN | ACK | RST | FIN)) == SYN;
 	struct flow *flow = flow_of(port, c);
 
+	if (flow && flow->stage == CUT) {
+		if (flow->beginner != c->beginner)
+			return DROP;
+		flow = 0;
+	}
 	if (flow && tcp && begins && flow->stage > ESTABLISHED) {
 		forget_flow(&c->key);
 		flow = 0;
@@ -181,7 +207,7 @@ INLINE int judge_flow(const struct port *port, const struct packet *p, struct co
 	if (flow) {
 		if (tcp && p->flags & (RST | FIN) && flow->stage != CLOSED)
 			flow->stage = p->flags & RST ? CLOSED : CLOSING;
-		if (c->now - flow->seen > FRESH || flow->stage != ESTABLISHED)
+		if (since(c->now, flow->seen) > FRESH || flow->stage != ESTABLISHED)
 			flow->seen = c->now;
 		return PASS;
 	}
@@ -265,6 +291,7 @@ GLOBAL int read_quoted(struct __sk_buff *skb, const struct packet *p, struct pac
 INLINE int is_related(struct __sk_buff *skb, const struct port *port, const struct packet *p, struct context *c)
 {
 	struct packet quoted = { .family = 0 };
+	struct flow *flow;
 
 	/* Who has one flow could send errors to anybody. */
 	if (!read_quoted(skb, p, &quoted) || !same(&quoted.source, &p->destination))
@@ -274,7 +301,8 @@ INLINE int is_related(struct __sk_buff *skb, const struct port *port, const stru
 	c->query = quoted.icmp ? query_of(quoted.family, quoted.type) : 0;
 	if (c->query)
 		set_query(c, &quoted, !p->direction);
-	return flow_of(port, c) != 0;
+	flow = flow_of(port, c);
+	return flow && flow->stage != CUT;
 }
 
 GLOBAL int judge_stateful(struct __sk_buff *skb, const struct port *port, const struct packet *p, struct context *c)

@@ -83,6 +83,7 @@ struct flow_key {
 #define ESTABLISHED 1
 #define CLOSING 2
 #define CLOSED 3
+#define CUT 4 /* none any more, but answers to it may be under way */
 
 struct flow {
 	u64 seen; /* ns */
