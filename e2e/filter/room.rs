@@ -14,6 +14,8 @@ use crate::kernel::{FLOWS, Kernel};
 const SYN: u8 = 2;
 const SYN_ACK: u8 = 18;
 const ACK: u8 = 16;
+const FIN_ACK: u8 = 17;
+const RST: u8 = 4;
 const OTHER: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 1);
 
 /// Two ports that may call whom they like.
@@ -81,21 +83,33 @@ fn a_flood_of_beginnings_ends_no_connection() {
 }
 
 #[test]
-fn a_port_has_its_share_of_flows_and_no_more() {
+fn a_port_with_more_than_its_share_of_flows_ends_none_of_others() {
     let mut kernel = world("share");
     let share = Filtering { flows: FLOWS, ..Filtering::default() }.share();
     assert!(connects(&mut kernel, 1, OTHER, 4000));
-    for n in 0..share {
+    for n in 0..2 * FLOWS {
         let to = Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 128, 0, 0)) + n);
-        assert!(connects(&mut kernel, 2, to, 5000), "{n} of {share}");
+        assert!(connects(&mut kernel, 2, to, 5000), "{n} of {share}: it has more than its share, where there is room");
     }
-    assert!(!connects(&mut kernel, 2, OTHER, 5001), "one more than its share");
     assert!(goes_on(&mut kernel, 1, 4000) && connects(&mut kernel, 1, OTHER, 4001), "others have theirs");
-    // What ended makes room, when it is swept.
+    // What nobody uses makes room, when it is swept.
     let (tables, _) = kernel.filters.ready().unwrap();
     tables.age(std::time::Duration::from_secs(500_000)).unwrap();
     assert!(tables.sweep_now(share).unwrap() >= share as usize);
-    assert!(connects(&mut kernel, 2, OTHER, 5001));
+}
+
+#[test]
+fn a_port_may_have_short_connections_without_end() {
+    let mut kernel = world("short");
+    let share = Filtering { flows: FLOWS, ..Filtering::default() }.share();
+    for n in 0..3 * share {
+        let to = Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 128, 0, 0)) + n);
+        assert!(connects(&mut kernel, 2, to, 5000), "{n} of {share}");
+        let fin = if n % 2 == 0 { FIN_ACK } else { RST };
+        assert!(passes(&mut kernel, 2, to, 5000, fin, false) && passes(&mut kernel, 2, to, 5000, FIN_ACK, true));
+    }
+    let (tables, _) = kernel.filters.ready().unwrap();
+    assert_eq!(tables.sweep_now(1).unwrap(), 0, "none of them has a share to be swept");
 }
 
 #[test]

@@ -113,10 +113,11 @@
 //! at it: what came behind the one would lie over the other. With the same number the 30 s begin anew.
 //!
 //! # 8. Room
-//! The words know no limits; the tables in the kernel do ([`Filtering`]). Pending flows stand in a table of their own, so a flood of
-//! beginnings ends nothing that is established; where there is no room, the longest unused are forgotten. A port has at most its
-//! share of the established flows: beyond it, what is answered stays pending, and a TCP connection does not come about. Groups,
-//! members and ports for which there is no room are not in the tables: they allow nothing.
+//! The words know no limits; the tables in the kernel do ([`Filtering`]): where there is no room, the longest unused flows are
+//! forgotten. Flows that are pending, closing or closed stand in a table of their own, so a flood of beginnings ends nothing that
+//! is established. There, too, stand established flows of a port that has its share in the other table already: it can push out
+//! its own and others' beginnings, and no connection of others. Groups, members and ports for which there is no room are not in
+//! the tables: they allow nothing.
 //!
 //! # 9. The fast path
 //! What a guarded port sends to another on the same network and node, by its MAC address, is judged on egress at the one and on

@@ -97,12 +97,12 @@ INLINE int take_share(u64 port)
 	return 1;
 }
 
-INLINE void forget_flow(const struct flow_key *key)
+/* Takes a flow out of those that have a share. */
+INLINE void release(const struct flow_key *key)
 {
 	u64 port = key->port;
 	u32 *count;
 
-	forget(&pending, key);
 	if (forget(&flows, key))
 		return;
 	count = find(&shares, &port);
@@ -110,15 +110,24 @@ INLINE void forget_flow(const struct flow_key *key)
 		__sync_fetch_and_add(count, -1);
 }
 
+INLINE void forget_flow(const struct flow_key *key)
+{
+	forget(&pending, key);
+	release(key);
+}
+
 /* Rule 4: an answer that is under way would begin the flow the other way round. A TCP answer and that to a query begin none. */
 INLINE struct flow *cut_flow(const struct context *c, u8 beginner)
 {
 	struct flow was = { .seen = c->now, .epoch = c->epoch, .stage = CUT, .beginner = beginner };
 
-	forget_flow(&c->key);
-	if (c->key.protocol == TCP || is_icmp(&c->key))
+	if (c->key.protocol == TCP || is_icmp(&c->key)) {
+		forget_flow(&c->key);
 		return 0;
+	}
+	/* First the one, then the other: at no moment is there none. */
 	put(&pending, &c->key, &was, 0);
+	release(&c->key);
 	return find(&pending, &c->key);
 }
 
@@ -183,8 +192,19 @@ INLINE int judge_pending(const struct packet *p, struct context *c, struct flow 
 	if (take_share(c->key.port) && !put(&flows, &c->key, &answered, 0))
 		forget(&pending, &c->key);
 	else
-		flow->seen = c->now;
+		*flow = answered;
 	return PASS;
+}
+
+/* A flow that ends needs no share: a port may have many short ones. It stays among the pending ones for as long as packets of it
+ * may come. */
+INLINE void end_flow(const struct context *c, const struct flow *flow, u8 stage)
+{
+	struct flow ends = { .seen = c->now, .epoch = c->epoch, .stage = stage, .beginner = flow->beginner };
+
+	/* First the one, then the other: at no moment is there none. */
+	put(&pending, &c->key, &ends, 0);
+	release(&c->key);
 }
 
 /* Rules 5 to 8. */
@@ -205,8 +225,10 @@ INLINE int judge_flow(const struct port *port, const struct packet *p, struct co
 	if (flow && flow->stage == PENDING)
 		return judge_pending(p, c, flow);
 	if (flow) {
-		if (tcp && p->flags & (RST | FIN) && flow->stage != CLOSED)
-			flow->stage = p->flags & RST ? CLOSED : CLOSING;
+		if (tcp && p->flags & (RST | FIN) && flow->stage != CLOSED) {
+			end_flow(c, flow, p->flags & RST ? CLOSED : CLOSING);
+			return PASS;
+		}
 		if (since(c->now, flow->seen) > FRESH || flow->stage != ESTABLISHED)
 			flow->seen = c->now;
 		return PASS;

@@ -177,7 +177,7 @@ struct {
 	TYPE(value, u32);
 } epoch SEC(".maps");
 
-/* Somebody answered. The loader says how many. */
+/* Somebody answered, and nobody has begun to end it. The loader says how many. */
 struct {
 	NUMBER(type, LRU_HASH);
 	NUMBER(max_entries, 131072);
@@ -197,7 +197,8 @@ struct {
 /* What a port has at most: one guest cannot make others' flows be forgotten. The loader says how many. */
 volatile const u32 share = 8192;
 
-/* Nobody answered yet: apart, so that whoever begins many ends none that is established. */
+/* Nobody answered yet, or they end, or their port has more than its share: apart, so that whoever begins many ends none that is
+ * established. */
 struct {
 	NUMBER(type, LRU_HASH);
 	NUMBER(max_entries, 16384);
