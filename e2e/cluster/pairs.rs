@@ -48,12 +48,17 @@ impl Keepalived {
         );
         let file = |name: &str| folder.join(name).display().to_string();
         std::fs::write(file("conf"), text).unwrap();
-        let log = File::options().create(true).append(true).open(file("log")).unwrap();
+        let log = File::create(file("log")).unwrap();
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "nsenter", &format!("--net={}", guest.path.display()), "keepalived"]);
         command.args(["-n", "-l", "-D", "-P", "-f", &file("conf"), "-p", &file("pid"), "-r", &file("vrrp.pid")]);
         let command = command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         Self { process: command.spawn().expect("`make deps` installs keepalived"), folder }
+    }
+
+    /// What it said.
+    fn said(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
     /// Ends it in order: the other follows at once.
@@ -66,7 +71,7 @@ impl Keepalived {
 impl Drop for Keepalived {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("{}", std::fs::read_to_string(self.folder.join("log")).unwrap_or_default());
+            eprintln!("{}", self.said());
         }
         let _ = kill(Pid::from_raw(self.process.id().cast_signed()), Signal::SIGTERM);
         let _ = self.process.wait();
@@ -83,37 +88,41 @@ fn moves(pairs: &str, vmac: bool) {
     let outside = cluster.wire(&[1, 2]);
     cluster.apply(&WORLD.replace("PAIRS", pairs));
     cluster.wait("tport/a tport/b tport/vip tfip/f", "Ready");
-    let (a, b) = (cluster.guest(1, "a"), cluster.guest(2, "b"));
-    let (c, d, e) = (cluster.guest(1, "c"), cluster.guest(2, "d"), cluster.guest(2, "e"));
-    for guest in [&a, &b] {
+    let shared = [cluster.guest(1, "a"), cluster.guest(2, "b")];
+    let [beside, across, routed] = [(1, "c"), (2, "d"), (2, "e")].map(|(node, port)| cluster.guest(node, port));
+    for guest in &shared {
         guest.answers(80);
         // As keepalived's manual has it for such addresses.
         guest.run("sysctl -qw net.ipv4.conf.eth0.arp_ignore=1").expect_ok();
     }
-    a.wait_pings("10.0.0.12");
-    let senders =
-        Senders::start(&[(&c, "10.0.0.100"), (&d, "10.0.0.100"), (&e, "10.0.0.100"), (&outside, "203.0.113.50")]);
+    shared[0].wait_pings("10.0.0.12");
+    let senders = Senders::start(&[
+        (&beside, "10.0.0.100"),
+        (&across, "10.0.0.100"),
+        (&routed, "10.0.0.100"),
+        (&outside, "203.0.113.50"),
+    ]);
     let run = |at: usize| match at {
-        0 => Keepalived::start(&a, "10.0.0.11", "10.0.0.12", vmac),
-        _ => Keepalived::start(&b, "10.0.0.12", "10.0.0.11", vmac),
+        0 => Keepalived::start(&shared[0], "10.0.0.11", "10.0.0.12", vmac),
+        _ => Keepalived::start(&shared[1], "10.0.0.12", "10.0.0.11", vmac),
     };
     let mut there = run(0);
     until("the first has it", || active(&cluster, "a") == 1);
     outside.wait_seen(TCP, "203.0.113.50:80", "a 203.0.113.1");
     for round in 0..4 {
         let (to, name) = ((round + 1) % 2, ["b", "a"][round % 2]);
-        let guest = [&a, &b][to];
+        let guest = &shared[to];
         let mut next = run(to);
-        std::thread::sleep(Duration::from_millis(1000));
+        until("the other stands by", || next.said().contains("Entering BACKUP STATE"));
         let (announced, heard) = (announced(guest, "10.0.0.100"), senders.heard(guest));
         there.stop();
         let took = took(announced.join().unwrap(), heard);
-        println!("to {name}: same node or other, routed, by the floating IP: {took:?}");
+        println!("to {name}: guests on the first node, on the second, behind the router, outside: {took:?}");
         assert!(took.iter().all(|took| *took < Duration::from_secs(1)), "{took:?}");
         let sees = |seen: &str| format!("{name} {seen}");
         outside.wait_seen(TCP, "203.0.113.50:80", &sees("203.0.113.1"));
-        c.wait_seen(TCP, "10.0.0.100:80", &sees("10.0.0.13"));
-        e.wait_seen(TCP, "10.0.0.100:80", &sees("10.0.1.11"));
+        beside.wait_seen(TCP, "10.0.0.100:80", &sees("10.0.0.13"));
+        routed.wait_seen(TCP, "10.0.0.100:80", &sees("10.0.1.11"));
         until("one has it", || active(&cluster, "a") + active(&cluster, "b") == 1);
         assert_eq!(active(&cluster, name), 1);
         std::mem::swap(&mut there, &mut next);
@@ -128,7 +137,7 @@ fn moves(pairs: &str, vmac: bool) {
     assert_eq!(active(&cluster, "a"), 1);
     cluster.nodes[0].tenet("unplug a").expect_ok();
     until("it is gone with the guest", || active(&cluster, "a") == 0);
-    assert!(c.silent("10.0.0.100:80"));
+    assert!(beside.silent("10.0.0.100:80"));
 }
 
 #[test]

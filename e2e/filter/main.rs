@@ -1,6 +1,7 @@
 //! Packet filters: random worlds and traffic. The same seed makes the same events.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod announcements;
 mod dice;
 #[allow(dead_code, reason = "unit tests use them, too")]
 mod frames;

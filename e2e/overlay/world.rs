@@ -104,7 +104,7 @@ impl World {
     /// What a node is to hold while it takes the router over, or has just let go of it.
     pub fn view_while(&self, node: usize, takeover: Takeover) -> NodeView {
         let takeovers = Takeovers::from([(key("r"), takeover)]);
-        let node = view::Node { name: &self.nodes[node].name, labels: None, takeovers: &takeovers, cut_off: false };
+        let node = view::Node { takeovers: &takeovers, ..(&self.nodes[node].name).into() };
         Linker::new(Role::Node).link(&self.snapshot).0.view(node)
     }
 

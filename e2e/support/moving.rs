@@ -24,8 +24,8 @@ impl Guest {
     pub fn announces(&self, ip: &str, device: &str) {
         let ip: Ipv4Addr = ip.parse().unwrap();
         self.within(|| {
-            let found = getifaddrs().unwrap().filter(|found| found.interface_name == device);
-            let link: LinkAddr = found.filter_map(|f| f.address?.as_link_addr().copied()).next().unwrap();
+            let mut found = getifaddrs().unwrap().filter(|found| found.interface_name == device);
+            let link: LinkAddr = found.find_map(|f| f.address?.as_link_addr().copied()).unwrap();
             let (mac, ip) = (link.addr().unwrap(), ip.octets());
             let head: [&[u8]; 4] = [&[0xff; 6], &mac, &[8, 6], &[0, 1, 8, 0, 6, 4, 0, 1]];
             let frame = [&head[..], &[&mac, &ip, &[0xff; 6], &ip]].concat().concat();

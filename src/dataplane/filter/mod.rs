@@ -121,6 +121,11 @@
 //! # 9. The fast path
 //! What a guarded port sends to another on the same network and node, by its MAC address, is judged on egress at the one and on
 //! ingress at the other in one go, and handed over. It passes if it passes both, as over the bridge.
+//!
+//! # 8. Announcements
+//! Of a port with allowed address pairs the node is told what passes on egress and says where an address is: ARP (the sender's
+//! address, unless it is a probe) and neighbour advertisements (136, the target), with the frame's source MAC address; at most some
+//! 256 in a second. `model::active` says what comes of it. No verdict depends on it.
 
 mod flow;
 mod fragments;
