@@ -138,7 +138,7 @@ fn go(agent: &mut Agent, objects: u32, bound: u32) -> NodeView {
 
 #[test]
 fn any_state_to_any_state_on_a_real_kernel() {
-    let host = Host::new();
+    let host = Host::bare();
     host.bridge("br-ext", "203.0.113.1/24");
     (0..GUESTS).for_each(|n| ip(&format!("netns add g{n}")));
     let filtering = Filtering { fast_path: true, flows: Filtering::FLOWS };

@@ -32,7 +32,7 @@ pub struct World {
 impl World {
     /// So many nodes; the first `wired` of them touch the wires. Groups keep nobody from anybody.
     pub fn new(nodes: usize, wired: usize) -> Self {
-        let host = Host::new();
+        let host = Host::bare();
         ip("link add underlay type bridge mcast_snooping 0\nlink set underlay up");
         for wire in WIRES {
             ip(&format!("link add {wire} type bridge\nlink set {wire} up"));
