@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use tenet::api::Protocol::TCP;
+use tenet::dataplane::filter::layout::LAYOUT;
 
 use crate::support::traffic::Flow;
 use crate::support::{Guest, Host, ip, run, until};
@@ -109,7 +110,7 @@ fn while_filters_of_another_version_take_over_and_a_connection_goes_on() {
         world.host.stop(Signal::SIGTERM);
         world.host.arguments = arguments.to_vec();
         world.host.start_at("info");
-        let tables = format!("tables-1-{}", arguments[1]);
+        let tables = format!("tables-{LAYOUT}-{}", arguments[1]);
         let filters = world.host.dir.join("filters");
         let kept = || fs::read_dir(&filters).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
         until("the others are gone", || kept().filter(|name| name.starts_with("tables-")).eq([tables.clone()]));

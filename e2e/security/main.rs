@@ -9,5 +9,7 @@ mod frames;
 mod support;
 
 mod groups;
+mod hostile;
+mod kinds;
 mod rows;
 mod wire;

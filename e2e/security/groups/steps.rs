@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::frames::{ACK, FIN, ICMP, ICMPV6, Ip, Mac, RST, SCTP, SYN, TCP, UDP, icmp, sctp, tcp, udp};
-use crate::support::Host;
+use crate::support::{Host, until};
 use crate::wire::{Ear, Mouth, mute, on_both_paths, to};
 
 const IN: Mac = [2, 0, 0, 0, 0, 0x0a];
@@ -14,12 +14,13 @@ const OUT: Mac = [2, 0, 0, 0, 0, 0x0b];
 const WORLD: &str = "
 Network blue
 Subnet four {networkRef: {name: blue}, cidr: 10.0.0.0/24}
-SecurityGroup in {rules: [{direction: Egress}, {direction: Ingress, protocol: TCP, port: 80},
-    {direction: Ingress, protocol: UDP, port: 80, remote: {cidr: 10.0.0.11/32}}]}
 Port in {networkRef: {name: blue}, macAddress: '02:00:00:00:00:0a', addresses: [{ip: 10.0.0.10}],
     securityGroupRefs: [{name: in}], allowedAddressPairs: [{ip: 2001:db8::a}]}
 Port out {networkRef: {name: blue}, macAddress: '02:00:00:00:00:0b', addresses: [{ip: 10.0.0.11}], portSecurity: false}
 ";
+
+const GROUP: &str = "SecurityGroup in {rules: [{direction: Egress}, {direction: Ingress, protocol: TCP, port: 80},
+    {direction: Ingress, protocol: UDP, port: 80, remote: {cidr: 10.0.0.11/32}}]}";
 
 /// The two families: the guest's address, the other's, a third one's.
 pub const FAMILIES: [[&str; 3]; 2] =
@@ -35,6 +36,7 @@ pub struct Ends {
 impl Ends {
     pub fn new(host: &mut Host) -> Self {
         host.declare("all.yaml", WORLD);
+        host.declare("group.yaml", GROUP);
         host.start();
         let [inside, outside] = ["in", "out"].map(|name| mute(host, name));
         let end = |guest| (Mouth::of(guest), Ear::of(guest));
@@ -167,5 +169,41 @@ fn unicast_broadcast_and_multicast_pass_the_same_rules() {
             ends.hears_at(station, &what("another service"), false, &packet("10.0.0.11", 81));
             ends.hears_at(station, &what("from another"), false, &packet("10.0.0.12", 80));
         }
+    });
+}
+
+/// Whoever answers may begin what it likes, but an answer that comes when the rule has just gone is no beginning.
+#[test]
+fn an_answer_after_the_edit_does_not_keep_a_flow_up() {
+    on_both_paths(|mut host| {
+        let mut ends = Ends::new(&mut host);
+        let asks = |port| Ip::new("10.0.0.11", "10.0.0.10", UDP, udp(port, 80, b"?")).hops(64);
+        let answers = |port| Ip::new("10.0.0.10", "10.0.0.11", UDP, udp(80, port, b"!")).hops(64);
+        for port in [4000, 4001, 4002] {
+            ends.hears("a question", true, &asks(port));
+            ends.sends("its answer", true, &answers(port));
+        }
+        host.edit("group.yaml", "port: 80, remote", "port: 81, remote");
+        until("the rule is gone", || {
+            let frame = ends.marked(&to(IN, &asks(5000).frame(OUT)));
+            ends.outside.0.say(&frame);
+            !ends.inside.1.hears(&frame, Duration::from_millis(20))
+        });
+        ends.sends("an answer that was under way", false, &answers(4000));
+        ends.hears("a question", false, &asks(4000));
+        ends.sends("another answer", false, &answers(4000));
+        ends.hears("a question first", false, &asks(4001));
+        ends.sends("then an answer", false, &answers(4001));
+        ends.sends("the guest begins something else", true, &answers(6000));
+        ends.hears("and is answered", true, &asks(6000));
+        host.edit("group.yaml", "port: 81, remote", "port: 80, remote");
+        until("the rule is back", || {
+            let frame = ends.marked(&to(IN, &asks(5001).frame(OUT)));
+            ends.outside.0.say(&frame);
+            ends.inside.1.hears(&frame, Duration::from_millis(20))
+        });
+        ends.sends("an answer to what was cut", false, &answers(4000));
+        ends.hears("a question anew", true, &asks(4000));
+        ends.sends("its answer", true, &answers(4000));
     });
 }

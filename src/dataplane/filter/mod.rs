@@ -82,8 +82,8 @@
 //!    the other way) and they go to its sender: the error's destination is the quoted source (else who has one flow could send
 //!    errors to anybody). The quoted packet is an IP header of the same family (version 4 with a header of at least 20 bytes and
 //!    offset 0; version 6 without extension headers) and 8 bytes more, of TCP, UDP, SCTP, or an ICMP query or answer; lengths
-//!    that it tells are not looked at. Else they are judged as other ICMP. A flow is live if 3 and 4 leave it; an error does
-//!    not refresh it.
+//!    that it tells are not looked at. Else they are judged as other ICMP. A flow is live if 3 and 4 leave it (one that
+//!    is cut is not); an error does not refresh it.
 //! 2. Other ICMP passes if allowed. An answer to a query that has no flow is dropped, allowed or not.
 //! 3. A flow that was not seen for longer than its time is none. Times in seconds: **pending** (nobody answered): TCP 60, others
 //!    30; **established**: TCP 432000 (RFC 5382 asks for 7440), ICMP queries 30, UDP, SCTP and others (ICMP in IPv6 and `ICMPv6`

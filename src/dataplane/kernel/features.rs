@@ -52,8 +52,8 @@ pub fn probe(scratch: BorrowedFd<'_>, vlan: bool) -> Vec<Feature> {
         feature("macvlan", knows(&make(scratch, &LinkKind::Macvlan, &Below::Parent(LOOPBACK, None))), "mode Shared"),
         feature("tun", Path::new("/dev/net/tun").exists(), "taps of virtual machines"),
         later("conntrack-flush-filter", Conntrack::open(scratch).is_ok_and(|mut c| c.flushes_by_filter())),
-        later("tc-clsact", clsact),
-        later("bpf", bpf),
+        feature("tc-clsact", clsact, "ports"),
+        feature("bpf", bpf, "ports"),
         later("tcx", bpf && clsact && release().is_some_and(|release| release >= TCX)),
     ]
 }
