@@ -53,11 +53,12 @@ manifests: crds
 kube:
 	e2e/kube/build.sh
 
-# The tests that find more the longer they run: random worlds on a real kernel, every fault of a cluster. WALK=20000 takes an
-# hour or so.
+# The tests that find more the longer they run: random worlds on a real kernel, frames through the filters and through their
+# words, every fault of a cluster. WALK=20000 takes an hour or so, FRAMES=20000000 half an hour.
 soak:
 	@e2e/deps.sh test
 	TENET_WALK=$(or $(WALK),2000) cargo test --release --test walk
+	TENET_FRAMES=$(or $(FRAMES),20000000) cargo test --release --test filter kernel -- --nocapture
 	[ -x $(or $(TENET_KUBE_BIN),.cache/kube)/kube ] || e2e/kube/build.sh
 	TENET_SOAK=1 cargo test --release --test cluster faults -- --test-threads=1 --nocapture
 

@@ -29,14 +29,8 @@ fn tables() -> Tables {
     let port = |n: u8| {
         let mac = mac(n);
         let pairs = vec![Pair { mac, net: "10.0.0.0/8".parse().unwrap() }];
-        let security = SecurityView {
-            mac,
-            pairs,
-            groups: [Number(9)].into(),
-            stateful: true,
-            domain: Number(0),
-            announces: false,
-        };
+        let (groups, domain) = ([Number(9)].into(), Number(0));
+        let security = SecurityView { mac, pairs, groups, stateful: true, domain, announces: false };
         (Number(n.into()), Policy::Guarded(Arc::new(security)))
     };
     let groups = [(Number(9), vec![rule].into())].into();

@@ -42,11 +42,11 @@ fn number() -> impl Strategy<Value = Number> {
 fn policy() -> impl Strategy<Value = Policy> {
     let pairs = proptest::collection::vec((mac(), net()).prop_map(|(mac, net)| Pair { mac, net }), 0..=PAIRS_MAX);
     let groups = proptest::collection::btree_set(number(), 0..=GROUPS_MAX);
-    let guarded = (mac(), pairs, groups, any::<(bool, bool)>(), number()).prop_map(
-        |(mac, pairs, groups, (stateful, announces), domain)| {
-            Policy::Guarded(Arc::new(SecurityView { mac, pairs, groups, stateful, domain, announces }))
-        },
-    );
+    let flags = (any::<bool>(), any::<bool>());
+    let guarded = (mac(), pairs, groups, flags, number()).prop_map(|(mac, pairs, groups, flags, domain)| {
+        let (stateful, announces) = flags;
+        Policy::Guarded(Arc::new(SecurityView { mac, pairs, groups, stateful, domain, announces }))
+    });
     prop_oneof![1 => Just(Policy::Open), 9 => guarded]
 }
 

@@ -45,9 +45,9 @@ pub struct Filters {
     filtering: Filtering,
     tables: Option<Tables>,
     programs: Option<[SchedClassifier; 2]>,
+    ring: Option<Ring>,
     /// Tables of another version, which filters still go by that are about to be replaced.
     former: Vec<PathBuf>,
-    ring: Option<Ring>,
     sweeper: Option<Sweeper>,
     /// Whether the tables were read.
     seen: bool,
@@ -60,7 +60,7 @@ impl Filters {
         let root = run_dir.join(names::FILTERS);
         let dir = root.join(directory(filtering));
         let (tables, ring) = (Tables::open(&dir).ok(), Ring::open(&dir).ok());
-        Self { root, filtering, tables, programs: None, former: Vec::new(), ring, sweeper: None, seen: false }
+        Self { root, filtering, tables, programs: None, ring, former: Vec::new(), sweeper: None, seen: false }
     }
 
     /// How they filter.
