@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use aya::Pod;
-use aya::maps::{HashMap, MapData};
+use aya::maps::{HashMap, MapData, MapError};
 use aya::programs::{TestRun as _, TestRunOptions};
 
 use crate::dataplane::filter::{self, Wire};
@@ -118,7 +118,11 @@ fn keys<K: Pod, V: Pod>(map: &HashMap<MapData, K, V>) -> io::Result<Vec<K>> {
 
 fn each<K: Pod, V: Pod>(map: &mut HashMap<MapData, K, V>, change: impl Fn(&V) -> V) -> io::Result<()> {
     for key in keys(map)? {
-        let value = change(&map.get(&key, 0).map_err(tables::error)?);
+        // Writing one may push out another of a table that is full.
+        let value = match map.get(&key, 0) {
+            Err(MapError::KeyNotFound) => continue,
+            value => change(&value.map_err(tables::error)?),
+        };
         map.insert(key, value, 0).map_err(tables::error)?;
     }
     Ok(())
