@@ -8,8 +8,9 @@ use nix::time::{ClockId, clock_gettime};
 
 use crate::dataplane::kernel::filter::tables::Tables;
 
-/// How often. It costs a look at one number of each port, and more only where a port has many flows.
-const EVERY: Duration = Duration::from_secs(30);
+/// How often: a port without a share left is worse off only when tables are flooded. It costs a look at one number of each port,
+/// and more only where a port has many flows.
+const EVERY: Duration = Duration::from_mins(5);
 
 /// A thread that sweeps until this is dropped.
 pub struct Sweeper {
