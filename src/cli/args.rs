@@ -188,7 +188,7 @@ pub struct Filtering {
     /// Bring packets between guests of this node over the bridge instead of straight from one to the other.
     #[arg(long, env = "TENET_NO_FAST_PATH")]
     pub no_fast_path: bool,
-    /// Most established flows that the filters remember, about 110 bytes each; takes effect when none are remembered yet.
+    /// Most established flows that the filters remember, some 250 bytes each. Flows go on when it is changed.
     #[arg(long, value_name = "NUMBER", default_value_t = filter::Filtering::FLOWS, value_parser = clap::value_parser!(u32).range(1024..=16_777_216))]
     pub flows: u32,
 }

@@ -8,10 +8,10 @@ use std::path::Path;
 
 use netlink_packet_core::NLM_F_CREATE;
 use netlink_packet_route::RouteNetlinkMessage as Message;
-use netlink_packet_route::tc::{TcAttribute, TcHandle, TcMessage};
 use nix::libc::EOPNOTSUPP;
 
 use crate::dataplane::kernel::conntrack::Conntrack;
+use crate::dataplane::kernel::filter::attach;
 use crate::dataplane::kernel::link::{self, Below};
 use crate::dataplane::kernel::netlink::Netlink;
 use crate::dataplane::kernel::nft::Nft;
@@ -106,11 +106,7 @@ fn nat(scratch: BorrowedFd<'_>) -> io::Result<()> {
 
 /// The place where classifiers hang, on the namespace's own loopback.
 fn clsact(scratch: BorrowedFd<'_>) -> io::Result<()> {
-    let mut message = TcMessage::with_index(i32::try_from(LOOPBACK).unwrap_or_default());
-    message.header.parent = TcHandle::CLSACT;
-    message.header.handle = TcHandle { major: u16::MAX, minor: 0 };
-    message.attributes.push(TcAttribute::Kind("clsact".into()));
-    Netlink::open(scratch.as_fd())?.ask(Message::NewQueueDiscipline(message), NLM_F_CREATE)
+    Netlink::open(scratch.as_fd())?.ask(Message::NewQueueDiscipline(attach::clsact(LOOPBACK)), NLM_F_CREATE)
 }
 
 /// Version of the running kernel, its first two numbers.

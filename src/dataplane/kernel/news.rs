@@ -34,15 +34,14 @@ impl News {
     pub fn hear(&mut self, message: &Message) {
         match message {
             Message::NewLink(link) | Message::DelLink(link) => self.look_at(link.header.index),
-            Message::NewTrafficFilter(_) | Message::DelTrafficFilter(_) | Message::DelQueueDiscipline(_) => {
+            Message::NewNeighbour(entry) | Message::DelNeighbour(entry) => {
+                self.stations.push((matches!(message, Message::NewNeighbour(_)), entry.clone()));
+            }
+            _ => {
                 if let Some(index) = attach::link_of(message) {
                     self.look_at(index);
                 }
             }
-            Message::NewNeighbour(entry) | Message::DelNeighbour(entry) => {
-                self.stations.push((matches!(message, Message::NewNeighbour(_)), entry.clone()));
-            }
-            _ => {}
         }
     }
 
