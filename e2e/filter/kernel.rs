@@ -138,7 +138,7 @@ impl<'k> World<'k> {
             let wire = Wire { port: *port, network: Number(0), mac: security.mac, handed: Some(Handed::Peer) };
             if !self.stations.iter().any(|other| other.mac == wire.mac) {
                 // An interface that a trial sends nothing to.
-                there.set_wire(1000 + u32::try_from(self.stations.len()).unwrap(), Some(&wire)).unwrap();
+                there.set_wire(1000 + u32::try_from(self.stations.len()).unwrap(), &wire).unwrap();
                 self.stations.push(wire);
             }
         }

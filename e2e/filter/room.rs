@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use tenet::api::MacAddr;
-use tenet::dataplane::filter::{Filtering, Policy, Tables, Wire};
+use tenet::dataplane::filter::{Filtering, Handed, Policy, Tables, Wire};
 use tenet::dataplane::kernel::filter::Fate;
 use tenet::model::security::{Direction, Number, Pair, Remote, RuleView, SecurityView, Span};
 
@@ -128,4 +128,24 @@ fn connections_go_on_when_filters_of_another_size_take_over() {
     kernel.open_again(FLOWS);
     kernel.filters.ready().unwrap().0.replace(&tables()).unwrap();
     assert!(goes_on(&mut kernel, 1, 4000) && goes_on(&mut kernel, 1, 4001));
+}
+
+#[test]
+fn interfaces_that_vanish_with_their_guests_take_no_room() {
+    let mut kernel = world("wires");
+    let wire = |n: u8| Wire { port: Number(n.into()), network: Number(0), mac: mac(n), handed: Some(Handed::Peer) };
+    let (there, _) = kernel.filters.ready().unwrap();
+    // A guest that comes and goes, each time behind another interface, and one that stays.
+    there.set_wire(1000, &wire(1)).unwrap();
+    for index in 2000..2000 + 20_000 {
+        there.set_wire(index, &wire(2)).unwrap();
+        assert_eq!(there.wire(index - 1), None, "a port is behind one interface");
+    }
+    there.set_port(Number(2), None).unwrap();
+    assert_eq!(there.wire(2000 + 20_000 - 1), None, "and a port that is gone behind none");
+    assert_eq!(there.wire(1000), Some(wire(1)));
+    // The kernel gives an index again.
+    there.set_wire(1000, &wire(2)).unwrap();
+    there.set_port(Number(1), None).unwrap();
+    assert_eq!(there.wire(1000), Some(wire(2)));
 }

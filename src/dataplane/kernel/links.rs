@@ -237,7 +237,6 @@ fn is_gone(error: &io::Error) -> bool {
 
 /// Takes links away, all of a namespace in one request; what was moved in is given back.
 pub fn take_away(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
-    let mut gone = Vec::new();
     let mut by_space: BTreeMap<&Netns, (Vec<Request>, Vec<For>)> = BTreeMap::new();
     for (position, change) in steps {
         let Some((netns, name, link)) = parts(change) else { continue };
@@ -255,9 +254,6 @@ pub fn take_away(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
             requests.push(plain(Message::SetLink(link::doom(index))));
             positions.push((*position, Action::Delete));
             space.indices.remove(name);
-            if *netns == Netns::Vswitch {
-                gone.push(index);
-            }
         }
     }
     for (netns, (mut requests, mut positions)) in by_space {
@@ -265,7 +261,6 @@ pub fn take_away(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
         positions.extend(positions.last().copied());
         send(kernel, netns, requests, &positions, failures);
     }
-    kernel.filters.forget(&gone);
 }
 
 fn give_back(kernel: &mut Kernel, netns: &Netns, name: &IfName, host_name: &IfName) -> io::Result<()> {

@@ -61,7 +61,7 @@ pub fn guard(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
         let Some(filter) = &link.filter else { continue };
         let made = kernel.space(netns).and_then(|space| space.index(name)).and_then(|index| {
             let (tables, programs) = kernel.filters.ready()?;
-            tables.set_wire(index, filter.wire.as_ref())?;
+            filter.wire.iter().try_for_each(|wire| tables.set_wire(index, wire))?;
             Ok(attach::attach(index, programs, &filter.program))
         });
         match made {

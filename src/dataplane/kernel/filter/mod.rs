@@ -155,16 +155,6 @@ impl Filters {
         Ok(())
     }
 
-    /// Forgets which ports were behind interfaces that are gone: their indices may come again.
-    pub fn forget(&mut self, indices: &[u32]) {
-        let Some(tables) = &mut self.tables else { return };
-        for index in indices {
-            if let Err(error) = tables.set_wire(*index, None) {
-                tracing::warn!(%error, index, "the port of an interface that is gone is not forgotten");
-            }
-        }
-    }
-
     fn sweep(&mut self) {
         let (dir, share) = (self.root.join(directory(self.filtering)), self.filtering.share());
         let _ = self.sweeper.get_or_insert_with(|| Sweeper::start(dir, share));

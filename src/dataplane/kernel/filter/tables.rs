@@ -1,6 +1,6 @@
 //! The filters' tables in the kernel.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -35,6 +35,8 @@ pub struct Tables {
     pub(super) flows: HashMap<MapData, [u8; FLOW.0], [u8; FLOW.1]>,
     pub(super) pending: HashMap<MapData, [u8; FLOW.0], [u8; FLOW.1]>,
     pub(super) fragments: HashMap<MapData, [u8; FRAGMENT.0], [u8; FRAGMENT.1]>,
+    /// Interfaces by their ports: of an interface that vanishes with its guest nobody tells us by its port.
+    pub(super) behind: BTreeSet<(Number, u32)>,
 }
 
 impl Tables {
@@ -44,8 +46,11 @@ impl Tables {
     /// One is missing (`NotFound`), or is of another shape.
     pub fn open(dir: &Path) -> io::Result<Self> {
         let pinned = |name: &str| MapData::from_pin(dir.join(name)).map_err(error);
+        let wires: HashMap<MapData, u32, [u8; WIRE]> = hash(Map::HashMap(pinned("wires")?))?;
+        let behind = wires.iter().map(|entry| entry.map(|(index, bytes)| (layout::wire_of(&bytes).port, index)));
         Ok(Self {
-            wires: hash(Map::HashMap(pinned("wires")?))?,
+            behind: behind.collect::<Result<_, _>>().map_err(error)?,
+            wires,
             stations: hash(Map::HashMap(pinned("stations")?))?,
             ports: hash(Map::HashMap(pinned("ports")?))?,
             groups: hash(Map::HashMap(pinned("groups")?))?,
@@ -83,7 +88,12 @@ impl Tables {
     /// # Errors
     /// There is no room.
     pub fn set_port(&mut self, port: Number, policy: Option<&Policy>) -> io::Result<()> {
-        set(&mut self.ports, key(port), policy.map(layout::port))
+        set(&mut self.ports, key(port), policy.map(layout::port))?;
+        if policy.is_some() {
+            return Ok(());
+        }
+        set(&mut self.shares, key(port), None)?;
+        self.interfaces(port).into_iter().try_for_each(|index| self.forget_wire(port, index))
     }
 
     /// Gives a group its rules, or takes it away.
@@ -111,22 +121,44 @@ impl Tables {
         Some(wire)
     }
 
-    /// Says what is behind an interface, or that nothing is.
+    /// Says what is behind an interface; its port is behind no other any more.
     ///
     /// # Errors
     /// There is no room.
-    pub fn set_wire(&mut self, index: u32, wire: Option<&Wire>) -> io::Result<()> {
-        let before = self.wire(index).filter(|before| before.handed.is_some());
-        if let Some(before) = before.filter(|before| Some(before) != wire) {
-            set(&mut self.stations, layout::station(&before), None)?;
+    pub fn set_wire(&mut self, index: u32, wire: &Wire) -> io::Result<()> {
+        let mut others = self.interfaces(wire.port).into_iter().filter(|other| *other != index);
+        others.try_for_each(|other| self.forget_wire(wire.port, other))?;
+        // What stays the same is not taken away for a moment: packets are on their way.
+        if let Some(before) = self.wire(index).filter(|before| before != wire) {
+            if before.handed.is_some() {
+                set(&mut self.stations, layout::station(&before), None)?;
+            }
+            self.behind.remove(&(before.port, index));
         }
-        set(&mut self.wires, index, wire.map(layout::wire))?;
-        match wire.and_then(|wire| Some((wire, wire.handed?))) {
-            Some((wire, handed)) => {
+        set(&mut self.wires, index, Some(layout::wire(wire)))?;
+        self.behind.insert((wire.port, index));
+        match wire.handed {
+            Some(handed) => {
                 set(&mut self.stations, layout::station(wire), Some(layout::place(wire.port, index, handed)))
             }
             None => Ok(()),
         }
+    }
+
+    /// Interfaces that a port is behind, by their indices.
+    fn interfaces(&self, port: Number) -> Vec<u32> {
+        self.behind.range((port, 0)..=(port, u32::MAX)).map(|(_, index)| *index).collect()
+    }
+
+    fn forget_wire(&mut self, port: Number, index: u32) -> io::Result<()> {
+        if let Some(wire) = self.wire(index).filter(|wire| wire.port == port) {
+            if wire.handed.is_some() {
+                set(&mut self.stations, layout::station(&wire), None)?;
+            }
+            set(&mut self.wires, index, None)?;
+        }
+        self.behind.remove(&(port, index));
+        Ok(())
     }
 
     /// Forgets flows that nobody has used for longer than they last, and counts those of each port, if a port has half its share

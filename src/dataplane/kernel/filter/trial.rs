@@ -7,7 +7,7 @@ use aya::Pod;
 use aya::maps::{HashMap, MapData, MapError};
 use aya::programs::{TestRun as _, TestRunOptions};
 
-use crate::dataplane::filter::{self, Wire};
+use crate::dataplane::filter::{self, Wire, layout};
 use crate::dataplane::kernel::filter::tables::{self, Tables};
 use crate::dataplane::kernel::filter::{Filters, failed, sweep};
 use crate::model::security::Direction;
@@ -39,7 +39,7 @@ impl Filters {
         let (tables, _) = self.ready()?;
         let wire = Wire { handed: None, ..*wire };
         if tables.wire(LOOPBACK) != Some(wire) {
-            tables.set_wire(LOOPBACK, Some(&wire))?;
+            tables::set(&mut tables.wires, LOOPBACK, Some(layout::wire(&wire)))?;
         }
         let Some([from_guest, to_guest]) = &self.programs else { return Ok(Fate::Dropped) };
         let program = if direction == Direction::Egress { from_guest } else { to_guest };
@@ -76,6 +76,7 @@ impl Tables {
     /// # Errors
     /// There is no room.
     pub fn replace(&mut self, wanted: &filter::Tables) -> io::Result<()> {
+        self.behind.clear();
         empty(&mut self.wires)?;
         empty(&mut self.stations)?;
         empty(&mut self.ports)?;
@@ -100,6 +101,7 @@ impl Tables {
     /// # Errors
     /// The tables cannot be read or written.
     pub fn clear(&mut self) -> io::Result<()> {
+        self.behind.clear();
         empty(&mut self.wires)?;
         empty(&mut self.stations)?;
         empty(&mut self.ports)?;

@@ -155,32 +155,43 @@ LOCAL void listen(struct __sk_buff *skb, u64 number, const struct packet *p)
 	tell(&announcements, &said, sizeof(said), 0);
 }
 
+/* Whose port an interface is, and what of a packet is judged there: OPEN, if any. */
+INLINE int arrive(struct __sk_buff *skb, struct wire **wire, struct port **port, struct ethernet *frame, struct packet *p)
+{
+	u32 index = skb->ifindex;
+	u64 number;
+
+	*wire = find(&wires, &index);
+	if (!*wire)
+		return DROP;
+	number = (*wire)->port;
+	*port = find(&ports, &number);
+	if (!*port)
+		return DROP;
+	if (!((*port)->flags & GUARDED))
+		return PASS;
+	if (skb->vlan_present || load(skb, 0, frame, sizeof(*frame)))
+		return DROP;
+	__builtin_memcpy(p->station, frame->source, sizeof(p->station));
+	return OPEN;
+}
+
 /* What comes out of a guest goes into the vswitch. */
 SEC("classifier/from_guest")
 int from_guest(struct __sk_buff *skb)
 {
 	struct packet p = { .direction = EGRESS };
 	struct ethernet frame;
-	u32 index = skb->ifindex;
-	struct wire *wire = find(&wires, &index);
+	struct wire *wire;
 	struct port *port;
-	u64 number;
+	int verdict = arrive(skb, &wire, &port, &frame, &p);
 
-	if (!wire)
-		return DROP;
-	number = wire->port;
-	port = find(&ports, &number);
-	if (!port)
-		return DROP;
-	if (!(port->flags & GUARDED))
-		return PASS;
-	if (skb->vlan_present || load(skb, 0, &frame, sizeof(frame)))
-		return DROP;
-	__builtin_memcpy(p.station, frame.source, sizeof(p.station));
-	if (!is_own_station(port, &p) || !read(skb, &p, &frame) || judge(skb, number, port, &p) != PASS)
+	if (verdict != OPEN)
+		return verdict;
+	if (!is_own_station(port, &p) || !read(skb, &p, &frame) || judge(skb, wire->port, port, &p) != PASS)
 		return DROP;
 	if (port->flags & ANNOUNCES)
-		listen(skb, number, &p);
+		listen(skb, wire->port, &p);
 	return frame.destination[0] & net16(0x0100) ? PASS : hand_over(skb, wire->network, &frame, &p);
 }
 
@@ -190,22 +201,13 @@ int to_guest(struct __sk_buff *skb)
 {
 	struct packet p = { .direction = INGRESS };
 	struct ethernet frame;
-	u32 index = skb->ifindex;
-	struct wire *wire = find(&wires, &index);
+	struct wire *wire;
 	struct port *port;
-	u64 number;
+	int verdict = arrive(skb, &wire, &port, &frame, &p);
 
-	if (!wire)
-		return DROP;
-	number = wire->port;
-	port = find(&ports, &number);
-	if (!port)
-		return DROP;
-	if (!(port->flags & GUARDED))
-		return PASS;
-	if (skb->vlan_present || load(skb, 0, &frame, sizeof(frame)) || !read(skb, &p, &frame))
-		return DROP;
-	return judge(skb, number, port, &p);
+	if (verdict != OPEN)
+		return verdict;
+	return read(skb, &p, &frame) ? judge(skb, wire->port, port, &p) : DROP;
 }
 
 char licence[] SEC("license") = "Apache-2.0";
