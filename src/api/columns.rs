@@ -74,7 +74,9 @@ fn own(kind: &str) -> Vec<Column> {
             text("Router", ".status.routerRef.name").wide(),
             text("Node", ".status.nodeName").wide(),
         ],
-        "SecurityGroup" => vec![flag("Stateful", ".spec.stateful"), number("Ports", ".status.ports")],
+        "SecurityGroup" => {
+            vec![flag("Stateful", ".spec.stateful"), number("Rules", ".status.rules"), number("Ports", ".status.ports")]
+        }
         "PhysicalNetwork" => vec![
             text("Interface", ".spec.attachments[*].interface"),
             text("Mode", ".spec.attachments[*].mode"),

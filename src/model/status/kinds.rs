@@ -154,8 +154,10 @@ impl Judge<'_> {
     pub(super) fn security_groups(&self) -> BTreeMap<Key, SecurityGroupStatus> {
         let nodes = beside(&self.snapshot.security_groups, &self.topology.security_groups);
         self.each(Kind::SecurityGroup, nodes, |node, recorded, _| {
-            let ports = in_force(node.standing).then(|| i64::try_from(node.ports).unwrap_or(i64::MAX));
-            (recorded.ports != ports).then(|| SecurityGroupStatus { ports, ..Default::default() })
+            let count = |number: usize| in_force(node.standing).then(|| i64::try_from(number).unwrap_or(i64::MAX));
+            let (rules, ports) = (count(node.entry.rules.len() + node.named.len()), count(node.ports));
+            let same = recorded.rules == rules && recorded.ports == ports;
+            (!same).then(|| SecurityGroupStatus { rules, ports, ..Default::default() })
         })
     }
 }

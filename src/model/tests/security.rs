@@ -169,16 +169,19 @@ fn groups_of_both_kinds_on_one_port_leave_it_closed() {
 }
 
 #[test]
-fn a_group_says_how_many_ports_are_in_it() {
+fn a_group_says_how_many_ports_are_in_it_and_how_many_of_its_rules_are_in_force() {
     let mut snapshot = with(
-        "SecurityGroup web
+        "SecurityGroup web {rules: [{direction: Egress}, {direction: Ingress, remote: {groupRef: {name: web}}}]}
+         SecurityGroup half {rules: [{direction: Egress}, {direction: Ingress, remote: {groupRef: {name: missing}}}]}
          SecurityGroup nobody
          Port p {networkRef: {name: blue}, securityGroupRefs: [{name: web}, {name: default}]}
          Port lost {networkRef: {name: nowhere}, securityGroupRefs: [{name: web}]}
          Port bad {networkRef: {name: blue}, hostname: '-', securityGroupRefs: [{name: web}]}",
     );
     settle(&mut snapshot);
-    let ports = |name: &str| snapshot.security_groups[&key(name)].status.as_ref().unwrap().ports;
+    let status = |name: &str| snapshot.security_groups[&key(name)].status.as_ref().unwrap();
+    let (ports, rules) = (|name: &str| status(name).ports, |name: &str| status(name).rules);
     assert_eq!((ports("web"), ports("nobody")), (Some(2), Some(0)), "also one that has no network yet");
+    assert_eq!((rules("web"), rules("half"), rules("nobody")), (Some(2), Some(1), Some(0)));
     assert!(ConditionType::Ready.holds(&snapshot.security_groups[&key("web")].status.as_ref().unwrap().conditions));
 }
