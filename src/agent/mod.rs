@@ -67,6 +67,8 @@ pub struct Agent {
     kernel: Kernel,
     record: Record,
     rules: router_rules::Memory,
+    /// Whether the filters were asked for.
+    prepared: bool,
     /// The responder, with the inode of the namespace that it answers in.
     dhcp: Option<(u64, Server)>,
 }
@@ -91,7 +93,7 @@ impl Agent {
         let kernel = Kernel::open(&options.run_dir, options.filtering)?;
         let record = Record::open(&options.state_dir)?;
         let rules = router_rules::Memory::default();
-        Ok(Self { options: options.clone(), kernel, record, rules, dhcp: None })
+        Ok(Self { options: options.clone(), kernel, record, rules, prepared: false, dhcp: None })
     }
 
     /// MTU of the way to other nodes, bytes: of the link that carries `address`.
@@ -166,6 +168,7 @@ impl Agent {
     /// Render, observe, diff, apply, observe again, at most three times.
     pub fn converge(&mut self, view: &NodeView) -> Outcome {
         let mut outcome = Outcome::default();
+        self.prepare();
         outcome.report.node.clone_from(&self.options.node);
         let unrecorded = self.write_record();
         let rendered = match self.kernel.sweep().and_then(|()| self.passes(view, &mut outcome)) {
@@ -184,6 +187,15 @@ impl Agent {
             tracing::error!(%error, "DHCP is not answered");
         }
         outcome
+    }
+
+    /// Loads the packet filters before anybody waits for them. That they cannot be loaded is said at each port that needs them.
+    fn prepare(&mut self) {
+        if !std::mem::replace(&mut self.prepared, true)
+            && let Err(error) = self.kernel.load_filters()
+        {
+            tracing::error!(%error, "no port can be opened on this node");
+        }
     }
 
     /// Brings to disk what is plugged. Ports of which the disk takes no record are not wired, for they would be nobody's after

@@ -142,6 +142,14 @@ impl Kernel {
         self.filters.observe(&mut self.observed)
     }
 
+    /// Loads the packet filters, if they are not there.
+    ///
+    /// # Errors
+    /// The kernel does not take them.
+    pub fn load_filters(&mut self) -> io::Result<()> {
+        self.filters.ready().map(drop)
+    }
+
     /// Takes away what the filters went by, when nothing goes by it any more.
     ///
     /// # Errors
