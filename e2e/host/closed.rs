@@ -150,6 +150,27 @@ fn while_filters_and_ports_are_taken_away_by_hand() {
     nothing_delivered(denied.end());
 }
 
+#[test]
+fn while_the_short_way_to_the_filters_is_taken_away() {
+    let world = World::new(&[]);
+    let tables = fs::read_dir(world.host.dir.join("filters")).unwrap().next().unwrap().unwrap().path();
+    let pins = || fs::read_dir(tables.join("tcx")).map_or(0, Iterator::count);
+    assert_eq!(pins(), 8, "both hooks of four ports; it needs Linux 6.6");
+    let (allowed, denied) = world.flows();
+    for pin in fs::read_dir(tables.join("tcx")).unwrap() {
+        fs::remove_file(pin.unwrap().path()).unwrap();
+        thread::sleep(Duration::from_millis(80));
+    }
+    nothing_lost(allowed.end());
+    nothing_delivered(denied.end());
+    world.host.tenet("unplug d").expect_ok();
+    let fresh = world.host.plugged("d", "another");
+    assert_eq!(pins(), 2, "a port that is plugged anew has it");
+    world.host.tenet("unplug d").expect_ok();
+    until("and leaves nothing", || pins() == 0);
+    drop(fresh);
+}
+
 /// What a machine is after a reboot, but for its guests: everything of ours in the kernel is gone.
 fn reboot(world: &mut World) {
     world.host.stop(Signal::SIGKILL);

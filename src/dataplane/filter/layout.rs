@@ -22,12 +22,12 @@ use crate::model::security::{
 use bytes::{RANGE, Reader, Writer, address, net_of, range};
 
 /// Raised with every change of the tables: tables of another layout are none that a program can use.
-pub const LAYOUT: u32 = 2;
+pub const LAYOUT: u32 = 3;
 
 /// Bytes of a pair.
 const PAIR: usize = RANGE + 8;
 /// Bytes before a port's groups.
-const PORT_HEAD: usize = 24;
+const PORT_HEAD: usize = 48;
 /// Bytes of a port.
 pub const PORT: usize = PORT_HEAD + 8 * GROUPS_MAX + PAIR * PAIRS_MAX;
 /// Bytes of a rule.
@@ -36,9 +36,7 @@ const RULE: usize = 48;
 const GROUP_HEAD: usize = 8;
 /// Bytes of a group.
 pub const GROUP: usize = GROUP_HEAD + RULE * RULES_MAX;
-/// Bytes of what is known of an interface.
-pub const WIRE: usize = 24;
-/// Bytes of a station's key, and of where it is.
+/// Bytes of a station's key.
 pub const STATION: usize = 16;
 /// Bytes of a member.
 pub const MEMBER: usize = 32;
@@ -55,24 +53,6 @@ const GUARDED: u8 = 1;
 const STATEFUL: u8 = 2;
 const ANNOUNCES: u8 = 4;
 
-/// What is known of an interface.
-#[must_use]
-pub fn wire(wire: &Wire) -> [u8; WIRE] {
-    let mut out = [0; WIRE];
-    let mut at = Writer::new(&mut out);
-    at.put(&wire.port.0.to_ne_bytes());
-    at.put(&wire.network.0.to_ne_bytes());
-    at.put(&wire.mac.0);
-    out
-}
-
-/// What an interface's entry says; how it is handed packets stands with its station.
-#[must_use]
-pub fn wire_of(bytes: &[u8; WIRE]) -> Wire {
-    let mut at = Reader(bytes);
-    Wire { port: Number(at.number()), network: Number(at.number()), mac: MacAddr(at.take()), handed: None }
-}
-
 /// The key of a port on its network.
 #[must_use]
 pub fn station(wire: &Wire) -> [u8; STATION] {
@@ -83,40 +63,28 @@ pub fn station(wire: &Wire) -> [u8; STATION] {
     out
 }
 
-/// Where a port is handed packets: at an interface, by its index.
+/// What a port's entry holds, at an interface by its index and at its station. More pairs or groups than there is room for are
+/// left out: they pass nothing.
 #[must_use]
-pub fn place(port: Number, index: u32, handed: Handed) -> [u8; STATION] {
-    let mut out = [0; STATION];
-    let mut at = Writer::new(&mut out);
-    at.put(&port.0.to_ne_bytes());
-    at.put(&index.to_ne_bytes());
-    at.put(&u32::from(handed == Handed::Device).to_ne_bytes());
-    out
-}
-
-/// Index of the interface, and how.
-#[must_use]
-pub fn place_of(bytes: &[u8; STATION]) -> (u32, Handed) {
-    let mut at = Reader(bytes);
-    let _ = at.number();
-    let (index, device) = (u32::from_ne_bytes(at.take()), u32::from_ne_bytes(at.take()));
-    (index, if device == 0 { Handed::Peer } else { Handed::Device })
-}
-
-/// What a port's entry holds. More pairs or groups than there is room for are left out: they pass nothing.
-#[must_use]
-pub fn port(policy: &Policy) -> [u8; PORT] {
+pub fn port(policy: &Policy, wire: &Wire, index: u32) -> [u8; PORT] {
     let mut out = [0; PORT];
-    let Policy::Guarded(view) = policy else { return out };
-    let pairs = view.pairs.iter().take(PAIRS_MAX);
-    let groups = view.groups.iter().take(GROUPS_MAX);
+    let view = if let Policy::Guarded(view) = policy { Some(&**view) } else { None };
+    let pairs = view.map_or(&[][..], |view| &view.pairs).iter().take(PAIRS_MAX);
+    let groups = view.iter().flat_map(|view| &view.groups).take(GROUPS_MAX);
+    let flags = view.map_or(0, |view| {
+        let flags = [(view.stateful, STATEFUL), (view.announces, ANNOUNCES)];
+        flags.iter().filter(|(is_set, _)| *is_set).fold(GUARDED, |all, (_, flag)| all | flag)
+    });
+    let tap = u8::from(wire.handed == Some(Handed::Device));
     let mut at = Writer::new(&mut out);
-    at.put(&view.domain.0.to_ne_bytes());
-    let flags = [(view.stateful, STATEFUL), (view.announces, ANNOUNCES)];
-    let flags = flags.iter().filter(|(is_set, _)| *is_set).fold(GUARDED, |all, (_, flag)| all | flag);
-    at.put(&[flags, count(pairs.len()), count(groups.len())]);
-    at.skip(7);
-    at.put(&view.mac.0);
+    at.put(&wire.port.0.to_ne_bytes());
+    at.put(&wire.network.0.to_ne_bytes());
+    at.put(&view.map_or(0, |view| view.domain.0).to_ne_bytes());
+    at.put(&index.to_ne_bytes());
+    at.put(&[flags, count(pairs.len()), count(groups.clone().count()), tap]);
+    at.put(&view.map_or([0; 6], |view| view.mac.0));
+    at.put(&wire.mac.0);
+    at.skip(4);
     groups.for_each(|group| at.put(&group.0.to_ne_bytes()));
     let mut at = Writer::new(&mut out[PORT_HEAD + 8 * GROUPS_MAX..]);
     for pair in pairs {
@@ -127,17 +95,21 @@ pub fn port(policy: &Policy) -> [u8; PORT] {
     out
 }
 
-/// The policy of a port's entry.
+/// What an entry of an interface or a station says: what its port's packets are judged by, what is behind it, and its index. Whether
+/// the port is handed packets says that there is a station; only how is said here.
 #[must_use]
-pub fn port_of(bytes: &[u8; PORT]) -> Policy {
+pub fn port_of(bytes: &[u8; PORT]) -> (Policy, Wire, u32) {
     let mut at = Reader(bytes);
-    let domain = Number(at.number());
-    let [flags, pairs, groups] = at.take();
+    let (port, network, domain) = (Number(at.number()), Number(at.number()), Number(at.number()));
+    let index = u32::from_ne_bytes(at.take());
+    let [flags, pairs, groups, tap] = at.take();
+    let (mac, station) = (MacAddr(at.take()), MacAddr(at.take()));
+    let handed = Some(if tap == 0 { Handed::Peer } else { Handed::Device });
+    let wire = Wire { port, network, mac: station, handed };
     if flags & GUARDED == 0 {
-        return Policy::Open;
+        return (Policy::Open, wire, index);
     }
-    let _: [u8; 7] = at.take();
-    let mac = MacAddr(at.take());
+    let _: [u8; 4] = at.take();
     let (pairs, groups) = (usize::from(pairs).min(PAIRS_MAX), usize::from(groups).min(GROUPS_MAX));
     let groups = (0..groups).map(|_| Number(at.number())).collect();
     let mut at = Reader(&bytes[PORT_HEAD + 8 * GROUPS_MAX..]);
@@ -148,7 +120,7 @@ pub fn port_of(bytes: &[u8; PORT]) -> Policy {
     };
     let pairs = (0..pairs).map(pair).collect();
     let (stateful, announces) = (flags & STATEFUL != 0, flags & ANNOUNCES != 0);
-    Policy::Guarded(Arc::new(SecurityView { mac, pairs, groups, stateful, domain, announces }))
+    (Policy::Guarded(Arc::new(SecurityView { mac, pairs, groups, stateful, domain, announces })), wire, index)
 }
 
 /// What a group's entry holds: rules for ingress first. More rules than there is room for are left out: they pass nothing.

@@ -31,8 +31,10 @@ pub struct Feature {
 
 /// Index of the loopback in every namespace.
 const LOOPBACK: u32 = 1;
-/// The first kernel with tcx.
-const TCX: (u32, u32) = (6, 6);
+/// Name of the feature that is the short way to packet filters.
+pub const TCX: &str = "tcx";
+/// The first kernel with it.
+const TCX_SINCE: (u32, u32) = (6, 6);
 
 /// Tries them all in `scratch`, a namespace in which nothing is. `vlan`: what was found of IEEE 802.1Q.
 pub fn probe(scratch: BorrowedFd<'_>, vlan: bool) -> Vec<Feature> {
@@ -54,7 +56,7 @@ pub fn probe(scratch: BorrowedFd<'_>, vlan: bool) -> Vec<Feature> {
         later("conntrack-flush-filter", Conntrack::open(scratch).is_ok_and(|mut c| c.flushes_by_filter())),
         feature("tc-clsact", clsact, "ports"),
         feature("bpf", bpf, "ports"),
-        later("tcx", bpf && clsact && release().is_some_and(|release| release >= TCX)),
+        later(TCX, bpf && clsact && release().is_some_and(|release| release >= TCX_SINCE)),
     ]
 }
 

@@ -68,8 +68,12 @@ fn rule() -> impl Strategy<Value = RuleView> {
 
 proptest! {
     #[test]
-    fn a_port_is_read_as_it_was_written(policy in policy()) {
-        prop_assert_eq!(port_of(&port(&policy)), policy);
+    fn a_port_is_read_as_it_was_written(
+        (policy, ends, mac, index) in (policy(), (number(), number()), mac(), any::<u32>()),
+        handed in prop_oneof![Just(Handed::Peer), Just(Handed::Device)],
+    ) {
+        let wire = Wire { port: ends.0, network: ends.1, mac, handed: Some(handed) };
+        prop_assert_eq!(port_of(&port(&policy, &wire, index)), (policy, wire, index));
     }
 
     #[test]
@@ -82,15 +86,6 @@ proptest! {
     fn a_member_is_read_as_it_was_written(group in number(), domain in number(), ip in ip()) {
         let wanted = Member { group, domain, ip };
         prop_assert_eq!(member_of(&member(&wanted).unwrap()), wanted);
-    }
-
-    #[test]
-    fn an_interface_is_read_as_it_was_written(port in number(), network in number(), mac in mac(), index: u32) {
-        let wanted = Wire { port, network, mac, handed: None };
-        prop_assert_eq!(wire_of(&wire(&wanted)), wanted);
-        for handed in [Handed::Peer, Handed::Device] {
-            prop_assert_eq!(place_of(&place(port, index, handed)), (index, handed));
-        }
     }
 }
 

@@ -8,6 +8,7 @@ pub mod attach;
 mod ring;
 mod sweep;
 pub mod tables;
+mod tcx;
 mod trial;
 
 use std::io;
@@ -24,7 +25,7 @@ use crate::dataplane::filter::{Filter, Filtering, PROGRAM};
 use crate::dataplane::kernel::link::Seen;
 use crate::dataplane::kernel::space::Space;
 use crate::dataplane::names::{self, Prefix};
-use crate::dataplane::state::State;
+use crate::dataplane::state::{IfName, State};
 use crate::model::active::Announcement;
 pub use apply::{apply, guard};
 use ring::Ring;
@@ -48,6 +49,8 @@ pub struct Filters {
     ring: Option<Ring>,
     /// Tables of another version, which filters still go by that are about to be replaced.
     former: Vec<PathBuf>,
+    /// Other programs that go by the same tables, likewise.
+    outdated: Vec<PathBuf>,
     sweeper: Option<Sweeper>,
     /// Whether the tables were read.
     seen: bool,
@@ -60,7 +63,8 @@ impl Filters {
         let root = run_dir.join(names::FILTERS);
         let dir = root.join(directory(filtering));
         let (tables, ring) = (Tables::open(&dir).ok(), Ring::open(&dir).ok());
-        Self { root, filtering, tables, programs: None, ring, former: Vec::new(), sweeper: None, seen: false }
+        let (former, outdated) = (Vec::new(), Vec::new());
+        Self { root, filtering, tables, programs: None, ring, former, outdated, sweeper: None, seen: false }
     }
 
     /// How they filter.
@@ -99,12 +103,23 @@ impl Filters {
         Ok((tables, [from.as_fd(), to.as_fd()]))
     }
 
+    /// Lets packets of these links, by name and index, come to the programs by the shortest way that the kernel has. The calling
+    /// thread is in their namespace.
+    ///
+    /// # Errors
+    /// There is none; the usual way is there.
+    pub fn hasten(&mut self, links: &[(IfName, u32)]) -> io::Result<()> {
+        let (Some(tables), Some(programs)) = (&self.tables, &mut self.programs) else { return Err(absent()) };
+        links.iter().try_for_each(|(name, index)| tables.short.attach(programs, name, *index))
+    }
+
     fn load(&mut self) -> io::Result<()> {
         mount(&self.root)?;
         let tables = self.root.join(directory(self.filtering));
         let programs = tables.join(PROGRAM);
-        self.former = others(&self.root, &tables)?;
         std::fs::create_dir_all(&tables)?;
+        self.former = others(&self.root, &tables)?;
+        self.outdated = others(&tables, &programs)?;
         let pinned = PROGRAMS.map(|name| SchedClassifier::from_pin(programs.join(name)));
         let loaded = match pinned {
             [Ok(from), Ok(to)] if self.tables.is_some() => [from, to],
@@ -133,9 +148,9 @@ impl Filters {
     /// All ports have the filters of this version: what has begun under others meanwhile goes on, and their tables go.
     pub fn replaced(&mut self) {
         self.inherit();
-        for former in std::mem::take(&mut self.former) {
+        for former in self.former.drain(..).chain(std::mem::take(&mut self.outdated)) {
             if let Err(error) = std::fs::remove_dir_all(&former) {
-                tracing::warn!(%error, from = %former.display(), "tables of another version stay");
+                tracing::warn!(%error, from = %former.display(), "filters of another version stay");
             }
         }
     }
@@ -222,11 +237,13 @@ fn directory(filtering: Filtering) -> String {
     format!("{TABLES}{LAYOUT}-{}", filtering.flows)
 }
 
-/// Other tables than these.
-fn others(root: &Path, tables: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(root)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+/// Directories in `dir` of other versions than `present`.
+fn others(dir: &Path, present: &Path) -> io::Result<Vec<PathBuf>> {
+    let version = present.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    let prefix = version.split_inclusive('-').next().unwrap_or_default();
+    let entries = std::fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
     let is_other = |path: &PathBuf| {
-        path != tables && path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(TABLES))
+        path != present && path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix))
     };
     Ok(entries.into_iter().filter(is_other).collect())
 }

@@ -1,6 +1,6 @@
 //! The filters' tables in the kernel.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -8,14 +8,15 @@ use std::sync::Arc;
 use aya::Pod;
 use aya::maps::{Array, HashMap, Map, MapData, MapError};
 
-use crate::dataplane::filter::layout::{self, FLOW, FRAGMENT, GROUP, MEMBER, PORT, STATION, WIRE};
+use super::tcx::Pins;
+use crate::dataplane::filter::layout::{self, FLOW, FRAGMENT, GROUP, MEMBER, PORT, STATION};
 use crate::dataplane::filter::{Policy, Wire};
 use crate::dataplane::state::{Item, Spec, State};
 use crate::model::security::{Member, Number, RuleView};
 
 /// Names of all tables: of the pins, and in the program.
-pub const NAMES: [&str; 10] =
-    ["wires", "stations", "ports", "groups", "members", "epoch", "flows", "shares", "pending", "fragments"];
+pub const NAMES: [&str; 9] =
+    ["wires", "stations", "groups", "members", "epoch", "flows", "shares", "pending", "fragments"];
 
 /// `BPF_NOEXIST`: write only what is missing.
 const MISSING: u64 = 1;
@@ -25,9 +26,8 @@ type Key = [u8; 8];
 
 /// Open tables.
 pub struct Tables {
-    pub(super) wires: HashMap<MapData, u32, [u8; WIRE]>,
-    pub(super) stations: HashMap<MapData, [u8; STATION], [u8; STATION]>,
-    pub(super) ports: HashMap<MapData, Key, [u8; PORT]>,
+    pub(super) wires: HashMap<MapData, u32, [u8; PORT]>,
+    pub(super) stations: HashMap<MapData, [u8; STATION], [u8; PORT]>,
     pub(super) groups: HashMap<MapData, Key, [u8; GROUP]>,
     pub(super) members: HashMap<MapData, [u8; MEMBER], u8>,
     epoch: Array<MapData, u32>,
@@ -35,8 +35,12 @@ pub struct Tables {
     pub(super) flows: HashMap<MapData, [u8; FLOW.0], [u8; FLOW.1]>,
     pub(super) pending: HashMap<MapData, [u8; FLOW.0], [u8; FLOW.1]>,
     pub(super) fragments: HashMap<MapData, [u8; FRAGMENT.0], [u8; FRAGMENT.1]>,
+    /// What ports are judged by; in the kernel it stands with the interface, as soon as there is one.
+    pub(super) policies: BTreeMap<Number, Policy>,
     /// Interfaces by their ports: of an interface that vanishes with its guest nobody tells us by its port.
-    pub(super) behind: BTreeSet<(Number, u32)>,
+    pub(super) behind: BTreeMap<(Number, u32), Wire>,
+    /// The short way to the programs, of each interface.
+    pub(super) short: Pins,
 }
 
 impl Tables {
@@ -46,13 +50,9 @@ impl Tables {
     /// One is missing (`NotFound`), or is of another shape.
     pub fn open(dir: &Path) -> io::Result<Self> {
         let pinned = |name: &str| MapData::from_pin(dir.join(name)).map_err(error);
-        let wires: HashMap<MapData, u32, [u8; WIRE]> = hash(Map::HashMap(pinned("wires")?))?;
-        let behind = wires.iter().map(|entry| entry.map(|(index, bytes)| (layout::wire_of(&bytes).port, index)));
-        Ok(Self {
-            behind: behind.collect::<Result<_, _>>().map_err(error)?,
-            wires,
+        let mut tables = Self {
+            wires: hash(Map::HashMap(pinned("wires")?))?,
             stations: hash(Map::HashMap(pinned("stations")?))?,
-            ports: hash(Map::HashMap(pinned("ports")?))?,
             groups: hash(Map::HashMap(pinned("groups")?))?,
             members: hash(Map::HashMap(pinned("members")?))?,
             epoch: Array::try_from(Map::Array(pinned("epoch")?)).map_err(error)?,
@@ -60,7 +60,17 @@ impl Tables {
             flows: hash(Map::LruHashMap(pinned("flows")?))?,
             pending: hash(Map::LruHashMap(pinned("pending")?))?,
             fragments: hash(Map::LruHashMap(pinned("fragments")?))?,
-        })
+            short: Pins::below(dir),
+            policies: BTreeMap::new(),
+            behind: BTreeMap::new(),
+        };
+        let all: Vec<_> = tables.wires.iter().collect::<Result<_, _>>().map_err(error)?;
+        for (index, bytes) in all {
+            let (policy, wire, _) = layout::port_of(&bytes);
+            tables.policies.insert(wire.port, policy);
+            tables.behind.insert((wire.port, index), tables.handed(index, wire));
+        }
+        Ok(tables)
     }
 
     /// All that the filters go by, as items.
@@ -76,9 +86,8 @@ impl Tables {
             let member = layout::member_of(&member.map_err(error)?);
             state.found(Item::Member(member), Spec::Member, None);
         }
-        for entry in &self.ports {
-            let (port, bytes) = entry.map_err(error)?;
-            state.found(Item::Policy(number(port)), Spec::Policy(layout::port_of(&bytes)), None);
+        for (port, policy) in &self.policies {
+            state.found(Item::Policy(*port), Spec::Policy(policy.clone()), None);
         }
         Ok(())
     }
@@ -88,12 +97,14 @@ impl Tables {
     /// # Errors
     /// There is no room.
     pub fn set_port(&mut self, port: Number, policy: Option<&Policy>) -> io::Result<()> {
-        set(&mut self.ports, key(port), policy.map(layout::port))?;
-        if policy.is_some() {
-            return Ok(());
-        }
-        set(&mut self.shares, key(port), None)?;
-        self.interfaces(port).into_iter().try_for_each(|index| self.forget_wire(port, index))
+        let interfaces = self.interfaces(port);
+        let Some(policy) = policy else {
+            self.policies.remove(&port);
+            set(&mut self.shares, key(port), None)?;
+            return interfaces.into_iter().try_for_each(|index| self.forget_wire(port, index));
+        };
+        self.policies.insert(port, policy.clone());
+        interfaces.into_iter().try_for_each(|index| self.write(port, index))
     }
 
     /// Gives a group its rules, or takes it away.
@@ -112,13 +123,17 @@ impl Tables {
         layout::member(member).map_or(Ok(()), |key| set(&mut self.members, key, there.then_some(1)))
     }
 
-    /// What is behind an interface, by its index.
+    /// What is behind an interface, by its index; none: its packets are dropped.
     #[must_use]
     pub fn wire(&self, index: u32) -> Option<Wire> {
-        let mut wire = layout::wire_of(&self.wires.get(&index, 0).ok()?);
-        let place = self.stations.get(&layout::station(&wire), 0).ok().map(|bytes| layout::place_of(&bytes));
-        wire.handed = place.filter(|(at, _)| *at == index).map(|(_, handed)| handed);
-        Some(wire)
+        let (_, wire, _) = layout::port_of(&self.wires.get(&index, 0).ok()?);
+        Some(self.handed(index, wire))
+    }
+
+    /// The same, handed packets if its station is there.
+    fn handed(&self, index: u32, wire: Wire) -> Wire {
+        let station = self.stations.get(&layout::station(&wire), 0).ok().map(|bytes| layout::port_of(&bytes));
+        Wire { handed: station.filter(|(.., at)| *at == index).and(wire.handed), ..wire }
     }
 
     /// Says what is behind an interface; its port is behind no other any more.
@@ -135,19 +150,26 @@ impl Tables {
             }
             self.behind.remove(&(before.port, index));
         }
-        set(&mut self.wires, index, Some(layout::wire(wire)))?;
-        self.behind.insert((wire.port, index));
-        match wire.handed {
-            Some(handed) => {
-                set(&mut self.stations, layout::station(wire), Some(layout::place(wire.port, index, handed)))
-            }
-            None => Ok(()),
+        self.behind.insert((wire.port, index), *wire);
+        self.write(wire.port, index)
+    }
+
+    /// Writes what packets at an interface are judged by. Until that is known they are dropped.
+    fn write(&mut self, port: Number, index: u32) -> io::Result<()> {
+        let (Some(policy), Some(wire)) = (self.policies.get(&port), self.behind.get(&(port, index))) else {
+            return set(&mut self.wires, index, None);
+        };
+        let entry = layout::port(policy, wire, index);
+        set(&mut self.wires, index, Some(entry))?;
+        if wire.handed.is_some() {
+            set(&mut self.stations, layout::station(wire), Some(entry))?;
         }
+        Ok(())
     }
 
     /// Interfaces that a port is behind, by their indices.
     fn interfaces(&self, port: Number) -> Vec<u32> {
-        self.behind.range((port, 0)..=(port, u32::MAX)).map(|(_, index)| *index).collect()
+        self.behind.range((port, 0)..=(port, u32::MAX)).map(|((_, index), _)| *index).collect()
     }
 
     fn forget_wire(&mut self, port: Number, index: u32) -> io::Result<()> {
@@ -156,6 +178,7 @@ impl Tables {
                 set(&mut self.stations, layout::station(&wire), None)?;
             }
             set(&mut self.wires, index, None)?;
+            self.short.forget(index);
         }
         self.behind.remove(&(port, index));
         Ok(())

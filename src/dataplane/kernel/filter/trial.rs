@@ -37,10 +37,8 @@ impl Filters {
     /// The programs cannot be loaded, or the frame is too short or too long for a trial.
     pub fn judge(&mut self, wire: &Wire, direction: Direction, frame: &[u8]) -> io::Result<Fate> {
         let (tables, _) = self.ready()?;
-        let wire = Wire { handed: None, ..*wire };
-        if tables.wire(LOOPBACK) != Some(wire) {
-            tables::set(&mut tables.wires, LOOPBACK, Some(layout::wire(&wire)))?;
-        }
+        let entry = tables.policies.get(&wire.port).map(|policy| layout::port(policy, wire, LOOPBACK));
+        tables::set(&mut tables.wires, LOOPBACK, entry)?;
         let Some([from_guest, to_guest]) = &self.programs else { return Ok(Fate::Dropped) };
         let program = if direction == Direction::Egress { from_guest } else { to_guest };
         let options = TestRunOptions { data_in: Some(frame), ..TestRunOptions::new() };
@@ -77,9 +75,9 @@ impl Tables {
     /// There is no room.
     pub fn replace(&mut self, wanted: &filter::Tables) -> io::Result<()> {
         self.behind.clear();
+        self.policies.clear();
         empty(&mut self.wires)?;
         empty(&mut self.stations)?;
-        empty(&mut self.ports)?;
         empty(&mut self.groups)?;
         empty(&mut self.members)?;
         wanted.groups.iter().try_for_each(|(group, rules)| self.set_group(*group, Some(rules)))?;
@@ -102,9 +100,9 @@ impl Tables {
     /// The tables cannot be read or written.
     pub fn clear(&mut self) -> io::Result<()> {
         self.behind.clear();
+        self.policies.clear();
         empty(&mut self.wires)?;
         empty(&mut self.stations)?;
-        empty(&mut self.ports)?;
         empty(&mut self.groups)?;
         empty(&mut self.members)?;
         empty(&mut self.flows)?;

@@ -47,21 +47,18 @@ LOCAL void remember_first(u64 number, const struct packet *p, const struct conte
 	put(&fragments, &key, &first, 0);
 }
 
-INLINE int judge_groups(struct __sk_buff *skb, u64 number, const struct port *port, const struct packet *p)
+INLINE int judge_groups(struct __sk_buff *skb, const struct port *port, const struct packet *p)
 {
-	struct context c = { .now = now(), .key = { .port = number } };
-	u32 zero = 0, *there = find(&epoch, &zero);
+	struct context c = { .now = p->now, .epoch = p->epoch, .key = { .port = port->number } };
 	int verdict;
 
-	/* Before the rules are looked at: what they say later is of a later epoch. */
-	c.epoch = there ? *(volatile u32 *)there : 0;
 	if (p->fragment == LATER)
-		return judge_later(number, p, &c);
-	if (p->fragment == FIRST && is_other_first(number, p, &c))
+		return judge_later(port->number, p, &c);
+	if (p->fragment == FIRST && is_other_first(port->number, p, &c))
 		return DROP;
 	verdict = port->flags & STATEFUL ? judge_stateful(skb, port, p, &c) : judge_alone(port, p);
 	if (verdict == PASS && p->fragment == FIRST)
-		remember_first(number, p, &c);
+		remember_first(port->number, p, &c);
 	return verdict;
 }
 
@@ -92,7 +89,7 @@ LOCAL int read(struct __sk_buff *skb, struct packet *p, const struct ethernet *f
 }
 
 /* Judges a packet that was read, at a guarded port. */
-LOCAL int judge(struct __sk_buff *skb, u64 number, const struct port *port, struct packet *p)
+LOCAL int judge(struct __sk_buff *skb, const struct port *port, struct packet *p)
 {
 	int verdict;
 
@@ -101,7 +98,7 @@ LOCAL int judge(struct __sk_buff *skb, u64 number, const struct port *port, stru
 	if (p->kind == RARP)
 		return p->direction == EGRESS ? PASS : DROP;
 	verdict = p->family == 4 ? judge_ipv4(port, p) : judge_ipv6(skb, port, p);
-	return verdict == OPEN ? judge_groups(skb, number, port, p) : verdict;
+	return verdict == OPEN ? judge_groups(skb, port, p) : verdict;
 }
 
 /* A guest on this node and network is handed the packet at once: the bridge would do no more than look up the same address. It is
@@ -109,33 +106,27 @@ LOCAL int judge(struct __sk_buff *skb, u64 number, const struct port *port, stru
 LOCAL int hand_over(struct __sk_buff *skb, u64 network, const struct ethernet *frame, struct packet *p)
 {
 	struct station_key key = { .network = network };
-	struct station *station;
 	struct port *port;
-	u64 number;
 
 	__builtin_memcpy(key.mac, frame->destination, sizeof(key.mac));
-	station = find(&stations, &key);
-	if (!station)
-		return PASS;
-	number = station->port;
-	port = find(&ports, &number);
+	port = find(&stations, &key);
 	if (!port)
-		return DROP;
+		return PASS;
 	p->direction = INGRESS;
-	if (port->flags & GUARDED && judge(skb, number, port, p) != PASS)
+	if (port->flags & GUARDED && judge(skb, port, p) != PASS)
 		return DROP;
-	if (station->tap)
-		return redirect(station->index, 0);
+	if (port->tap)
+		return redirect(port->index, 0);
 	/* Until Linux 6.15 it would go on as somebody else's, for it came in by another interface. */
 	change_type(skb, TO_US);
-	return redirect_peer(station->index, 0);
+	return redirect_peer(port->index, 0);
 }
 
 /* Tells the agent of an announcement that passed: an allowed address pair may have moved. A guest that announces more than
  * anybody needs is not listened to for a while. */
 LOCAL void listen(struct __sk_buff *skb, u64 number, const struct packet *p)
 {
-	struct announcement said = { .port = number, .seen = now() };
+	struct announcement said = { .port = number, .seen = p->now };
 	struct announcer fresh = { .since = said.seen }, *announcer;
 
 	if (p->kind == ARP && p->family == 4)
@@ -156,16 +147,13 @@ LOCAL void listen(struct __sk_buff *skb, u64 number, const struct packet *p)
 }
 
 /* Whose port an interface is, and what of a packet is judged there: OPEN, if any. */
-INLINE int arrive(struct __sk_buff *skb, struct wire **wire, struct port **port, struct ethernet *frame, struct packet *p)
+INLINE int arrive(struct __sk_buff *skb, struct port **port, struct ethernet *frame, struct packet *p)
 {
-	u32 index = skb->ifindex;
-	u64 number;
+	u32 index = skb->ifindex, zero = 0, *there;
 
-	*wire = find(&wires, &index);
-	if (!*wire)
-		return DROP;
-	number = (*wire)->port;
-	*port = find(&ports, &number);
+	there = find(&epoch, &zero);
+	p->epoch = there ? *(volatile u32 *)there : 0;
+	*port = find(&wires, &index);
 	if (!*port)
 		return DROP;
 	if (!((*port)->flags & GUARDED))
@@ -173,6 +161,7 @@ INLINE int arrive(struct __sk_buff *skb, struct wire **wire, struct port **port,
 	if (skb->vlan_present || load(skb, 0, frame, sizeof(*frame)))
 		return DROP;
 	__builtin_memcpy(p->station, frame->source, sizeof(p->station));
+	p->now = now();
 	return OPEN;
 }
 
@@ -182,17 +171,16 @@ int from_guest(struct __sk_buff *skb)
 {
 	struct packet p = { .direction = EGRESS };
 	struct ethernet frame;
-	struct wire *wire;
 	struct port *port;
-	int verdict = arrive(skb, &wire, &port, &frame, &p);
+	int verdict = arrive(skb, &port, &frame, &p);
 
 	if (verdict != OPEN)
 		return verdict;
-	if (!is_own_station(port, &p) || !read(skb, &p, &frame) || judge(skb, wire->port, port, &p) != PASS)
+	if (!is_own_station(port, &p) || !read(skb, &p, &frame) || judge(skb, port, &p) != PASS)
 		return DROP;
 	if (port->flags & ANNOUNCES)
-		listen(skb, wire->port, &p);
-	return frame.destination[0] & net16(0x0100) ? PASS : hand_over(skb, wire->network, &frame, &p);
+		listen(skb, port->number, &p);
+	return frame.destination[0] & net16(0x0100) ? PASS : hand_over(skb, port->network, &frame, &p);
 }
 
 /* What leaves the vswitch goes to a guest. */
@@ -201,13 +189,12 @@ int to_guest(struct __sk_buff *skb)
 {
 	struct packet p = { .direction = INGRESS };
 	struct ethernet frame;
-	struct wire *wire;
 	struct port *port;
-	int verdict = arrive(skb, &wire, &port, &frame, &p);
+	int verdict = arrive(skb, &port, &frame, &p);
 
 	if (verdict != OPEN)
 		return verdict;
-	return read(skb, &p, &frame) ? judge(skb, wire->port, port, &p) : DROP;
+	return read(skb, &p, &frame) ? judge(skb, port, &p) : DROP;
 }
 
 char licence[] SEC("license") = "Apache-2.0";

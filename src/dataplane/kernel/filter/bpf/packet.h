@@ -24,6 +24,8 @@
 
 struct packet {
 	struct address source, destination;
+	u64 now;   /* when it came, ns */
+	u32 epoch; /* in which epoch: read before anything it is judged by, which may change meanwhile */
 	u32 identification;
 	u16 source_port, destination_port; /* network order; of ICMP the identifier in both */
 	u16 offset;                        /* bytes of payload before a later fragment */

@@ -28,13 +28,18 @@ struct pair {
 #define STATEFUL 2
 #define ANNOUNCES 4
 
+/* What is judged by at a port, and where it is. It stands whole in each table that leads to it: to look it up in another one would
+ * cost every packet more than all that is read of it. */
 struct port {
-	u64 domain;
+	u64 number, network, domain;
+	u32 index; /* of the interface that its guest is behind */
 	u8 flags;
 	u8 pairs_count;
 	u8 groups_count;
-	u8 unused[7];
+	u8 tap;
 	u8 mac[6];
+	u8 station[6]; /* its key on the network */
+	u8 unused[4];
 	u64 groups[GROUPS_MAX];
 	struct pair pairs[PAIRS_MAX];
 };
@@ -106,15 +111,6 @@ struct fragment {
 	u32 held; /* bytes of the packet's payload that were judged */
 };
 
-#define TAP 1
-
-/* What is behind an interface of the vswitch. */
-struct wire {
-	u64 port, network;
-	u8 mac[6];
-	u8 tap, unused;
-};
-
 /* A port on a network, by its MAC address. */
 struct station_key {
 	u64 network;
@@ -122,18 +118,13 @@ struct station_key {
 	u16 unused;
 };
 
-struct station {
-	u64 port;
-	u32 index;
-	u32 tap;
-};
-
+/* Whose guest is behind an interface of the vswitch. */
 struct {
 	NUMBER(type, HASH);
 	NUMBER(max_entries, 16384);
 	NUMBER(map_flags, ON_DEMAND);
 	TYPE(key, u32);
-	TYPE(value, struct wire);
+	TYPE(value, struct port);
 } wires SEC(".maps");
 
 /* Whom a frame may be handed to without passing the bridge. Empty where that is not wanted. */
@@ -142,16 +133,8 @@ struct {
 	NUMBER(max_entries, 16384);
 	NUMBER(map_flags, ON_DEMAND);
 	TYPE(key, struct station_key);
-	TYPE(value, struct station);
-} stations SEC(".maps");
-
-struct {
-	NUMBER(type, HASH);
-	NUMBER(max_entries, 16384);
-	NUMBER(map_flags, ON_DEMAND);
-	TYPE(key, u64);
 	TYPE(value, struct port);
-} ports SEC(".maps");
+} stations SEC(".maps");
 
 struct {
 	NUMBER(type, HASH);
