@@ -97,10 +97,7 @@ impl World {
 
     /// Whether a packet to the port that is opened later passes, from one guest to another.
     fn passes(&self, from: usize, to: usize) -> bool {
-        let (out, at) = (self.guests[from].udp(0), self.guests[to].udp(LATER));
-        at.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
-        let _ = out.send_to(b"?", (self.address(to), LATER));
-        at.recv(&mut [0; 8]).is_ok()
+        self.guests[from].reaches(&self.guests[to], self.address(to), LATER)
     }
 
     /// One rule more, and one less: time until it is in force at the first and the last port, and CPU of the agent.

@@ -69,6 +69,14 @@ impl Guest {
         self.within(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).unwrap())
     }
 
+    /// Whether a packet reaches another guest by this address and port.
+    pub fn reaches(&self, other: &Self, to: Ipv4Addr, port: u16) -> bool {
+        let (out, at) = (self.udp(0), other.udp(port));
+        at.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        let _ = out.send_to(b"?", (to, port));
+        at.recv(&mut [0; 8]).is_ok()
+    }
+
     /// A TCP socket in the guest that hears callers.
     pub fn listen(&self, port: u16) -> TcpListener {
         self.within(|| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).unwrap())

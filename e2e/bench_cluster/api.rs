@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind, PostParams};
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client};
 use tenet::api::{Port, PortSpec, Reference};
@@ -50,6 +50,12 @@ impl User {
         };
         let documents = yaml.split("---\n").filter(|text| !text.trim().is_empty());
         self.runtime.block_on(futures::stream::iter(documents).map(create).buffer_unordered(width).collect::<Vec<_>>());
+    }
+
+    /// Gives an object another spec.
+    pub fn edit(&self, kind: &str, name: &str, spec: &serde_json::Value) {
+        let patch = Patch::Merge(serde_json::json!({ "spec": spec }));
+        self.runtime.block_on(api(&self.client, kind).patch(name, &PatchParams::default(), &patch)).unwrap();
     }
 
     /// Creates ports with so many requests on their way at once.

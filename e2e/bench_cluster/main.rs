@@ -29,6 +29,7 @@ mod support;
 mod yaml;
 
 mod api;
+mod groups;
 mod moves;
 mod outside;
 mod overlay;
@@ -37,10 +38,11 @@ mod world;
 
 use rows::Group;
 
-const GROUPS: [Group; 5] = [
+const GROUPS: [Group; 6] = [
     (&["one", "burst", "offer", "restart", "memory", "rates"], ports::rows),
     (&["gateway", "floating-ip", "routers", "resync"], outside::rows),
     (&["overlay"], overlay::rows),
+    (&["rule", "member"], groups::rows),
     (&["move", "takeover"], moves::rows),
     (&["never-seen", "in-place", "foreign"], world::rows),
 ];

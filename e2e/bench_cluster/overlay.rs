@@ -30,7 +30,13 @@ Port b {networkRef: {name: blue}, addresses: [{ip: 10.0.0.12}]}",
     let costs = costs(&[Way::Packets(&raw), Way::Packets(&ours)], ROUNDS);
     let note = format!("{:.0} ns a packet, {:.0} plain", costs[1], costs[0]);
     vec![
-        Row::new("overlay", "UDP between two nodes, to a raw veth pair", 2.2, costs[1] / costs[0], Unit::Ratio)
-            .note(note),
+        Row::new(
+            "overlay",
+            "UDP between two nodes, with security groups, to a raw veth pair",
+            2.2,
+            costs[1] / costs[0],
+            Unit::Ratio,
+        )
+        .note(note),
     ]
 }

@@ -1,0 +1,103 @@
+//! What a change of a security group costs the agent of a node with a thousand ports in it.
+
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tenet::agent::protocol::Plugged;
+
+use crate::api::{User, ipv4};
+use crate::guest::Guest;
+use crate::meter::{self, ms, quantile};
+use crate::nodes::Cluster;
+use crate::plug::Client;
+use crate::row::{Row, Unit};
+use crate::support::{until, yaml};
+
+const PORTS: usize = 1000;
+const ROUNDS: usize = 15;
+/// What nobody is let in at until a rule says so.
+const LATER: u16 = 7100;
+/// How long after a change all of it is done.
+const AFTER: Duration = Duration::from_millis(500);
+
+/// A group that lets in members of another one, and whom `more` says.
+fn group(more: &[Value]) -> Value {
+    let clients = json!({"direction": "Ingress", "remote": {"groupRef": {"name": "clients"}}});
+    let rules = [&[clients, json!({"direction": "Egress"})], more].concat();
+    json!({ "rules": rules })
+}
+
+/// CPU of a process from a change on, beyond what it takes when nothing changes.
+fn cpu(pid: u32, change: impl FnOnce()) -> f64 {
+    let spent = |work: Box<dyn FnOnce() + '_>| {
+        let (before, start) = (meter::process(pid), Instant::now());
+        work();
+        (ms(meter::process(pid) - before), start.elapsed())
+    };
+    let (work, took) = spent(Box::new(|| {
+        change();
+        std::thread::sleep(AFTER);
+    }));
+    let (rest, _) = spent(Box::new(|| std::thread::sleep(took)));
+    work - rest
+}
+
+pub fn rows() -> Vec<Row> {
+    let cluster = Cluster::bare(2);
+    let user = User::new(&cluster.plane.kubeconfig());
+    cluster.apply("Network n\nSubnet n {networkRef: {name: n}, cidr: 10.0.0.0/16}\nSecurityGroup clients");
+    user.apply(&yaml(&format!("SecurityGroup g {}", group(&[]))));
+    let port =
+        |kind: &str, n| format!("Port {kind}{n} {{networkRef: {{name: n}}, securityGroupRefs: [{{name: {kind}}}]}}\n");
+    let ports = |kind| yaml(&(0..PORTS).map(|n| port(kind, n)).collect::<String>());
+    user.apply_wide(&(ports("g") + &ports("clients")), 8);
+    cluster.wait("tport --all", "Ready");
+
+    let guests: Vec<Guest> = (0..PORTS).map(|_| Guest::new()).collect();
+    let socket = cluster.nodes[0].socket();
+    let plug = |(n, guest)| Client::plug(&socket, &format!("g{n}"), guest);
+    let clients: Vec<Client> = guests.iter().enumerate().map(plug).collect();
+    let plugged: Vec<Plugged> = clients.into_iter().map(Client::plugged).collect();
+    let (first, second, last) = (&guests[0], &guests[1], &guests[PORTS - 1]);
+    let (second_ip, last_ip): (Ipv4Addr, Ipv4Addr) =
+        (ipv4(plugged[1].addresses[0].ip), ipv4(plugged[PORTS - 1].addresses[0].ip));
+    [0, 1, PORTS - 1].into_iter().for_each(|n| guests[n].take(&plugged[n]));
+    let in_force = || first.reaches(second, second_ip, LATER) && second.reaches(last, last_ip, LATER);
+    let pid = cluster.nodes[0].pid();
+
+    let (mut took, mut rule, mut member) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        user.edit("SecurityGroup", "g", &group(&[]));
+        until("nobody is let in", || !first.reaches(second, second_ip, LATER) && !second.reaches(last, last_ip, LATER));
+        std::thread::sleep(AFTER);
+        rule.push(cpu(pid, || {
+            let start = Instant::now();
+            user.edit(
+                "SecurityGroup",
+                "g",
+                &group(&[json!({"direction": "Ingress", "protocol": "UDP", "port": LATER})]),
+            );
+            while !in_force() {}
+            took.push(ms(start.elapsed()));
+        }));
+        member.push(cpu(pid, || user.apply(&yaml(&port("clients", PORTS + round)))));
+    }
+    vec![
+        Row::new(
+            "rule",
+            "a rule added to a group of 1000 ports of a node, until it is in force, p50",
+            100.0,
+            quantile(took, 0.5),
+            Unit::Ms,
+        ),
+        Row::new("rule", "CPU of its agent for that, p50", 5.0, quantile(rule, 0.5), Unit::Ms),
+        Row::new(
+            "member",
+            "CPU of an agent when a remote group of 1000 gets a member, p50",
+            1.0,
+            quantile(member, 0.5),
+            Unit::Ms,
+        ),
+    ]
+}
