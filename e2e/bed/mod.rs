@@ -230,12 +230,12 @@ spec:
             for part in ["holder", "import", "containerd", "kubelet"] {
                 let all = fs::read_to_string(self.host.dir.join(&node.name).join(format!("{part}.log")));
                 let all = all.unwrap_or_default();
-                let lines: Vec<&str> = all.lines().rev().take(40).collect();
+                let lines: Vec<&str> = all.lines().rev().take(12).collect();
                 let lines: Vec<&str> = lines.into_iter().rev().collect();
                 text.extend([format!("==> {part} of {}\n{}\n", node.name, lines.join("\n"))]);
             }
         }
-        let pods = ["get pods -A -o wide", "get events -A --sort-by=.lastTimestamp"];
+        let pods = ["get pods -A -o wide", "events -A --types=Warning"];
         text.extend(pods.map(|line| format!("==> kubectl {line}\n{}\n", self.try_kubectl(line).out)));
         for part in ["agent", "controller"] {
             let line = format!("-n tenet-system logs --prefix --tail=40 -l app.kubernetes.io/component={part}");

@@ -70,7 +70,7 @@ impl Node {
         let holder = spawn(&mut command, &folder.join("holder.log"));
         let node = Self { name, address, number, holder, containerd: None, kubelet: None, folder };
         until("the node has its mounts", || {
-            let ready = node.folder.join("run/node/ready").exists();
+            let ready = node.path("/run/node/ready").exists();
             let log = || fs::read_to_string(node.folder.join("holder.log")).unwrap_or_default();
             assert!(ready || log().is_empty(), "{}", log());
             ready
@@ -111,16 +111,14 @@ impl Node {
         self.containerd = Some(spawn(&mut command, &self.folder.join("containerd.log")));
     }
 
-    /// Starts to bring an image to the node, from an archive that lies in the folder of images.
+    /// Starts to bring an image to the node, from an archive.
     pub(super) fn import(&self, archive: &Path) -> Child {
-        let own = self.folder.join("run/node").join(archive.file_name().unwrap());
-        fs::hard_link(archive, &own).unwrap();
-        let socket = self.folder.join("run/containerd/containerd.sock");
+        let socket = self.path("/run/containerd/containerd.sock");
         until("containerd listens", || std::os::unix::net::UnixStream::connect(&socket).is_ok());
         let mut command = self.enter(&bin().join("ctr"));
-        command.args(["-n", "k8s.io", "images", "import", "--local"]);
-        command.arg(Path::new("/run/node").join(archive.file_name().unwrap()));
-        spawn(&mut command, &self.folder.join("import.log"))
+        command.args(["-n", "k8s.io", "images", "import", "--local", "-"]);
+        let log = File::options().create(true).append(true).open(self.folder.join("import.log")).unwrap();
+        command.stdin(File::open(archive).unwrap()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
     }
 
     /// Starts the kubelet.

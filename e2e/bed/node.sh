@@ -3,10 +3,11 @@
 set -eu
 name=$1 folder=$2
 hostname "$name"
-# What of the machine's a node writes to is its own.
+# What of the machine's a node writes to is its own, each a file system that kubelet can tell from the others.
 for path in /var/lib /var/log /opt; do
+	mount -t tmpfs tmpfs "$path"
 	mkdir -p "$folder$path"
-	mount --bind "$folder$path" "$path"
+	cp -a "$folder$path/." "$path"
 done
 # A folder more in /etc needs no such folder on the machine.
 mkdir -p "$folder/etc" "$folder/work"
@@ -18,9 +19,12 @@ for path in vm/overcommit_memory vm/panic_on_oom kernel/panic kernel/panic_on_oo
 	cat "/proc/sys/$path" >"$file"
 	mount --bind "$file" "/proc/sys/$path"
 done
-# Last, because it hides the folder. Mounts that pods make for the node to see are passed on from here.
-mkdir -p "$folder/run"
-mount --bind "$folder/run" /run
+# Last, because it hides the folder; in the place of the other, because containerd looks at the first that is mounted there.
+mount -t tmpfs -o mode=755 tmpfs /mnt
+cp -a "$folder/run/." /mnt
+umount -l /run
+mount -n --move /mnt /run
+# Mounts that pods make for the node to see are passed on from here.
 mount --make-rshared /run
 mount --make-rshared /var/lib
 mkdir -p /run/netns /run/tmp
