@@ -202,6 +202,16 @@ impl ControlPlane {
         self.spawn("kube-controller-manager", flags);
     }
 
+    /// Resident memory of each part, in octets.
+    pub fn memory(&self) -> Vec<(String, u64)> {
+        let running = self.children.iter().filter_map(|(name, _, child)| Some((name, child.as_ref()?.id())));
+        let pages = |pid: u32| {
+            let text = fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
+            text.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or_default()
+        };
+        running.map(|(name, pid)| (name.clone(), pages(pid) * 4096)).collect()
+    }
+
     /// A kubeconfig of an administrator, for whoever reaches the API server's address.
     pub fn kubeconfig(&self) -> PathBuf {
         self.kubeconfig_for("admin", TOKEN)

@@ -4,6 +4,7 @@
 //! Every node is in network, mount, PID and UTS namespaces of its own. What it writes is on a tmpfs that ends with them; only
 //! control groups are the machine's, in a folder per cluster.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use std::{env, fs};
@@ -11,11 +12,12 @@ use std::{env, fs};
 use serde_json::Value;
 
 use crate::control_plane::ControlPlane;
+use crate::support::wire::wire;
 use crate::support::{self, Guest, Host, Said, ip, run, yaml};
 
 mod node;
 
-pub use node::Node;
+pub use node::{Node, sweep};
 
 /// The control plane's address on the underlay; nodes follow from .11 on.
 pub const SERVER: &str = "192.0.2.1";
@@ -56,13 +58,17 @@ impl Bed {
     /// A cluster with Tenet as `manifests/` installs it, all of it Ready.
     pub fn start(nodes: usize) -> Self {
         let bed = Self::bare(nodes);
-        bed.kubectl(&format!("apply -f {INSTALL}"));
-        bed.kubectl("wait --for=condition=Established crd --all --timeout=60s");
-        for what in ["deployment/tenet-controller", "daemonset/tenet-agent"] {
-            bed.kubectl(&format!("-n tenet-system rollout status {what} --timeout=120s"));
-        }
-        bed.wait("tagent --all", "Ready");
+        bed.install();
         bed
+    }
+
+    /// Puts Tenet into the cluster, as a user would, and waits until all of it is Ready.
+    pub fn install(&self) {
+        self.kubectl(&format!("apply -f {INSTALL}"));
+        for what in ["deployment/tenet-controller", "daemonset/tenet-agent"] {
+            self.kubectl(&format!("-n tenet-system rollout status {what} --timeout=120s"));
+        }
+        self.wait("tagent --all", "Ready");
     }
 
     /// A cluster of Ready nodes, without Tenet.
@@ -86,8 +92,7 @@ impl Bed {
         }
         bed.nodes.iter_mut().for_each(Node::start_containerd);
         bed.plane.start_all_managers();
-        let imports: Vec<_> =
-            bed.nodes.iter().flat_map(|node| images.iter().map(|image| node.import(image))).collect();
+        let imports: Vec<_> = bed.nodes.iter().flat_map(|node| images.iter().map(|image| node.import(image))).collect();
         bed.nodes.iter_mut().for_each(Node::start_kubelet);
         bed.route_pods();
         for mut import in imports {
@@ -127,6 +132,16 @@ impl Bed {
                 ip(&format!("-n {} route add {} via {}", node.name, other.pods(), other.address));
             }
         }
+    }
+
+    /// Joins the nodes of these numbers to one wire by a bridge `br-ext` each. The outside host there has 203.0.113.1.
+    pub fn wire(&self, nodes: &[usize]) -> Guest {
+        wire(nodes.iter().map(|node| self.nodes[node - 1].name.as_str()))
+    }
+
+    /// Folder of the control groups of all pods, below each hierarchy's.
+    pub fn cgroup(&self) -> &str {
+        &self.cgroup
     }
 
     /// Waits until something holds, as long as pods may take.
@@ -221,6 +236,17 @@ spec:
         let spaces = spec["linux"]["namespaces"].as_array().unwrap();
         let network = spaces.iter().find(|space| space["type"] == "network").unwrap();
         network["path"].as_str().unwrap().replace("/var/run/", "/run/")
+    }
+
+    /// Resident memory of everything that runs, in octets: by program, that of all nodes together.
+    pub fn memory(&self) -> BTreeMap<String, u64> {
+        let mut all = BTreeMap::new();
+        let nodes =
+            self.nodes.iter().flat_map(Node::memory).filter(|(name, _)| !matches!(&name[..], "ps" | "sh" | "sleep"));
+        for (name, octets) in nodes.chain(self.plane.memory()) {
+            *all.entry(name).or_default() += octets;
+        }
+        all
     }
 
     /// What all parts said at last, for a test that fails.

@@ -4,6 +4,9 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use super::bin;
 use crate::support::{Guest, Said, ip, run, until};
 
@@ -54,6 +57,7 @@ impl Node {
         fs::write(own.join("containerd.toml"), include_str!("containerd.toml")).unwrap();
         fs::write(own.join("kubelet.yaml"), include_str!("kubelet.yaml").replace("CGROUP", cgroup)).unwrap();
         fs::write(own.join("kubeconfig"), kubeconfig).unwrap();
+        make_groups(cgroup);
         let plugins = folder.join("opt/cni/bin");
         fs::create_dir_all(&plugins).unwrap();
         for plugin in ["ptp", "host-local"] {
@@ -143,8 +147,10 @@ impl Node {
     pub fn end(&mut self) {
         let _ = self.holder.kill();
         let _ = self.holder.wait();
-        end(&mut self.kubelet);
-        end(&mut self.containerd);
+        for mut child in [self.kubelet.take(), self.containerd.take()].into_iter().flatten() {
+            // It ends by itself, as what it waits for has.
+            let _ = child.wait();
+        }
     }
 
     /// A path of the node's, as it is seen from outside.
@@ -157,7 +163,7 @@ impl Node {
         Guest::named(&self.name)
     }
 
-    /// Its memory in octets: kubelet, containerd with its shims, and all containers.
+    /// Resident memory of everything that runs on the node, in octets, by the name of the program.
     pub fn memory(&self) -> Vec<(String, u64)> {
         let listed = self.run("ps -e -o rss=,comm=").expect_ok();
         let lines = listed.lines().filter_map(|line| line.trim().split_once(' '));
@@ -169,17 +175,49 @@ impl Node {
 fn first_network(number: usize) -> String {
     let ranges = format!("[[{{\"subnet\": \"10.244.{number}.0/24\"}}]]");
     let ipam = format!("{{\"type\": \"host-local\", \"ranges\": {ranges}, \"routes\": [{{\"dst\": \"0.0.0.0/0\"}}]}}");
-    format!("{{\"cniVersion\": \"1.1.0\", \"name\": \"first\", \"plugins\": [{{\"type\": \"ptp\", \"mtu\": 1500, \"ipam\": {ipam}}}]}}\n")
+    format!(
+        "{{\"cniVersion\": \"1.1.0\", \"name\": \"first\", \"plugins\": [{{\"type\": \"ptp\", \"mtu\": 1500, \"ipam\": {ipam}}}]}}\n"
+    )
 }
 
+/// Kills what runs on a node: not nsenter, which waits for it, but its child.
 fn end(child: &mut Option<Child>) {
     if let Some(mut child) = child.take() {
-        let _ = child.kill();
+        let pid = child.id();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        for inner in children.split_whitespace().filter_map(|inner| inner.parse().ok()) {
+            let _ = kill(Pid::from_raw(inner), Signal::SIGKILL);
+        }
         let _ = child.wait();
     }
 }
 
-/// Takes control groups of a name away, in every hierarchy, the innermost first.
-pub(super) fn sweep(cgroup: &str) {
-    run(&format!("find /sys/fs/cgroup -depth -type d ( -path */{cgroup} -o -path */{cgroup}/* ) -exec rmdir {{}} ;"));
+/// Makes the control group below which all of a node's pods get theirs, in every hierarchy.
+fn make_groups(cgroup: &str) {
+    for hierarchy in fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten().map(|entry| entry.path()) {
+        let mut path = hierarchy.clone();
+        for step in cgroup.split('/').filter(|step| !step.is_empty()) {
+            let above = path.clone();
+            path.push(step);
+            // Another name of a hierarchy is a link to it.
+            if !hierarchy.is_symlink() && !path.exists() && hierarchy.join("cgroup.procs").exists() {
+                fs::create_dir(&path).unwrap();
+                // Without processors and memory nothing can be put in there, and a new one has none.
+                for room in ["cpuset.cpus", "cpuset.mems"] {
+                    if let Ok(all) = fs::read(above.join(room)) {
+                        let _ = fs::write(path.join(room), all);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Takes control groups of a cluster away, in every hierarchy, the innermost first; waits for what still ends in them.
+pub fn sweep(cgroup: &str) {
+    let which = format!("( -path */{cgroup} -o -path */{cgroup}/* )");
+    until("all control groups are gone", || {
+        run(&format!("find /sys/fs/cgroup -depth -type d {which} -exec rmdir {{}} ;"));
+        run(&format!("find /sys/fs/cgroup -type d -name {cgroup}")).out.is_empty()
+    });
 }
