@@ -17,15 +17,17 @@ aarch64) machine=arm64 ;;
 esac
 
 mkdir "$work/image"
-pack "$folder" >"$work/image/layer.tar"
+pack "$folder" >"$work/layer"
+layer=$(digest "$work/layer")
+mv "$work/layer" "$work/image/$layer.tar"
 words=$(printf '"%s",' "$@")
 cat >"$work/config" <<CONFIG
 {"architecture":"$machine","os":"linux","created":"1970-01-01T00:00:00Z",
 "config":{"Entrypoint":[${words%,}],"Env":["PATH=/usr/bin:/bin"],"WorkingDir":"/"},
-"rootfs":{"type":"layers","diff_ids":["sha256:$(digest "$work/image/layer.tar")"]}}
+"rootfs":{"type":"layers","diff_ids":["sha256:$layer"]}}
 CONFIG
 config=$(digest "$work/config").json
 mv "$work/config" "$work/image/$config"
-echo "[{\"Config\":\"$config\",\"RepoTags\":[\"$name\"],\"Layers\":[\"layer.tar\"]}]" >"$work/image/manifest.json"
+echo "[{\"Config\":\"$config\",\"RepoTags\":[\"$name\"],\"Layers\":[\"$layer.tar\"]}]" >"$work/image/manifest.json"
 mkdir -p "$(dirname "$archive")"
 pack "$work/image" >"$archive"

@@ -53,7 +53,7 @@ fn kubernetes() -> PathBuf {
     cached("TENET_KUBE_BIN", "kube")
 }
 
-#[allow(dead_code, reason = "no target uses all of it")]
+#[allow(dead_code, clippy::unused_self, reason = "no target uses all of it; who waits waits for a cluster")]
 impl Bed {
     /// A cluster with Tenet as `manifests/` installs it, all of it Ready.
     pub fn start(nodes: usize) -> Self {

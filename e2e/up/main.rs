@@ -42,13 +42,13 @@ fn main() -> ExitCode {
 }
 
 /// Keeps what is made until a signal comes.
-fn until_signal<T>(make: impl FnOnce() -> T) {
+fn until_signal<T>(start: impl FnOnce() -> T) {
     let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
     signals.thread_block().unwrap();
-    let made = make();
+    let cluster = start();
     let _ended = signals.wait();
     println!("taking it down");
-    drop(made);
+    drop(cluster);
 }
 
 fn up() -> (Bed, Record) {
@@ -62,7 +62,7 @@ fn up() -> (Bed, Record) {
     bed.install();
     println!("{}\nup after {:.1} s\n", bed.kubectl("get pods -A -o wide"), start.elapsed().as_secs_f64());
     println!(
-        "In another terminal, as root, in this folder:
+        "In another terminal, as root, in this repository:
 
   alias kubectl='{enter} kubectl'         # or {enter} bash; KUBECONFIG={kubeconfig} is right in there
   kubectl get nodes,tenet -A                            # all there is
@@ -74,7 +74,7 @@ fn up() -> (Bed, Record) {
 
 node-1 and node-2 reach the wire br-ext, on which 203.0.113.1 answers. No name service, and of services only the API server's.
 Ctrl-C takes it all down, or `make cluster-down`.",
-        enter = record.enter(),
+        enter = record.enter.display(),
         kubeconfig = bed.plane.kubeconfig().display(),
     );
     (bed, record)

@@ -12,7 +12,10 @@ use crate::bed::{Bed, sweep};
 use crate::support::repository;
 
 /// A cluster that is up.
-pub struct Record;
+pub struct Record {
+    /// The program that runs a command inside.
+    pub enter: PathBuf,
+}
 
 fn folder() -> PathBuf {
     repository().join(".cache/cluster")
@@ -27,20 +30,16 @@ impl Record {
         fs::write(folder().join("record"), lines.join("\n")).unwrap();
         // The program of that name finds all of Kubernetes beside it.
         let bin = kubectl.parent().unwrap().display();
+        let (inside, kubeconfig) = (format!("nsenter -t {pid} --net --mount"), kubeconfig.display());
         let text = format!(
-            "#!/bin/sh\n# Runs a command inside the cluster that is up.\n\
-             exec nsenter -t {pid} --net --mount env KUBECONFIG={} PATH={bin}:\"$PATH\" \"$@\"\n",
-            kubeconfig.display()
+            "#!/bin/sh\n# Runs a command inside the cluster that is up, in the folder where it is called.\n\
+             export KUBECONFIG={kubeconfig} PATH={bin}:\"$PATH\"\n\
+             exec {inside} sh -c 'cd \"$1\" && shift && exec \"$@\"' sh \"$PWD\" \"$@\"\n"
         );
         let enter = folder().join("enter");
         fs::write(&enter, text).unwrap();
         fs::set_permissions(&enter, fs::Permissions::from_mode(0o755)).unwrap();
-        Self
-    }
-
-    /// The program that runs a command inside.
-    pub fn enter(&self) -> String {
-        folder().join("enter").strip_prefix(repository()).unwrap().display().to_string()
+        Self { enter }
     }
 }
 
@@ -63,7 +62,7 @@ pub fn down() {
             println!("taking down the cluster of process {pid}");
             let _ = kill(Pid::from_raw(pid), signal);
         }
-        while runs() && start.elapsed() < Duration::from_secs(60) {
+        while runs() && start.elapsed() < Duration::from_mins(1) {
             std::thread::sleep(Duration::from_millis(50));
         }
     }
