@@ -117,16 +117,21 @@ impl Node {
 
     /// Starts to bring an image to the node, from an archive.
     pub(super) fn import(&self, archive: &Path) -> Child {
-        let socket = self.path("/run/containerd/containerd.sock");
-        until("containerd listens", || std::os::unix::net::UnixStream::connect(&socket).is_ok());
+        self.wait_for_containerd();
         let mut command = self.enter(&bin().join("ctr"));
         command.args(["-n", "k8s.io", "images", "import", "--local", "-"]);
         let log = File::options().create(true).append(true).open(self.folder.join("import.log")).unwrap();
         command.stdin(File::open(archive).unwrap()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
     }
 
-    /// Starts the kubelet.
+    fn wait_for_containerd(&self) {
+        let socket = self.path("/run/containerd/containerd.sock");
+        until("containerd listens", || std::os::unix::net::UnixStream::connect(&socket).is_ok());
+    }
+
+    /// Starts the kubelet, once containerd listens: a kubelet that does not find one ends.
     pub fn start_kubelet(&mut self) {
+        self.wait_for_containerd();
         let mut command = self.enter(&super::kubernetes().join("kubelet"));
         command.args(["--config=/run/node/kubelet.yaml", "--kubeconfig=/run/node/kubeconfig", "--v=2"]);
         command.arg(format!("--hostname-override={}", self.name)).arg(format!("--node-ip={}", self.address));
