@@ -14,6 +14,7 @@ pub mod dhcp_type;
 mod floating_ip;
 mod network;
 mod physical_network;
+pub mod pod;
 mod port;
 mod reference;
 mod reference_grant;
