@@ -14,9 +14,9 @@ mod leaders;
 mod lists;
 mod node;
 mod outage;
-mod proxy;
+pub mod proxy;
 mod server;
-mod writes;
+pub mod writes;
 
 use std::time::Duration;
 
