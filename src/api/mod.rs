@@ -35,7 +35,8 @@ pub use physical_network::{
     Attachment, AttachmentMode, NodeSelector, PhysicalNetwork, PhysicalNetworkSpec, PhysicalNetworkStatus,
 };
 pub use port::{
-    ActivePair, AddressPair, Binding, DhcpOption, IpAllocation, Port, PortAddress, PortSpec, PortStatus, StatusAddress,
+    ActivePair, AddressPair, Binding, BoundPod, DhcpOption, IpAllocation, Port, PortAddress, PortSpec, PortStatus,
+    StatusAddress,
 };
 pub use reference::Reference;
 pub use reference_grant::{GrantFrom, GrantKind, GrantTo, ReferenceGrant, ReferenceGrantSpec};

@@ -178,13 +178,8 @@ async fn make(client: &Client, manager: &str, wanted: Wanted) -> Result<Came, ku
 }
 
 async fn collect(client: &Client, Left { port, uid, pod }: Left) -> Result<Came, kube::Error> {
-    let pods: Api<core::Pod> = Api::namespaced(client.clone(), &pod.key.namespace);
-    if let Some(there) = pods.get_opt(&pod.key.name).await? {
-        let phase = there.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or_default();
-        let lives = there.metadata.uid.as_deref() == Some(&*pod.uid) && !matches!(phase, "Succeeded" | "Failed");
-        if lives {
-            return Ok(Came::Lives);
-        }
+    if lives(client, &pod).await? {
+        return Ok(Came::Lives);
     }
     let api: Api<Port> = Api::namespaced(client.clone(), &port.namespace);
     let only = Preconditions { uid, resource_version: None };
@@ -194,6 +189,17 @@ async fn collect(client: &Client, Left { port, uid, pod }: Left) -> Result<Came,
         Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(Came::Collected),
         Err(error) => Err(error),
     }
+}
+
+/// Whether the server says that a pod is there and has not finished.
+///
+/// # Errors
+/// The API server's.
+pub async fn lives(client: &Client, pod: &Who) -> Result<bool, kube::Error> {
+    let pods: Api<core::Pod> = Api::namespaced(client.clone(), &pod.key.namespace);
+    let there = pods.get_opt(&pod.key.name).await?.filter(|there| there.metadata.uid.as_deref() == Some(&*pod.uid));
+    let phase = there.as_ref().map(|there| there.status.as_ref().and_then(|status| status.phase.as_deref()));
+    Ok(phase.is_some_and(|phase| !matches!(phase, Some("Succeeded" | "Failed"))))
 }
 
 async fn show(client: &Client, manager: &str, shown: Shown) -> Result<Came, kube::Error> {

@@ -12,7 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference}
 use serde_json::{Value, json};
 
 use crate::api::pod::{self, Attachments, Entry, Refusal, What};
-use crate::api::{Condition, ConditionType, Port, Reason, Reference};
+use crate::api::{Binding, Condition, ConditionType, Port, Reason, Reference};
 use crate::model::id::Key;
 use crate::model::snapshot::{Objects, Snapshot};
 
@@ -165,6 +165,15 @@ fn maker<'a>(key: &Key, port: &'a Port) -> Option<&'a OwnerReference> {
 fn owner(port: &Port) -> Option<&OwnerReference> {
     let mut owners = port.metadata.owner_references.iter().flatten();
     owners.find(|owner| owner.kind == "Pod" && owner.api_version == "v1" && owner.controller == Some(true))
+}
+
+/// The pod that has plugged a port, if it is not seen any more.
+#[must_use]
+pub fn gone(snapshot: &Snapshot, port: &Key, binding: &Binding) -> Option<Who> {
+    let pod = binding.pod.as_ref()?;
+    let who = Who { key: Key::new(&port.namespace, &pod.name), uid: pod.uid.as_str().into() };
+    let is_here = snapshot.pods.known.get(&who.key).is_some_and(|there| there.uid == who.uid);
+    (snapshot.pods.whole && !is_here).then_some(who)
 }
 
 /// One pod.
