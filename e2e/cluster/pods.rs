@@ -3,6 +3,7 @@
 
 mod freed;
 mod killed;
+mod multus;
 mod shown;
 mod storm;
 mod told;

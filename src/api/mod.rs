@@ -12,6 +12,7 @@ mod condition;
 mod crd;
 pub mod dhcp_type;
 mod floating_ip;
+pub mod multus;
 mod network;
 mod physical_network;
 pub mod pod;
