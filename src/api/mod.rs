@@ -12,8 +12,10 @@ mod condition;
 mod crd;
 pub mod dhcp_type;
 mod floating_ip;
+pub mod multus;
 mod network;
 mod physical_network;
+pub mod pod;
 mod port;
 mod reference;
 mod reference_grant;
@@ -34,7 +36,8 @@ pub use physical_network::{
     Attachment, AttachmentMode, NodeSelector, PhysicalNetwork, PhysicalNetworkSpec, PhysicalNetworkStatus,
 };
 pub use port::{
-    ActivePair, AddressPair, Binding, DhcpOption, IpAllocation, Port, PortAddress, PortSpec, PortStatus, StatusAddress,
+    ActivePair, AddressPair, Binding, BoundPod, DhcpOption, IpAllocation, Port, PortAddress, PortSpec, PortStatus,
+    StatusAddress,
 };
 pub use reference::Reference;
 pub use reference_grant::{GrantFrom, GrantKind, GrantTo, ReferenceGrant, ReferenceGrantSpec};

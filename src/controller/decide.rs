@@ -7,12 +7,15 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use k8s_openapi::jiff::Timestamp;
 use serde_json::json;
 
+use super::pods::{Chores, Pods};
 use crate::api::{AgentFailure, AllocationParty, Condition, ConditionType, Port, Reason};
 use crate::cluster::FINALIZER;
+use crate::cluster::pods::Came;
 use crate::cluster::share;
-use crate::cluster::write::{self, Finalizers, Status, Write};
+use crate::cluster::write::{self, Finalizers, Holder, Status, Write};
 use crate::model::agent::is_silent;
 use crate::model::object::Object;
+use crate::model::pod;
 use crate::model::status::statuses;
 use crate::model::{Id, Key, Kind, Linker, Remark, Report, Role, Snapshot, Topology};
 
@@ -20,11 +23,12 @@ use crate::model::{Id, Key, Kind, Linker, Remark, Report, Role, Snapshot, Topolo
 #[derive(Debug)]
 pub struct Controller {
     linker: Linker,
+    pods: Pods,
 }
 
 impl Default for Controller {
     fn default() -> Self {
-        Self { linker: Linker::new(Role::Controller) }
+        Self { linker: Linker::new(Role::Controller), pods: Pods::default() }
     }
 }
 
@@ -59,8 +63,16 @@ impl Controller {
             (!records).then(|| Write::Unlock(*slot, lock.clone()))
         });
         let said = silent(snapshot, lost, now).chain(released(snapshot, lost)).chain(said);
-        // A value is locked before anybody hears of it.
-        locked.into_iter().chain(finalizers.into_values()).chain(said).chain(orphans).collect()
+        let Chores { first, last } = self.pods.decide(snapshot);
+        // A pod waits for its Port. A value is locked before anybody hears of it.
+        first.into_iter().chain(locked).chain(finalizers.into_values()).chain(said).chain(last).chain(orphans).collect()
+    }
+}
+
+impl Controller {
+    /// Takes in what was done for a pod.
+    pub fn done(&mut self, came: &Came) {
+        self.pods.done(came);
     }
 }
 
@@ -101,15 +113,20 @@ fn silent(snapshot: &Snapshot, lost: &Lost, now: Timestamp) -> impl Iterator<Ite
     })
 }
 
-/// Takes ports back from nodes that will not come back.
+/// Takes ports back from nodes that will not come back, and from pods that are gone where their node does not speak.
 fn released(snapshot: &Snapshot, lost: &Lost) -> Vec<Write> {
-    if lost.gone.is_empty() {
+    if lost.silent.is_empty() && lost.gone.is_empty() {
         return Vec::new();
     }
     let release = |(key, port): (&Key, &Arc<Port>)| {
-        let node = &port.status.as_ref()?.binding.as_ref()?.node_name;
-        let node = lost.gone.get(node.as_str())?.clone();
-        Some(Write::Release(Id::new(Kind::Port, key.clone()), node, port.metadata.resource_version.clone()))
+        let binding = port.status.as_ref()?.binding.as_ref()?;
+        let node = binding.node_name.as_str();
+        let left = || lost.silent.contains(node).then(|| pod::gone(snapshot, key, binding)).flatten();
+        let holder = match lost.gone.get(node) {
+            Some(node) => Holder::Node(node.clone()),
+            None => Holder::Pod(left()?),
+        };
+        Some(Write::Release(Id::new(Kind::Port, key.clone()), holder, port.metadata.resource_version.clone()))
     };
     snapshot.ports.iter().filter_map(release).collect()
 }
