@@ -239,13 +239,12 @@ fn serve(snapshot: &Snapshot, pod: &Pod, who: &Who, chores: &mut Chores) -> Opti
         };
         match found {
             Found::Ready(port) => ready.push((wish, port)),
-            Found::Waits => {}
             // One at a time: what comes next may be the same fault.
             Found::Wrong(complaint) if !wrong => {
                 wrong = true;
                 chores.complaints.push((who.clone(), complaint));
             }
-            Found::Wrong(_) => {}
+            Found::Waits | Found::Wrong(_) => {}
         }
     }
     let own: Vec<_> =
