@@ -46,10 +46,10 @@ fn cpu(pid: u32, change: impl FnOnce()) -> f64 {
 pub fn rows() -> Vec<Row> {
     let cluster = Cluster::bare(2);
     let user = User::new(&cluster.plane.kubeconfig());
-    cluster.apply("Network n\nSubnet n {networkRef: {name: n}, cidr: 10.0.0.0/16}\nSecurityGroup clients");
+    cluster.apply("Network lan\nSubnet lan {networkRef: {name: lan}, cidr: 10.0.0.0/16}\nSecurityGroup clients");
     user.apply(&yaml(&format!("SecurityGroup g {}", group(&[]))));
     let port =
-        |kind: &str, n| format!("Port {kind}{n} {{networkRef: {{name: n}}, securityGroupRefs: [{{name: {kind}}}]}}\n");
+        |kind: &str, n| format!("Port {kind}{n} {{networkRef: {{name: lan}}, securityGroupRefs: [{{name: {kind}}}]}}\n");
     let ports = |kind| yaml(&(0..PORTS).map(|n| port(kind, n)).collect::<String>());
     user.apply_wide(&(ports("g") + &ports("clients")), 8);
     cluster.wait("tport --all", "Ready");
