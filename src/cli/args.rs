@@ -84,6 +84,10 @@ pub enum Command {
     /// Let go of removals that were held back because a folder had suddenly lost most of its objects
     #[command(after_help = "Example:\n  tenet confirm\n\nExit codes: 0 let go, or nothing was held back; 1 an error.")]
     Confirm(Socket),
+    /// Put the network plugin for pods into this node's container runtime, or take it away
+    #[command(after_help = "Examples:\n  tenet cni install      # the plugin, and its link behind the node's first network\n  \
+        tenet cni uninstall    # once no agent runs here that keeps the link\n\nExit codes: 0 done; 1 an error.")]
+    Cni(Cni),
     /// Print completions for a shell
     #[command(after_help = "Example:\n  tenet completions bash > /etc/bash_completion.d/tenet")]
     Completions {
@@ -157,6 +161,9 @@ pub struct Agent {
     /// Answer /healthz, /readyz and /metrics (Prometheus) at this address. Default: nowhere.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub metrics: Option<std::net::SocketAddr>,
+    /// Keep the link for pods in this folder of network configurations (/etc/cni/net.d). Default: nowhere.
+    #[arg(long, value_name = "DIR")]
+    pub cni_conf_dir: Option<PathBuf>,
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap takes no help on what it flattens")]
     pub filtering: Filtering,
@@ -289,6 +296,34 @@ pub struct Unplug {
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap takes no help on what it flattens")]
     pub socket: Socket,
+}
+
+/// `tenet cni`
+#[derive(Clone, Debug, Args)]
+pub struct Cni {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: CniCommand,
+}
+
+/// What is done with the plugin.
+#[derive(Clone, Debug, Subcommand)]
+pub enum CniCommand {
+    /// Copy this program there as a plugin, and write a network configuration with its link that comes before the node's
+    Install(Folders),
+    /// Take both away; the node's own files were never written
+    Uninstall(Folders),
+}
+
+/// Folders of a container runtime.
+#[derive(Clone, Debug, Args)]
+pub struct Folders {
+    /// Where it looks for plugins.
+    #[arg(long, value_name = "DIR", default_value = config::PLUGINS)]
+    pub bin_dir: PathBuf,
+    /// Where it looks for network configurations.
+    #[arg(long, value_name = "DIR", default_value = config::NETWORKS)]
+    pub conf_dir: PathBuf,
 }
 
 /// `tenet get`
