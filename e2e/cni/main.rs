@@ -5,5 +5,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod chain;
+mod hostile;
 mod pods;
 mod runtime;
+mod silence;

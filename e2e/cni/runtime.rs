@@ -7,6 +7,28 @@ use serde_json::{Value, json};
 
 use crate::support::{Guest, Host, Said, binary};
 
+const WORLD: &str = "
+Network blue
+Subnet web {networkRef: {name: blue}, cidr: 10.0.0.0/24}
+Port web-0 {networkRef: {name: blue}, addresses: [{ip: 10.0.0.50}]}
+Port web-1 {networkRef: {name: blue}, addresses: [{ip: 10.0.0.51}]}
+Port plain {networkRef: {name: blue}}
+Network red
+Subnet far {networkRef: {name: red}, cidr: 10.1.0.0/24, hostRoutes: [{destination: 172.16.0.0/12, nextHop: 10.1.0.9}]}
+Port a-net1 {networkRef: {name: red}, addresses: [{ip: 10.1.0.61}]}
+Network green
+Subnet wide {networkRef: {name: green}, cidr: 10.2.0.0/24}
+Port green-0 {networkRef: {name: green}, addresses: [{ip: 10.2.0.9}]}
+";
+
+/// A host with an agent and ports for pods.
+pub fn host() -> Host {
+    let mut host = Host::new();
+    host.declare("blue.yaml", WORLD);
+    host.start();
+    host
+}
+
 /// The capability that tells a pod's annotations.
 const ANNOTATIONS: &str = "io.kubernetes.cri.pod-annotations";
 
@@ -66,8 +88,7 @@ impl Pod {
 
     /// Calls the plugin.
     pub fn call(&self, command: &str) -> Said {
-        let mut child = self.start(command, self.config.to_string().as_bytes());
-        let _ = child.stdin.take();
+        let child = self.start(command, self.config.to_string().as_bytes());
         Said::of(&child.wait_with_output().unwrap())
     }
 
@@ -91,7 +112,7 @@ impl Pod {
             .spawn()
             .unwrap();
         // Whoever reads no more than it wants has closed its end.
-        let _ = child.stdin.as_mut().unwrap().write_all(input);
+        let _ = child.stdin.take().unwrap().write_all(input);
         child
     }
 

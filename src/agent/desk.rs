@@ -5,8 +5,8 @@ use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::time::Instant;
 
-use super::node::Node as _;
 use super::calls;
+use super::node::Node as _;
 use super::plugs::{Ports, Wanted};
 use super::protocol::{Answer, Request};
 use super::server::{ClientId, Event, Server};
@@ -172,7 +172,7 @@ impl Desk {
 
     /// Tells whoever waits for a port that it will not be. Whether something was undone, so that the node is to converge.
     pub fn refuse(&mut self, world: &mut impl Ports, port: &Key, why: &str) -> bool {
-        self.give_up(world, |visit| visit.ports().any(|awaited| awaited == port), Some(why))
+        self.give_up(world, |visit| visit.loses(port), Some(why))
     }
 }
 

@@ -94,6 +94,12 @@ impl Plug {
         Self { wanted, deadline, since: now, held: None, said: String::new(), ours: false }
     }
 
+    /// Whether the guest was plugged by this very request.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.ours
+    }
+
     /// When the client is to be told something, whatever happens. `grace`: as [`Ports::grace`] says.
     #[must_use]
     pub fn due(&self, grace: Duration) -> Instant {

@@ -23,7 +23,13 @@ pub struct Visit {
 
 impl Visit {
     /// A request that nothing was done for yet. It waits for `timeout_ms` milliseconds, at most a day.
-    pub fn new(client: ClientId, wanted: impl IntoIterator<Item = Wanted>, pod: bool, now: Instant, timeout_ms: u64) -> Self {
+    pub fn new(
+        client: ClientId,
+        wanted: impl IntoIterator<Item = Wanted>,
+        pod: bool,
+        now: Instant,
+        timeout_ms: u64,
+    ) -> Self {
         let patience = Duration::from_millis(timeout_ms.min(DAY));
         let plugs = wanted.into_iter().map(|wanted| Plug::new(wanted, now, patience)).collect();
         Self { client, plugs, pod }
@@ -32,6 +38,12 @@ impl Visit {
     /// Ports that it waits for.
     pub fn ports(&self) -> impl Iterator<Item = &Key> {
         self.plugs.iter().map(|plug| &plug.wanted.port)
+    }
+
+    /// Whether it is over because a port was taken away from here. A pod that is not plugged yet waits on: what was taken away
+    /// was another's.
+    pub fn loses(&self, port: &Key) -> bool {
+        self.plugs.iter().any(|plug| plug.wanted.port == *port && (plug.wanted.pod.is_none() || plug.is_ours()))
     }
 
     /// Whether it is for a pod that `of` says yes to.

@@ -85,8 +85,10 @@ pub enum Command {
     #[command(after_help = "Example:\n  tenet confirm\n\nExit codes: 0 let go, or nothing was held back; 1 an error.")]
     Confirm(Socket),
     /// Put the network plugin for pods into this node's container runtime, or take it away
-    #[command(after_help = "Examples:\n  tenet cni install      # the plugin, and its link behind the node's first network\n  \
-        tenet cni uninstall    # once no agent runs here that keeps the link\n\nExit codes: 0 done; 1 an error.")]
+    #[command(
+        after_help = "Examples:\n  tenet cni install      # the plugin, and its link behind the node's first network\n  \
+        tenet cni uninstall    # once no agent runs here that keeps the link\n\nExit codes: 0 done; 1 an error."
+    )]
     Cni(Cni),
     /// Print completions for a shell
     #[command(after_help = "Example:\n  tenet completions bash > /etc/bash_completion.d/tenet")]

@@ -160,9 +160,14 @@ fn direct(config: &Config, about: &About, namespace: &str) -> Result<Entry, Erro
             What::Network { namespace: namespace.into(), name: name.into() }
         }
     };
-    let (What::Network { name, .. } | What::Port { name }) = &what;
-    let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.');
-    if name.is_empty() || name.len() > 253 || !name.bytes().all(fits) {
+    let label = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let is_name = |name: &str| (1..=253).contains(&name.len()) && name.bytes().all(|b| label(b) || b == b'.');
+    let is_namespace = |name: &str| (1..=63).contains(&name.len()) && name.bytes().all(label);
+    let fits = match &what {
+        What::Network { namespace, name } => is_namespace(namespace) && is_name(name),
+        What::Port { name } => is_name(name),
+    };
+    if !fits {
         return Err(wrong("the configuration's network or port is the name of no object"));
     }
     Ok(Entry { what, interface: about.interface.clone() })

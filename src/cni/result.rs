@@ -78,8 +78,7 @@ pub fn own(version: usize, netns: &str, plugged: &[Plugged]) -> Map<String, Valu
 }
 
 fn interface(plugged: &Plugged, version: usize, netns: &str) -> Value {
-    let mut interface =
-        json!({"name": plugged.device, "mac": plugged.mac_address.to_string(), "sandbox": netns});
+    let mut interface = json!({"name": plugged.device, "mac": plugged.mac_address.to_string(), "sandbox": netns});
     if let Value::Object(interface) = &mut interface
         && version >= ONE_ONE
     {

@@ -168,7 +168,8 @@ fn render_port(
             let (inode, mac) = (*inode, port.mac);
             let differs = (mtu != told).then_some(told);
             let alias = names::alias(id, Some(&Detail::Guest { inode, device: device.clone(), mac, mtu: differs }));
-            let make = Make::Guest { path: path.clone(), inode, device, mac, mtu: told, deaf: attachment.pod.is_some() };
+            let make =
+                Make::Guest { path: path.clone(), inode, device, mac, mtu: told, deaf: attachment.pod.is_some() };
             (LinkKind::Veth, alias, Some(make))
         }
         Target::Tap { name } => {

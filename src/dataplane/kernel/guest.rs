@@ -67,7 +67,8 @@ pub fn dress(path: &str, inode: u64, device: &str, wanted: &Dress) -> io::Result
     }
     let there_already = requests.len();
     for new in wanted.addresses.difference(&addresses) {
-        requests.push(Request { message: Message::NewAddress(address(index, *new)), flags: NLM_F_CREATE | NLM_F_REPLACE });
+        requests
+            .push(Request { message: Message::NewAddress(address(index, *new)), flags: NLM_F_CREATE | NLM_F_REPLACE });
     }
     let defaults: Vec<IpNet> = wanted.routes.keys().filter(|to| to.prefix_len() == 0).copied().collect();
     for foreign in there.other_defaults(&defaults)? {

@@ -15,7 +15,7 @@ use crate::local::files::Files;
 use crate::local::scratch::{Scratch, network, object};
 use crate::local::store::Store;
 use crate::model::active::Announcement;
-use crate::model::{Id, Key, Kind, NodeView, Uid};
+use crate::model::{Id, Key, Kind, NodeView};
 
 /// What happened to the node.
 #[derive(Default)]
