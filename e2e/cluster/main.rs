@@ -19,6 +19,7 @@ mod life;
 mod moves;
 mod page;
 mod pairs;
+mod pods;
 mod probes;
 mod rights;
 mod separate;

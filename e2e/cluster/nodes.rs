@@ -12,6 +12,7 @@ use serde_json::Value;
 use tenet::cluster::NAMESPACE;
 
 use crate::control_plane::ControlPlane;
+use crate::support::wire::wire;
 use crate::support::{Guest, Host, OPEN, ip, run, yaml};
 
 #[path = "node.rs"]
@@ -123,21 +124,7 @@ impl Cluster {
 
     /// Joins the nodes of these numbers to one wire by a bridge `br-ext` each. The outside host there has 203.0.113.1.
     pub fn wire(&self, nodes: &[usize]) -> Guest {
-        ip(
-            "link add wire type bridge\nlink set wire up\nnetns add outside\nlink add o0 type veth peer name eth0 netns outside\nlink set o0 master wire up\n-n outside link set lo up\n-n outside link set eth0 up\n-n outside addr add 203.0.113.1/24 dev eth0",
-        );
-        for node in nodes {
-            let name = &self.nodes[node - 1].name;
-            ip(&format!(
-                "link add w{node} type veth peer name ext0 netns {name}
-                 link set w{node} master wire up
-                 -n {name} link add br-ext type bridge
-                 -n {name} link set ext0 master br-ext up
-                 -n {name} link set br-ext up"
-            ));
-            self.nodes[node - 1].station().run("sysctl -qw net.bridge.bridge-nf-call-iptables=0");
-        }
-        Guest::named("outside")
+        wire(nodes.iter().map(|node| self.nodes[node - 1].name.as_str()))
     }
 
     /// Process ids of all controllers and agents.

@@ -88,7 +88,7 @@ impl Rights {
 
     /// Every object with its version.
     fn everything(&self) -> Vec<String> {
-        let all = self.admin("get tenet,allocations,leases,referencegrants -A -o json", "").expect_ok();
+        let all = self.admin("get tenet,allocations,leases,referencegrants,pods -A -o json", "").expect_ok();
         let all: Value = serde_json::from_str(&all).unwrap();
         let name = |object: &Value| {
             let meta = &object["metadata"];
@@ -132,7 +132,7 @@ fn read(text: &str) -> Vec<Attempt<'_>> {
 }
 
 /// Words of requests that stand for more.
-const WORDS: [(&str, &str); 3] = [
+const WORDS: [(&str, &str); 4] = [
     (
         "PROGRAMMED",
         "{type: Programmed, status: 'True', reason: Programmed, message: Yes., lastTransitionTime: '2026-01-02T00:00:00Z'}",
@@ -141,5 +141,6 @@ const WORDS: [(&str, &str); 3] = [
         "ACCEPTED",
         "{type: Accepted, status: 'True', reason: Accepted, message: Yes., lastTransitionTime: '2026-01-02T00:00:00Z'}",
     ),
+    ("MAKER", "{apiVersion: v1, kind: Pod, name: web, uid: u, controller: true, blockOwnerDeletion: false}"),
     ("OWNER", "{apiVersion: v1, kind: Node, name: node-1, uid: u}"),
 ];

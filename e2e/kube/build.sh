@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the control plane that the tests start: one binary, linked under the name of each command.
+# Builds Kubernetes, which the tests start: one binary, linked under the name of each command.
 # Goes to $TENET_KUBE_BIN, by default .cache/kube of the repository. Five minutes from nothing, seconds after.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -15,6 +15,6 @@ version=k8s.io/component-base/version
 mkdir -p "$bin"
 CGO_ENABLED=0 nice go build -trimpath -buildvcs=false -o "$bin/kube" -ldflags "-s -w \
 	-X $version.gitVersion=$kubernetes -X $version.gitMajor=1 -X $version.gitMinor=${minor%%.*}"
-for name in etcd kube-apiserver kube-controller-manager kubectl; do
+for name in etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kubectl; do
 	ln -sf kube "$bin/$name"
 done

@@ -1,9 +1,10 @@
-// A Kubernetes control plane in one binary, for tests: the real etcd, kube-apiserver,
-// kube-controller-manager and kubectl, picked by the name that the binary is called by (as busybox does).
-// One binary, because the four share nearly all their code: linked one by one they take four times the space.
+// Kubernetes in one binary, for tests: the real etcd, kube-apiserver, kube-controller-manager, kube-scheduler,
+// kubelet and kubectl, picked by the name that the binary is called by (as busybox does).
+// One binary, because they share nearly all their code: linked one by one they take six times the space.
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,12 +16,16 @@ import (
 	kubectl "k8s.io/kubectl/pkg/cmd"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	manager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
+	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
+	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 )
 
 // commands that share Kubernetes' command line; etcd brings its own.
 var commands = map[string]func() *cobra.Command{
 	"kube-apiserver":          apiserver.NewAPIServerCommand,
 	"kube-controller-manager": manager.NewControllerManagerCommand,
+	"kube-scheduler":          func() *cobra.Command { return scheduler.NewSchedulerCommand() },
+	"kubelet":                 func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) },
 	"kubectl":                 kubectl.NewDefaultKubectlCommand,
 }
 

@@ -37,7 +37,7 @@ const CLOCKS: [&str; 2] = ["SystemTime", "Timestamp::now"];
 const AT_HOME: [&str; 3] = ["local", "cli", "main"];
 /// Of all others, the files that read the wall clock, which may be stepped: they stamp conditions, Events and Leases by it.
 /// What takes how long, and who is silent since when, is counted by the monotonic clock.
-const STAMPS: [&str; 4] = ["cluster/lease.rs", "cluster/write.rs", "controller/run.rs", "node/run.rs"];
+const STAMPS: [&str; 4] = ["cluster/lease.rs", "cluster/event.rs", "controller/run.rs", "node/run.rs"];
 /// The longest file, lines.
 const LINES: usize = 400;
 

@@ -13,6 +13,7 @@ pub mod moving;
 
 mod guest;
 pub mod traffic;
+pub mod wire;
 mod yaml;
 
 use std::io::Read as _;

@@ -171,6 +171,8 @@ reasons! {
     AmbiguousFixedIP,
     /// The segment is taken by another network.
     SegmentInUse,
+    /// An object that is to be made is there already, and is somebody else's.
+    NameInUse,
     /// A referenced object does not exist.
     NotFound,
     /// A referenced object lies in another namespace that does not grant the reference.

@@ -18,6 +18,11 @@ pub const PORTS: &str = "tenet.network/ports";
 /// The entry that the default route leads through, written as it is there, or as `@interface`.
 pub const DEFAULT_ROUTE: &str = "tenet.network/default-route";
 
+/// On a Port that was made for a pod: the interface that it is there.
+pub const INTERFACE: &str = "tenet.network/interface";
+/// What came of it, written by Tenet on the pod in the format of Multus.
+pub const NETWORK_STATUS: &str = "k8s.v1.cni.cncf.io/network-status";
+
 /// How many interfaces a pod may ask for.
 pub const MOST: usize = 16;
 

@@ -8,10 +8,12 @@
 //! Deciding is a synchronous function of the mirror; waiting happens only in [`watch`] and [`write`].
 
 pub mod client;
+pub mod event;
 pub mod figures;
 mod guard;
 pub mod lease;
 pub mod mirror;
+pub mod pods;
 pub mod probes;
 pub mod share;
 pub mod watch;

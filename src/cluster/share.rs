@@ -7,7 +7,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::write::{Note, Status};
+use super::event::Note;
+use super::write::Status;
 use crate::api::{Condition, ConditionType, FloatingIPStatus, PortStatus, RouterStatus};
 use crate::model::agent::is_silent;
 use crate::model::status::Statuses;

@@ -33,7 +33,7 @@ pub const BACKLOG: usize = 4096;
 /// How long a watch that failed waits: a quarter of what client-go's do, 0.2 to 8 s, give or take. Half a minute would be most
 /// of what is noticed of an API server that was away.
 #[derive(Default)]
-struct Patience(DefaultBackoff);
+pub(super) struct Patience(DefaultBackoff);
 
 impl Iterator for Patience {
     type Item = Duration;

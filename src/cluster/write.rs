@@ -1,9 +1,6 @@
 //! Writes: what is decided, sent to the API server.
 
-use k8s_openapi::api::core::v1::{Node, ObjectReference};
-use k8s_openapi::api::events::v1::Event;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::api::core::v1::Node;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource};
@@ -14,15 +11,18 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::event::{self, Note};
 use super::mirror::{Thing, thing};
+use super::pods::{self, Came, Chore};
 use super::watch;
 use crate::api::{
-    API_VERSION, Agent, AgentSpec, Allocation, ConditionType, FloatingIP, GROUP, Network, PhysicalNetwork, Port,
+    API_VERSION, Agent, AgentSpec, Allocation, ConditionType, FloatingIP, Network, PhysicalNetwork, Port,
     ReferenceGrant, Router, SecurityGroup, Subnet,
 };
 use crate::model::allocation::Slot;
 use crate::model::locks::Lock;
 use crate::model::object::Object;
+use crate::model::pod::Shown;
 use crate::model::{Id, Key, Kind};
 
 /// One write.
@@ -42,6 +42,8 @@ pub enum Write {
     Prepared(Id, Option<String>, Option<String>),
     /// Adds or removes our finalizer.
     Finalizers(Finalizers),
+    /// Does something for a pod.
+    Pod(Chore),
 }
 
 /// All finalizers of an object, as they are and as they are to be. Whatever else somebody writes to it meanwhile, however
@@ -75,17 +77,6 @@ pub struct Status {
     pub note: Option<Note>,
 }
 
-/// Something that happened to an object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Note {
-    /// Whether it is a fault.
-    pub warning: bool,
-    /// Why, in one word.
-    pub reason: String,
-    /// Why, in a sentence.
-    pub message: String,
-}
-
 /// What a write is about: no two at once.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
@@ -95,6 +86,10 @@ pub enum Target {
     Object(Id),
     /// Which node is ready to follow as a router's gateway node.
     Prepared(Id),
+    /// A Port that is made.
+    Made(Key),
+    /// A pod.
+    Pod(Key),
 }
 
 impl Write {
@@ -107,6 +102,9 @@ impl Write {
             Self::Status(status) => Target::Object(status.id.clone()),
             Self::Prepared(id, ..) => Target::Prepared(id.clone()),
             Self::Finalizers(Finalizers { id, .. }) | Self::Release(id, ..) => Target::Object(id.clone()),
+            Self::Pod(Chore::Make(wanted)) => Target::Made(wanted.port.clone()),
+            Self::Pod(Chore::Collect(left)) => Target::Object(Id::new(Kind::Port, left.port.clone())),
+            Self::Pod(Chore::Tell(who, _) | Chore::Show(Shown { pod: who, .. })) => Target::Pod(who.key.clone()),
         }
     }
 }
@@ -127,6 +125,8 @@ pub enum Done {
     Kept,
     /// There is no such object any more.
     Vanished,
+    /// Something was done for a pod.
+    Pod(Came),
 }
 
 /// Sends one write as `manager`.
@@ -152,6 +152,7 @@ async fn sent(client: &Client, manager: &str, write: Write) -> Result<Done, kube
             let patch = json!({ "metadata": { "resourceVersion": version }, "status": { "binding": null, "activePairs": null } });
             gone_is_fine(patch_object(client, &id, &PatchParams::default(), &Patch::Merge(patch), true).await)
         }
+        Write::Pod(chore) => pods::send(client, manager, chore).await.map(Done::Pod),
         Write::Finalizers(finalizers) => gone_is_fine(set(client, finalizers).await),
         Write::Prepared(id, node, version) => {
             let patch = json!({ "metadata": { "resourceVersion": version }, "status": { "preparedNode": node } });
@@ -203,41 +204,11 @@ async fn say(client: &Client, manager: &str, status: Status) -> Result<Thing, ku
         json!({ "apiVersion": API_VERSION, "kind": id.kind.to_string(), "metadata": metadata, "status": status });
     let answer = patch_object(client, &id, &PatchParams::apply(manager).force(), &Patch::Apply(body), true).await?;
     if let (Some(note), Thing::Object(object)) = (note, &answer)
-        && let Err(error) = tell(client, manager, object, &note).await
+        && let Err(error) = event::tell(client, manager, object, &note).await
     {
         tracing::warn!(object = %id, %error, "an Event cannot be written");
     }
     Ok(answer)
-}
-
-/// Writes an Event about an object.
-async fn tell(client: &Client, manager: &str, object: &Object, note: &Note) -> Result<(), kube::Error> {
-    let id = object.id();
-    let namespace = if id.kind.namespaced() { &*id.key.namespace } else { "default" };
-    let api: Api<Event> = Api::namespaced(client.clone(), namespace);
-    let regarding = ObjectReference {
-        api_version: Some(API_VERSION.into()),
-        kind: Some(id.kind.to_string()),
-        namespace: id.kind.namespaced().then(|| namespace.to_owned()),
-        name: Some(id.key.name.to_string()),
-        uid: object.meta().uid.clone(),
-        ..ObjectReference::default()
-    };
-    // The server completes the name; the longest that it takes is 253 characters.
-    let prefix: String = id.key.name.chars().take(200).collect();
-    let event = Event {
-        metadata: ObjectMeta { generate_name: Some(format!("{prefix}-")), ..ObjectMeta::default() },
-        action: Some("Reconcile".into()),
-        event_time: Some(MicroTime(Timestamp::now())),
-        note: Some(note.message.chars().take(1024).collect()),
-        reason: Some(note.reason.clone()),
-        regarding: Some(regarding),
-        reporting_controller: Some(format!("{GROUP}/{manager}")),
-        reporting_instance: Some(manager.to_owned()),
-        type_: Some(if note.warning { "Warning" } else { "Normal" }.into()),
-        ..Event::default()
-    };
-    api.create(&PostParams::default(), &event).await.map(drop)
 }
 
 async fn patch_object(

@@ -7,8 +7,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use k8s_openapi::jiff::Timestamp;
 use serde_json::json;
 
+use super::pods::{Chores, Pods};
 use crate::api::{AgentFailure, AllocationParty, Condition, ConditionType, Port, Reason};
 use crate::cluster::FINALIZER;
+use crate::cluster::pods::Came;
 use crate::cluster::share;
 use crate::cluster::write::{self, Finalizers, Status, Write};
 use crate::model::agent::is_silent;
@@ -20,11 +22,12 @@ use crate::model::{Id, Key, Kind, Linker, Remark, Report, Role, Snapshot, Topolo
 #[derive(Debug)]
 pub struct Controller {
     linker: Linker,
+    pods: Pods,
 }
 
 impl Default for Controller {
     fn default() -> Self {
-        Self { linker: Linker::new(Role::Controller) }
+        Self { linker: Linker::new(Role::Controller), pods: Pods::default() }
     }
 }
 
@@ -59,8 +62,16 @@ impl Controller {
             (!records).then(|| Write::Unlock(*slot, lock.clone()))
         });
         let said = silent(snapshot, lost, now).chain(released(snapshot, lost)).chain(said);
-        // A value is locked before anybody hears of it.
-        locked.into_iter().chain(finalizers.into_values()).chain(said).chain(orphans).collect()
+        let Chores { first, last } = self.pods.decide(snapshot);
+        // A pod waits for its Port. A value is locked before anybody hears of it.
+        first.into_iter().chain(locked).chain(finalizers.into_values()).chain(said).chain(last).chain(orphans).collect()
+    }
+}
+
+impl Controller {
+    /// Takes in what was done for a pod.
+    pub fn done(&mut self, came: &Came) {
+        self.pods.done(came);
     }
 }
 

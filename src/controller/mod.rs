@@ -8,7 +8,9 @@
 //! ```
 
 pub mod decide;
+mod election;
 mod figures;
+mod pods;
 pub mod pulse;
 pub mod queue;
 mod run;

@@ -8,6 +8,8 @@ use crate::cluster::write::{Target, Write};
 
 /// How long a write that failed waits, at first and at most.
 const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(30));
+/// How soon what was made is seen.
+const UNSEEN: Duration = Duration::from_secs(2);
 /// Counts of subnets and groups change with every port: they are written so much later, and not more often than that.
 const COUNTS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
@@ -32,6 +34,8 @@ pub enum End {
     Conflict,
     /// It was not taken.
     Failed,
+    /// It holds, and what was made is seen a moment later: until then the same would be decided.
+    Unseen,
 }
 
 /// A write on its way.
@@ -91,6 +95,7 @@ impl Queue {
                 return more;
             }
             End::Conflict => RETRY.0,
+            End::Unseen => UNSEEN,
             End::Failed => self.failed.get(target).map_or(RETRY.0, |(_, wait)| (*wait * 2).min(RETRY.1)),
         };
         self.failed.insert(target.clone(), (now + wait, wait));
@@ -119,6 +124,8 @@ impl Queue {
     pub fn deadline(&mut self, now: Instant) -> Option<Instant> {
         // What is due is on its way within moments, if there is anything to write at all.
         self.counts.retain(|_, at| *at + COUNTS.1 > now);
+        // What is not tried any more is not there any more.
+        self.failed.retain(|_, (at, _)| *at + RETRY.1 > now);
         self.failed.values().map(|(at, _)| *at).chain(self.counts.values().copied()).filter(|at| *at > now).min()
     }
 }

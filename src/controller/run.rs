@@ -15,12 +15,15 @@ use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use super::decide::{Controller, Lost};
+use super::election::{self, MARGIN, TERM};
 use super::figures::Figures;
+use super::pods::take_in;
 use super::pulse::Pulse;
 use super::queue::{End, Queue};
 use crate::cluster::client::{self, Access};
-use crate::cluster::lease::{Elector, Standing};
+use crate::cluster::lease::Elector;
 use crate::cluster::mirror::{Heard, Mirror, News, Source};
+use crate::cluster::pods::{self, Came, PodNews};
 use crate::cluster::probes::{self, Asked, Question};
 use crate::cluster::watch::MachineNews;
 use crate::cluster::write::{self, Done, Target};
@@ -46,14 +49,6 @@ impl Default for Options {
     }
 }
 
-/// How long the lead lasts without being renewed, and how often it is.
-const TERM: (Duration, Duration) = (Duration::from_secs(6), Duration::from_millis(500));
-/// Who was not answered for so long was blind meanwhile, stopped, or cut off.
-const BLIND: Duration = Duration::from_secs(4);
-/// The lead is given up before anybody else can have it.
-const MARGIN: Duration = Duration::from_secs(1);
-/// How long letting go of the lead may take: who is told to stop is killed soon after.
-const FAREWELL: Duration = Duration::from_secs(2);
 /// News that come together are taken in together: waiting a moment saves deciding twice.
 const MOMENT: Duration = Duration::from_millis(2);
 /// The longest sleep.
@@ -81,9 +76,14 @@ async fn serve(options: &Options) -> Result<(), String> {
     let watches = sources.map(|source| begin(&client, source, &ear)).collect();
     let (tell_pulse, pulses) = mpsc::channel(watch::BACKLOG);
     let (resign, resigned) = oneshot::channel();
-    let election = tokio::spawn(elect(elector, lead, tell_pulse.clone(), resigned));
+    let election = tokio::spawn(election::elect(elector, lead, tell_pulse.clone(), resigned));
     let (tell_machine, machine_news) = mpsc::channel(watch::BACKLOG);
-    let others = [watch::beats(&client, tell_pulse), watch::machines(&client, None, tell_machine)];
+    let (tell_pod, pod_news) = mpsc::channel(watch::BACKLOG);
+    let others = [
+        watch::beats(&client, tell_pulse),
+        watch::machines(&client, None, tell_machine),
+        pods::watch(&client, tell_pod),
+    ];
     let instance = Instance {
         client,
         mirror,
@@ -94,6 +94,7 @@ async fn serve(options: &Options) -> Result<(), String> {
         pulses,
         pulse: Pulse::default(),
         machine_news,
+        pod_news,
         machines: BTreeMap::new(),
         knows_machines: false,
         controller: Controller::default(),
@@ -123,52 +124,6 @@ fn begin(client: &Client, source: Source, ear: &watch::Ear) -> JoinHandle<()> {
     }
 }
 
-/// Keeps trying to lead; tells until when we do. Where we could not write, agents could not either, and what we were told
-/// while we were stopped is still on its way: so it also tells that we were blind, before it tells that we lead again.
-/// Ends when `resigned` does, and lets go of the lead then.
-async fn elect(
-    mut elector: Elector,
-    lead: channel::Sender<Option<Instant>>,
-    pulse: mpsc::Sender<watch::Pulse>,
-    mut resigned: oneshot::Receiver<()>,
-) {
-    let mut answered = Instant::now();
-    loop {
-        let standing = tokio::select! {
-            biased;
-            _ = &mut resigned => return let_go(elector).await,
-            standing = tokio::time::timeout(TERM.0, elector.attempt()) => standing,
-        };
-        if !matches!(standing, Ok(Ok(_))) || answered.elapsed() > BLIND {
-            let _ = pulse.send(watch::Pulse::Blind).await;
-        }
-        match standing {
-            Ok(Ok(standing)) => {
-                answered = Instant::now();
-                lead.send_replace(match standing {
-                    Standing::Held(until) => until.checked_sub(MARGIN),
-                    Standing::Others => None,
-                });
-            }
-            Ok(Err(error)) => warn!(%error, "the lease cannot be read or written"),
-            Err(_) => warn!("the lease cannot be read or written: the API server does not answer"),
-        }
-        tokio::select! {
-            _ = &mut resigned => return let_go(elector).await,
-            () = tokio::time::sleep(TERM.1) => {}
-        }
-    }
-}
-
-/// Lets go of the lead; without an answer it runs out.
-async fn let_go(mut elector: Elector) {
-    match tokio::time::timeout(FAREWELL, elector.release()).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => warn!(%error, "the lease is not let go of: it runs out"),
-        Err(_) => warn!("the lease is not let go of: the API server does not answer"),
-    }
-}
-
 type Flight = BoxFuture<'static, (Target, Result<Done, kube::Error>)>;
 
 struct Instance {
@@ -182,6 +137,7 @@ struct Instance {
     pulses: mpsc::Receiver<watch::Pulse>,
     pulse: Pulse,
     machine_news: mpsc::Receiver<watch::MachineNews>,
+    pod_news: mpsc::Receiver<PodNews>,
     /// Kubernetes' nodes, once all have been told.
     machines: BTreeMap<Arc<str>, watch::Machine>,
     knows_machines: bool,
@@ -232,6 +188,12 @@ impl Instance {
                         MachineNews::Whole => self.knows_machines = true,
                     }
                     self.dirty = true;
+                }
+                Some(news) = self.pod_news.recv() => {
+                    self.dirty |= take_in(self.mirror.snapshot_mut(), news);
+                    while let Ok(news) = self.pod_news.try_recv() {
+                        self.dirty |= take_in(self.mirror.snapshot_mut(), news);
+                    }
                 }
                 changed = self.leads.changed() => {
                     if changed.is_err() {
@@ -345,7 +307,15 @@ impl Instance {
                 self.dirty = true;
             }
             Ok(Done::Unlocked(_) | Done::Vanished) => {}
-            Ok(Done::Kept) => end = End::Failed,
+            Ok(Done::Kept | Done::Pod(Came::Lives)) => end = End::Failed,
+            Ok(Done::Pod(came)) => {
+                self.controller.done(&came);
+                match came {
+                    Came::Made => end = End::Unseen,
+                    Came::Shown(key, Some(pod)) => drop(take_in(self.mirror.snapshot_mut(), PodNews::Is(key, pod))),
+                    _ => {}
+                }
+            }
             Err(error) => {
                 // A conflict says that news are on their way.
                 let conflict = matches!(&error, kube::Error::Api(status) if status.code == 409);

@@ -19,6 +19,7 @@ pub mod ipam;
 mod link;
 pub mod locks;
 pub mod object;
+pub mod pod;
 pub mod report;
 pub mod security;
 pub mod snapshot;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::api::{Agent, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, SecurityGroup, Subnet};
 use crate::model::allocation::Allocations;
 use crate::model::id::Key;
+use crate::model::pod::Pods;
 
 /// Objects of one kind.
 pub type Objects<T> = BTreeMap<Key, Arc<T>>;
@@ -35,4 +36,6 @@ pub struct Snapshot {
     pub agents: Objects<Agent>,
     /// Values that are given away: none in local mode, and none where nothing is given away.
     pub allocations: Allocations,
+    /// Pods that ask for interfaces: none in local mode.
+    pub pods: Pods,
 }

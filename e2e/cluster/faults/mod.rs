@@ -1,7 +1,7 @@
 //! What fails in a cluster, and what must not: each test says which fault it makes, `FAULTS.md` beside says which are made
 //! nowhere. Bigger sizes and longer times with `TENET_SOAK=1`.
 
-mod audit;
+pub mod audit;
 mod churn;
 mod compaction;
 mod conflicts;
@@ -14,9 +14,9 @@ mod leaders;
 mod lists;
 mod node;
 mod outage;
-mod proxy;
+pub mod proxy;
 mod server;
-mod writes;
+pub mod writes;
 
 use std::time::Duration;
 

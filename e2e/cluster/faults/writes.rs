@@ -21,20 +21,30 @@ Port b {networkRef: {name: blue}}
 Router r {interfaces: [{subnetRef: {name: web}}], externalGateway: {networkRef: {name: public}}}
 FloatingIP f {networkRef: {name: public}, portRef: {name: a}}";
 
-struct Trial {
-    cluster: Cluster,
+pub struct Trial {
+    /// What it dies in.
+    pub cluster: Cluster,
     proxy: Proxy,
     lives: usize,
 }
 
 impl Trial {
+    /// A cluster whose controller is to die.
+    pub fn start(cluster: Cluster) -> Self {
+        let proxy = Proxy::start(&cluster, cluster.kubeconfig());
+        let mut trial = Self { cluster, proxy, lives: 0 };
+        trial.cluster.kill_controller(0);
+        trial.live();
+        trial
+    }
+
     fn live(&mut self) {
         self.cluster.start_controller_with(&self.proxy.kubeconfig, &["--identity", "one"]);
         self.lives += 1;
     }
 
     /// Does something of which the controller is to die at its `nth` write. Whether it did; if so, another lives.
-    fn dies(&mut self, nth: usize, form: Form, what: impl Fn(&Cluster), done: impl Fn(&Cluster) -> bool) -> bool {
+    pub fn dies(&mut self, nth: usize, form: Form, what: impl Fn(&Cluster), done: impl Fn(&Cluster) -> bool) -> bool {
         self.proxy.arm(self.cluster.controller_pid(self.lives), nth, form);
         what(&self.cluster);
         let mut calm: Option<Instant> = None;
@@ -75,12 +85,9 @@ fn gone(cluster: &Cluster) -> bool {
 
 #[test]
 fn a_controller_that_is_killed_at_any_write_leaves_nothing_double_and_nothing_behind() {
-    let mut cluster = Cluster::start(0);
-    cluster.kill_controller(0);
+    let cluster = Cluster::start(0);
     cluster.apply(OUTSIDE);
-    let proxy = Proxy::start(&cluster, cluster.kubeconfig());
-    let mut trial = Trial { cluster, proxy, lives: 0 };
-    trial.live();
+    let mut trial = Trial::start(cluster);
     let all: Vec<usize> = (1..).take(sized(0, 60)).collect();
     let nths = if all.is_empty() { vec![1, 2, 4, 6, 8, 11, 14, 60] } else { all };
     for (round, nth) in nths.into_iter().enumerate() {

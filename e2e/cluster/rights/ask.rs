@@ -80,6 +80,8 @@ impl Person {
 fn kind(plural: &str) -> (&'static str, &'static str) {
     const OURS: &str = "tenet.network/v1alpha1";
     match plural {
+        "pods" => ("v1", "Pod"),
+        "events" => ("events.k8s.io/v1", "Event"),
         "leases" => ("coordination.k8s.io/v1", "Lease"),
         "validatingadmissionpolicies" => ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy"),
         "validatingadmissionpolicybindings" => ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding"),

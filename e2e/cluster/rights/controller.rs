@@ -11,6 +11,40 @@ adds another's finalizer | its own finalizer and nothing else
     merge default:routers/mine {metadata: {finalizers: [a.b/c]}}
 changes a security group | its own finalizer and nothing else
     merge default:securitygroups/web {spec: {rules: []}}
+makes a port that nobody owns | that a Pod owns, and no others
+    create default:ports/loose {spec: {networkRef: {name: blue}}}
+makes a port that something else owns | that a Pod owns, and no others
+    create default:ports/loose {metadata: {ownerReferences: [OWNER]}, spec: {networkRef: {name: blue}}}
+makes a port that a Pod does not own alone | that a Pod owns, and no others
+    create default:ports/loose {metadata: {ownerReferences: [MAKER, OWNER]}, spec: {networkRef: {name: blue}}}
+makes a port that a Pod holds only | that a Pod owns, and no others
+    create default:ports/loose {metadata: {ownerReferences: [{apiVersion: v1, kind: Pod, name: a, uid: u}]}, spec: {networkRef: {name: blue}}}
+chooses the address of a Pod's port | says the network, and nothing else
+    create default:ports/loose {metadata: {ownerReferences: [MAKER]}, spec: {networkRef: {name: blue}, addresses: [{ip: 10.0.0.9}]}}
+takes the filter off a Pod's port | says the network, and nothing else
+    create default:ports/loose {metadata: {ownerReferences: [MAKER]}, spec: {networkRef: {name: blue}, portSecurity: false}}
+deletes a user's port | that a Pod owns, and no others
+    delete default:ports/mine
+changes what runs in a Pod | network-status, and nothing else
+    json default:pods/web [{op: replace, path: /spec/containers/0/image, value: other}]
+writes another annotation of a Pod | network-status, and nothing else
+    merge default:pods/web {metadata: {annotations: {a.b/c: d}}}
+removes an annotation of a Pod | network-status, and nothing else
+    merge default:pods/web {metadata: {annotations: {tenet.network/networks: null}}}
+changes an annotation of a Pod | network-status, and nothing else
+    merge default:pods/web {metadata: {annotations: {tenet.network/networks: red}}}
+labels a Pod | network-status, and nothing else
+    merge default:pods/web {metadata: {labels: {a: b}}}
+keeps a Pod | network-status, and nothing else
+    merge default:pods/web {metadata: {finalizers: [a.b/c]}}
+gives a Pod away | network-status, and nothing else
+    merge default:pods/web {metadata: {ownerReferences: [OWNER]}}
+says that a Pod has failed | cannot patch resource "pods/status"
+    merge default:pods/web/status {status: {phase: Failed}}
+deletes a Pod | cannot delete resource "pods"
+    delete default:pods/web
+makes a Pod | cannot create resource "pods"
+    create default:pods/more {spec: {containers: [{name: c, image: i}]}}
 changes a port | cannot patch resource "ports"
     merge default:ports/mine {spec: {nodeName: node-1}}
 deletes a network | cannot delete resource "networks"
@@ -50,6 +84,18 @@ looks for nodes
     get nodes
 looks for pods
     get pods
+makes a Pod's port
+    create default:ports/web-net1 {metadata: {ownerReferences: [MAKER], annotations: {tenet.network/interface: net1}}, spec: {networkRef: {name: blue}}}
+deletes it
+    delete default:ports/web-net1
+says on a Pod what came of it
+    merge default:pods/web {metadata: {annotations: {k8s.v1.cni.cncf.io/network-status: '[]'}}}
+says it anew
+    merge default:pods/web {metadata: {annotations: {k8s.v1.cni.cncf.io/network-status: '[{}]'}}}
+takes it back
+    merge default:pods/web {metadata: {annotations: {k8s.v1.cni.cncf.io/network-status: null}}}
+tells of a Pod
+    create default:events/web.1 {regarding: {apiVersion: v1, kind: Pod, namespace: default, name: web}, eventTime: '2026-01-01T00:00:00.000000Z', action: Reconcile, reason: Invalid, type: Warning, note: No., reportingController: tenet.network/tenet-controller, reportingInstance: one}
 ";
 
 #[test]

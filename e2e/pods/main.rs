@@ -1,0 +1,12 @@
+//! A whole Kubernetes cluster: kubelets, containerd, pods; Tenet as `manifests/` installs it.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../bed/mod.rs"]
+mod bed;
+#[path = "../control_plane.rs"]
+mod control_plane;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod install;
+mod leavings;
