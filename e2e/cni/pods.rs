@@ -121,7 +121,12 @@ fn a_pod_gets_all_or_nothing_and_is_told_the_reason_of_the_port() {
     host.declare("bad.yaml", "Port bad {networkRef: {name: nowhere}}");
     let a = host.guest("a");
     let (code, why) = Pod::new(&host, &a, &[("ports", "web-0, bad")]).refused("ADD");
-    assert!(code == 100 && why.contains("Port default/bad") && why.contains("ResolvedRefs: NotFound: Network default/nowhere"), "{code} {why}");
+    assert!(
+        code == 100
+            && why.contains("Port default/bad")
+            && why.contains("ResolvedRefs: NotFound: Network default/nowhere"),
+        "{code} {why}"
+    );
     until("nothing is left", || !a.run("ip link show net1").ok());
     assert!(!std::fs::read_to_string(host.dir.join("state/plugged.json")).unwrap_or_default().contains("c0ffee"));
 }

@@ -8,5 +8,6 @@ mod control_plane;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod attached;
 mod install;
 mod leavings;

@@ -300,34 +300,6 @@ pub struct Unplug {
     pub socket: Socket,
 }
 
-/// `tenet cni`
-#[derive(Clone, Debug, Args)]
-pub struct Cni {
-    /// What to do.
-    #[command(subcommand)]
-    pub command: CniCommand,
-}
-
-/// What is done with the plugin.
-#[derive(Clone, Debug, Subcommand)]
-pub enum CniCommand {
-    /// Copy this program there as a plugin, and write a network configuration with its link that comes before the node's
-    Install(Folders),
-    /// Take both away; the node's own files were never written
-    Uninstall(Folders),
-}
-
-/// Folders of a container runtime.
-#[derive(Clone, Debug, Args)]
-pub struct Folders {
-    /// Where it looks for plugins.
-    #[arg(long, value_name = "DIR", default_value = config::PLUGINS)]
-    pub bin_dir: PathBuf,
-    /// Where it looks for network configurations.
-    #[arg(long, value_name = "DIR", default_value = config::NETWORKS)]
-    pub conf_dir: PathBuf,
-}
-
 /// `tenet get`
 #[derive(Clone, Debug, Args)]
 pub struct Get {
@@ -374,5 +346,8 @@ pub struct Clean {
     pub yes: bool,
 }
 
+mod cni;
 #[cfg(test)]
 mod tests;
+
+pub use cni::{Cni, CniCommand};

@@ -145,7 +145,12 @@ fn installed(command: args::CniCommand) -> Ended {
                 Chained::Nothing(why) => writeln!(out, "no network configuration to link to yet: {why}")?,
             }
         }
-        args::CniCommand::Uninstall(args) => install::uninstall(&args.bin_dir, &args.conf_dir)?,
+        args::CniCommand::Uninstall { folders, stay } => {
+            install::uninstall(&folders.bin_dir, &folders.conf_dir)?;
+            while stay {
+                std::thread::park();
+            }
+        }
     }
     Ok(0)
 }
