@@ -71,33 +71,27 @@ impl Desk {
                 }
                 Event::Asked(client, request) => (client, request),
             };
-            match self.take(client, request, world, now) {
-                Ok(visit) => self.visits.push(visit),
-                Err(answer) => {
-                    self.answers.push((client, answer));
-                    dirty = true;
-                }
+            if let Some(answer) = self.take(client, request, world, now) {
+                self.answers.push((client, answer));
+                dirty = true;
             }
         }
         dirty
     }
 
-    /// What a request comes to: it waits, or its answer.
-    fn take(
-        &mut self,
-        client: ClientId,
-        request: Request,
-        world: &mut impl Ports,
-        now: Instant,
-    ) -> Result<Visit, Answer> {
-        Err(match request {
+    /// Does what is asked; its answer, or none yet: it waits.
+    fn take(&mut self, client: ClientId, request: Request, world: &mut impl Ports, now: Instant) -> Option<Answer> {
+        Some(match request {
             Request::Plug { namespace, name, target, timeout_ms, force } => {
                 let port = Key::new(&namespace, &name);
                 let wanted = Wanted { port, target, force, pod: None, owner: None };
-                return Ok(Visit::new(client, [wanted], false, now, timeout_ms));
+                self.visits.push(Visit::new(client, [wanted], false, now, timeout_ms));
+                return None;
             }
             Request::PlugPod { ports, timeout_ms } => {
-                return Ok(Visit::new(client, ports.into_iter().map(Wanted::from), true, now, timeout_ms));
+                let wanted = ports.into_iter().map(Wanted::from);
+                self.visits.push(Visit::new(client, wanted, true, now, timeout_ms));
+                return None;
             }
             Request::Unplug { namespace, name } => unplug(world, &Key::new(&namespace, &name)),
             Request::UnplugPod { container, interface } => {

@@ -11,7 +11,7 @@ pub mod pace;
 pub mod plugs;
 mod pods;
 pub mod protocol;
-pub mod record;
+mod record;
 pub mod server;
 pub mod sleep;
 mod visit;
@@ -35,6 +35,7 @@ use crate::dataplane::router_rules;
 use crate::dataplane::state::{Item, LinkKind, Make, Spec, State};
 use crate::model::active::Announcement;
 use crate::model::{Id, Key, Kind, NodeView, Remark, Report};
+pub use record::FILE as RECORD;
 use record::Record;
 
 /// A plan is made, and believed only when the next observation finds nothing left to do; at most so often.

@@ -82,6 +82,6 @@ impl Visit {
 
     /// Undoes what the request did, because it failed or its client is gone. Whether the node is to converge.
     pub fn give_up(&self, world: &mut impl Ports) -> bool {
-        self.plugs.iter().fold(false, |dirty, plug| plug.give_up(world) || dirty)
+        self.plugs.iter().map(|plug| plug.give_up(world)).filter(|undone| *undone).count() > 0
     }
 }

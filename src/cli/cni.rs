@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::agent::RECORD;
 use crate::agent::protocol::{Answer, Request};
-use crate::agent::record;
 use crate::cni::args::Variables;
 use crate::cni::call::{Add, Ask, Deed, PATIENCE, decide};
 use crate::cni::config::{Config, LONGEST};
@@ -89,7 +89,7 @@ fn question(wanted: &Ask, place: &Place) -> Result<String, Error> {
 
 /// Whether the node's own record shows that there is nothing to ask for. A record that cannot be read shows nothing.
 fn recorded(state: &Path, wanted: &Ask) -> bool {
-    match std::fs::read_to_string(state.join(record::FILE)) {
+    match std::fs::read_to_string(state.join(RECORD)) {
         Ok(text) => wanted.is_idle(&text),
         Err(error) => error.kind() == io::ErrorKind::NotFound,
     }

@@ -147,8 +147,10 @@ fn installed(command: args::CniCommand) -> Ended {
         }
         args::CniCommand::Uninstall { folders, stay } => {
             install::uninstall(&folders.bin_dir, &folders.conf_dir)?;
-            while stay {
-                std::thread::park();
+            if stay {
+                loop {
+                    std::thread::park();
+                }
             }
         }
     }

@@ -45,7 +45,7 @@ pub fn make(file: &str, text: &[u8], ours: Option<&[u8]>, link: &Link) -> Made {
     let Ok(Value::Object(node)) = serde_json::from_slice(text) else { return skip("is no JSON object") };
     let mut list = match node.get("plugins") {
         Some(Value::Array(plugins)) if plugins.iter().all(|plugin| kind(plugin).is_some()) => node,
-        None if node.get("type").is_some_and(Value::is_string) => list_of(node),
+        None if node.get("type").is_some_and(Value::is_string) => list_of(&node),
         _ => return skip("is no network configuration"),
     };
     let has = |list: &Map<String, Value>, is: fn(&str) -> bool| {
@@ -101,7 +101,7 @@ fn kind(plugin: &Value) -> Option<&str> {
 }
 
 /// A list of one plugin, of a file that is one.
-fn list_of(conf: Map<String, Value>) -> Map<String, Value> {
+fn list_of(conf: &Map<String, Value>) -> Map<String, Value> {
     let said: Vec<_> = ["cniVersion", "name"].into_iter().filter_map(|key| conf.get_key_value(key)).collect();
     let mut list: Map<String, Value> = said.into_iter().map(|(key, value)| (key.clone(), value.clone())).collect();
     list.insert("plugins".into(), json!([conf]));

@@ -28,8 +28,8 @@ pub struct Config {
     /// What the plugin before us in the chain answered.
     #[serde(default)]
     pub prev_result: Option<Value>,
-    #[serde(default)]
-    runtime_config: Runtime,
+    #[serde(default, rename = "runtimeConfig")]
+    runtime: Runtime,
     /// A Network that a port is made on for the pod: `[namespace/]name`. For meta plugins.
     #[serde(default)]
     pub network: Option<String>,
@@ -91,7 +91,7 @@ impl Config {
     /// The pod's annotations, as far as they were told.
     #[must_use]
     pub fn annotations(&self) -> Option<&BTreeMap<String, String>> {
-        self.runtime_config.annotations.as_ref()
+        self.runtime.annotations.as_ref()
     }
 
     /// Whether a meta plugin names what the pod is to be plugged into.

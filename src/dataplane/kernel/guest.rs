@@ -166,7 +166,7 @@ impl Interface {
 /// An address that is used at once: nobody else has it, so it is not asked for first (RFC 4862).
 fn address(index: u32, net: IpNet) -> AddressMessage {
     let mut message = route::address(index, net);
-    if let IpAddr::V6(_) = net.addr() {
+    if net.addr().is_ipv6() {
         message.attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));
     }
     message
