@@ -195,6 +195,8 @@ impl ControlPlane {
         let kubeconfig = self.kubeconfig();
         let mut flags = vec![format!("--kubeconfig={}", kubeconfig.display())];
         flags.push(format!("--controllers={}", names.join(",")));
+        // It makes the folder, by default on the machine's own disk.
+        flags.push(format!("--flex-volume-plugin-dir={}", self.path("volume-plugins")));
         // Pods find it in their service account's folder.
         flags.push(format!("--root-ca-file={}", self.path("certificates/apiserver.crt")));
         flags.extend(["--leader-elect=false", "--use-service-account-credentials=false"].map(String::from));

@@ -95,7 +95,7 @@ fn snapshot(objects: u32, bound: u32) -> Snapshot {
                 let mut port: tenet::api::Port = object(kind, name, spec);
                 stamp(&mut port);
                 if guest(name).is_some_and(|n| bound >> n & 1 == 1) {
-                    let binding = Binding { node_name: NODE.into(), device: "eth0".into() };
+                    let binding = Binding { node_name: NODE.into(), device: "eth0".into(), pod: None };
                     port.status.get_or_insert_default().binding = Some(binding);
                 }
                 all.ports.insert(key, Arc::new(port));

@@ -8,7 +8,7 @@ shift 3
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-pack() { tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C "$1" -cf - .; }
+pack() { tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=a+rX -C "$1" -cf - .; }
 digest() { sha256sum "$1" | cut -d ' ' -f 1; }
 case $(uname -m) in
 x86_64) machine=amd64 ;;

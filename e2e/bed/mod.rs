@@ -15,9 +15,10 @@ use crate::control_plane::ControlPlane;
 use crate::support::wire::wire;
 use crate::support::{self, Guest, Host, Said, ip, run, yaml};
 
+pub mod groups;
 mod node;
 
-pub use node::{Node, sweep};
+pub use node::Node;
 
 /// The control plane's address on the underlay; nodes follow from .11 on.
 pub const SERVER: &str = "192.0.2.1";
@@ -291,6 +292,6 @@ impl Drop for Bed {
             eprintln!("{}", self.logs());
         }
         self.nodes.iter_mut().for_each(Node::end);
-        node::sweep(&self.cgroup);
+        groups::sweep(&self.cgroup);
     }
 }

@@ -7,8 +7,8 @@ use std::process::{Child, Command, Stdio};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::bin;
-use crate::support::{Guest, Said, ip, run, until};
+use super::{bin, groups};
+use crate::support::{Guest, Said, ip, until};
 
 /// A node.
 pub struct Node {
@@ -57,7 +57,7 @@ impl Node {
         fs::write(own.join("containerd.toml"), include_str!("containerd.toml")).unwrap();
         fs::write(own.join("kubelet.yaml"), include_str!("kubelet.yaml").replace("CGROUP", cgroup)).unwrap();
         fs::write(own.join("kubeconfig"), kubeconfig).unwrap();
-        make_groups(cgroup);
+        groups::make(cgroup);
         let plugins = folder.join("opt/cni/bin");
         fs::create_dir_all(&plugins).unwrap();
         for plugin in ["ptp", "host-local"] {
@@ -117,16 +117,21 @@ impl Node {
 
     /// Starts to bring an image to the node, from an archive.
     pub(super) fn import(&self, archive: &Path) -> Child {
-        let socket = self.path("/run/containerd/containerd.sock");
-        until("containerd listens", || std::os::unix::net::UnixStream::connect(&socket).is_ok());
+        self.wait_for_containerd();
         let mut command = self.enter(&bin().join("ctr"));
         command.args(["-n", "k8s.io", "images", "import", "--local", "-"]);
         let log = File::options().create(true).append(true).open(self.folder.join("import.log")).unwrap();
         command.stdin(File::open(archive).unwrap()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
     }
 
-    /// Starts the kubelet.
+    fn wait_for_containerd(&self) {
+        let socket = self.path("/run/containerd/containerd.sock");
+        until("containerd listens", || std::os::unix::net::UnixStream::connect(&socket).is_ok());
+    }
+
+    /// Starts the kubelet, once containerd listens: a kubelet that does not find one ends.
     pub fn start_kubelet(&mut self) {
+        self.wait_for_containerd();
         let mut command = self.enter(&super::kubernetes().join("kubelet"));
         command.args(["--config=/run/node/kubelet.yaml", "--kubeconfig=/run/node/kubeconfig", "--v=2"]);
         command.arg(format!("--hostname-override={}", self.name)).arg(format!("--node-ip={}", self.address));
@@ -190,34 +195,4 @@ fn end(child: &mut Option<Child>) {
         }
         let _ = child.wait();
     }
-}
-
-/// Makes the control group below which all of a node's pods get theirs, in every hierarchy.
-fn make_groups(cgroup: &str) {
-    for hierarchy in fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten().map(|entry| entry.path()) {
-        let mut path = hierarchy.clone();
-        for step in cgroup.split('/').filter(|step| !step.is_empty()) {
-            let above = path.clone();
-            path.push(step);
-            // Another name of a hierarchy is a link to it.
-            if !hierarchy.is_symlink() && !path.exists() && hierarchy.join("cgroup.procs").exists() {
-                fs::create_dir(&path).unwrap();
-                // Without processors and memory nothing can be put in there, and a new one has none.
-                for room in ["cpuset.cpus", "cpuset.mems"] {
-                    if let Ok(all) = fs::read(above.join(room)) {
-                        let _ = fs::write(path.join(room), all);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Takes control groups of a cluster away, in every hierarchy, the innermost first; waits for what still ends in them.
-pub fn sweep(cgroup: &str) {
-    let which = format!("( -path */{cgroup} -o -path */{cgroup}/* )");
-    until("all control groups are gone", || {
-        run(&format!("find /sys/fs/cgroup -depth -type d {which} -exec rmdir {{}} ;"));
-        run(&format!("find /sys/fs/cgroup -type d -name {cgroup}")).out.is_empty()
-    });
 }

@@ -3,6 +3,8 @@
 //! `make bench-cluster`, or `make bench-cluster ROWS="one burst"`; `-o json` prints a line of JSON for each row.
 #![allow(missing_docs, clippy::pedantic, clippy::unwrap_used, clippy::expect_used, clippy::panic, dead_code)]
 
+#[path = "../bed/mod.rs"]
+mod bed;
 #[path = "../control_plane.rs"]
 mod control_plane;
 #[path = "../bench/dhcp.rs"]
@@ -29,6 +31,7 @@ mod support;
 mod yaml;
 
 mod api;
+mod kubelets;
 mod moves;
 mod outside;
 mod overlay;
@@ -37,11 +40,12 @@ mod world;
 
 use rows::Group;
 
-const GROUPS: [Group; 5] = [
+const GROUPS: [Group; 6] = [
     (&["one", "burst", "offer", "restart", "memory", "rates"], ports::rows),
     (&["gateway", "floating-ip", "routers", "resync"], outside::rows),
     (&["overlay"], overlay::rows),
     (&["move", "takeover"], moves::rows),
+    (&["kubelets"], kubelets::rows),
     (&["never-seen", "in-place", "foreign"], world::rows),
 ];
 

@@ -1,7 +1,9 @@
 //! Pods that ask for networks: the Ports that are made for them, and what they are told. No kubelet runs here: a Pod is an
 //! object, and who plugs its Ports is a guest.
 
+mod freed;
 mod killed;
+mod multus;
 mod shown;
 mod storm;
 mod told;
@@ -37,9 +39,11 @@ impl Cluster {
     /// Creates Pods; their UIDs.
     fn pods(&self, pods: &[Value]) -> Vec<String> {
         let list = json!({ "apiVersion": "v1", "kind": "List", "items": pods }).to_string();
-        let made =
-            self.plane.expect(&["create", "-f", "-", "-o", "jsonpath={.items[*].metadata.uid}{.metadata.uid}"], &list);
-        made.split_whitespace().map(str::to_owned).collect()
+        let made = self.plane.expect(&["create", "-f", "-", "-o", "jsonpath={.metadata.uid},"], &list);
+        let uids: Vec<String> =
+            made.split(',').map(str::trim).filter(|uid| !uid.is_empty()).map(str::to_owned).collect();
+        assert_eq!(uids.len(), pods.len(), "{made}");
+        uids
     }
 
     /// Something of an object; nothing where there is none.

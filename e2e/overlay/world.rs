@@ -169,7 +169,7 @@ impl World {
 
     /// Says where a port is.
     pub fn bind(&mut self, port: &Key, node: Option<usize>) {
-        let binding = node.map(|n| Binding { node_name: self.nodes[n].name.clone(), device: "eth0".into() });
+        let binding = node.map(|n| Binding { node_name: self.nodes[n].name.clone(), device: "eth0".into(), pod: None });
         let port = self.snapshot.ports.get_mut(port).unwrap();
         Arc::make_mut(port).status.get_or_insert_default().binding = binding;
     }

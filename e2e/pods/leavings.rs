@@ -1,18 +1,22 @@
 //! A cluster leaves nothing on its machine: the bed itself.
 
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::{env, fs};
 
-use crate::bed::{Bed, sweep};
+use crate::bed::{Bed, groups};
 use crate::support::{run, until};
 
-/// What kubelets would set, and it is the whole machine's.
-fn settings() -> String {
-    run("sysctl vm.overcommit_memory vm.panic_on_oom kernel.panic kernel.panic_on_oops kernel.keys").expect_ok()
+/// What kubelets would set, and folders that they would make, on the whole machine.
+fn machine() -> (String, Vec<bool>) {
+    let settings = "vm.overcommit_memory vm.panic_on_oom kernel.panic kernel.panic_on_oops kernel.keys";
+    let folders =
+        ["/usr/libexec/kubernetes", "/etc/cni", "/opt/cni", "/var/lib/kubelet", "/var/lib/cni", "/var/log/pods"];
+    (run(&format!("sysctl {settings}")).expect_ok(), folders.map(|folder| Path::new(folder).exists()).to_vec())
 }
 
-fn groups(cgroup: &str) -> String {
+fn found(cgroup: &str) -> String {
     run(&format!("find /sys/fs/cgroup -name {cgroup}")).expect_ok()
 }
 
@@ -31,19 +35,19 @@ fn small() -> (Bed, String) {
     bed.wait("pod one", "Ready");
     let space = bed.nodes[0].run("readlink /proc/self/ns/net").expect_ok().trim().to_owned();
     assert!(!inside(&space).is_empty());
-    assert!(!groups(bed.cgroup()).is_empty());
+    assert!(!found(bed.cgroup()).is_empty());
     (bed, space)
 }
 
 #[test]
 fn a_cluster_that_ends_leaves_nothing() {
-    let before = settings();
+    let before = machine();
     let (bed, space) = small();
     let (cgroup, folder) = (bed.cgroup().to_owned(), bed.plane.folder.clone());
-    assert_eq!(before, settings(), "kubelet changed what is the machine's");
+    assert_eq!(before, machine(), "what is the machine's has changed");
     drop(bed);
     assert_eq!(inside(&space), Vec::<String>::new());
-    assert_eq!(groups(&cgroup), "");
+    assert_eq!(found(&cgroup), "");
     assert!(!folder.exists());
 }
 
@@ -60,7 +64,7 @@ fn of_a_cluster_whose_owner_is_killed_only_empty_groups_and_files_are_left() {
     owner.kill().unwrap();
     owner.wait().unwrap();
     until("all that ran has ended", || inside(space).is_empty());
-    sweep(cgroup);
+    groups::sweep(cgroup);
     fs::remove_dir_all(folder).unwrap();
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::bed::{Bed, sweep};
+use crate::bed::{Bed, groups};
 use crate::support::repository;
 
 /// A cluster that is up.
@@ -66,7 +66,7 @@ pub fn down() {
             std::thread::sleep(Duration::from_millis(50));
         }
     }
-    sweep(cgroup);
+    groups::sweep(cgroup);
     let _ = fs::remove_dir_all(plane);
     let _ = fs::remove_dir_all(folder());
 }

@@ -12,6 +12,7 @@ mod condition;
 mod crd;
 pub mod dhcp_type;
 mod floating_ip;
+pub mod multus;
 mod network;
 mod physical_network;
 pub mod pod;
@@ -35,7 +36,8 @@ pub use physical_network::{
     Attachment, AttachmentMode, NodeSelector, PhysicalNetwork, PhysicalNetworkSpec, PhysicalNetworkStatus,
 };
 pub use port::{
-    ActivePair, AddressPair, Binding, DhcpOption, IpAllocation, Port, PortAddress, PortSpec, PortStatus, StatusAddress,
+    ActivePair, AddressPair, Binding, BoundPod, DhcpOption, IpAllocation, Port, PortAddress, PortSpec, PortStatus,
+    StatusAddress,
 };
 pub use reference::Reference;
 pub use reference_grant::{GrantFrom, GrantKind, GrantTo, ReferenceGrant, ReferenceGrantSpec};

@@ -223,4 +223,19 @@ pub struct Binding {
     /// The device in the guest, or the tap.
     #[schemars(length(max = 15))]
     pub device: String,
+    /// The Pod that it is plugged into, of the port's own namespace; absent: no Pod, or not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod: Option<BoundPod>,
+}
+
+/// A Pod that a port is plugged into.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct BoundPod {
+    /// Its name.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// Its UID: another Pod of the same name is another guest.
+    #[schemars(length(min = 1, max = 63))]
+    pub uid: String,
 }

@@ -13,6 +13,7 @@ pub mod figures;
 mod guard;
 pub mod lease;
 pub mod mirror;
+mod multus;
 pub mod pods;
 pub mod probes;
 pub mod share;

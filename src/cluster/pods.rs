@@ -3,8 +3,9 @@
 //! Most pods are none of ours. Their metadata is all that is asked for, the server leaves out those that have finished and
 //! those in their host's network, and of what asks for nothing not even the name is kept.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::{self as core, ObjectReference};
@@ -20,10 +21,11 @@ use tokio::task::JoinHandle;
 use tracing::warn;
 
 use super::event::{Note, event};
+use super::multus::Definitions;
 use super::watch::Patience;
 
 use crate::api::pod::{INTERFACE, NETWORK_STATUS};
-use crate::api::{Port, PortSpec};
+use crate::api::{Port, PortSpec, multus};
 use crate::model::Key;
 use crate::model::object::key;
 use crate::model::pod::{Complaint, Left, Pod, Shown, Wanted, Who};
@@ -47,59 +49,111 @@ const FIELDS: &str = "spec.hostNetwork=false,status.phase!=Succeeded,status.phas
 pub fn watch(client: &Client, tell: Sender<PodNews>) -> JoinHandle<()> {
     let api: Api<PartialObjectMeta<core::Pod>> = Api::all(client.clone());
     let config = watcher::Config::default().fields(FIELDS).page_size(500);
+    let definitions = Definitions::new(client);
     tokio::spawn(async move {
         let mut stream = std::pin::pin!(watcher(api, config).backoff(Patience::default()));
-        let (mut known, mut listed) = (BTreeSet::new(), BTreeSet::new());
-        while let Some(event) = stream.next().await {
-            let news = match event {
-                Ok(event) => read(event, &mut known, &mut listed),
-                Err(error) => {
-                    warn!(%error, "the API server does not answer the watch of pods: it is tried again");
+        let mut desk =
+            Desk { tell, definitions, known: BTreeSet::new(), listed: BTreeSet::new(), waiting: BTreeMap::new() };
+        let mut wait = AGAIN.0;
+        loop {
+            let event = tokio::select! {
+                event = stream.next() => event,
+                () = tokio::time::sleep(wait), if !desk.waiting.is_empty() => {
+                    wait = (wait * 2).min(AGAIN.1);
+                    if desk.retry().await.is_none() { return };
                     continue;
                 }
             };
-            for news in news {
-                if tell.send(news).await.is_err() {
-                    return;
+            let waited = desk.waiting.len();
+            let heard = match event {
+                Some(Ok(event)) => desk.hear(event).await,
+                Some(Err(error)) => {
+                    warn!(%error, "the API server does not answer the watch of pods: it is tried again");
+                    continue;
                 }
+                None => None,
+            };
+            if heard.is_none() {
+                return;
+            }
+            if desk.waiting.len() > waited {
+                wait = AGAIN.0;
             }
         }
     })
 }
 
-/// `known`: pods that were told of; `listed`: those of the list that is under way.
-fn read<M>(event: Event<M>, known: &mut BTreeSet<Key>, listed: &mut BTreeSet<Key>) -> Vec<PodNews>
-where
-    M: kube::Resource,
-{
-    match event {
-        Event::Init => {
-            listed.clear();
-            Vec::new()
-        }
-        Event::Apply(object) | Event::InitApply(object) => {
-            let key = key(object.meta());
-            match Pod::of(object.meta()) {
-                Some(pod) => {
-                    known.insert(key.clone());
-                    listed.insert(key.clone());
-                    vec![PodNews::Is(key, Arc::new(pod))]
+/// How long a pod waits at first and at most until what Multus is to read for it is looked for again.
+const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// Who reads what the watch tells. Its steps end with nothing once nobody listens.
+struct Desk {
+    tell: Sender<PodNews>,
+    definitions: Definitions,
+    /// Pods that were told of.
+    known: BTreeSet<Key>,
+    /// Those of the list that is under way.
+    listed: BTreeSet<Key>,
+    /// Pods that name definitions that are not there.
+    waiting: BTreeMap<Key, ObjectMeta>,
+}
+
+impl Desk {
+    async fn hear(&mut self, event: Event<PartialObjectMeta<core::Pod>>) -> Option<()> {
+        match event {
+            // Who waits and is there is in the list, too.
+            Event::Init => {
+                self.listed.clear();
+                self.waiting.clear();
+            }
+            Event::Apply(pod) | Event::InitApply(pod) => self.read(pod.metadata).await?,
+            Event::Delete(pod) => self.gone(&key(&pod.metadata)).await?,
+            // Also what has gone while nobody looked.
+            Event::InitDone => {
+                let gone: Vec<Key> = self.known.difference(&self.listed).cloned().collect();
+                for key in gone {
+                    self.gone(&key).await?;
                 }
-                None if known.remove(&key) => vec![PodNews::Gone(key)],
-                None => Vec::new(),
+                self.listed.clear();
+                self.tell.send(PodNews::Whole).await.ok()?;
             }
         }
-        Event::Delete(object) => {
-            let key = key(object.meta());
-            if known.remove(&key) { vec![PodNews::Gone(key)] } else { Vec::new() }
+        Some(())
+    }
+
+    async fn read(&mut self, mut meta: ObjectMeta) -> Option<()> {
+        let key = key(&meta);
+        let asks = |name: &str| meta.annotations.as_ref().is_some_and(|notes| notes.contains_key(name));
+        let others = if asks(multus::NETWORKS) { self.definitions.entries(&meta).await } else { Some(Vec::new()) };
+        self.waiting.remove(&key);
+        match Pod::of(&meta, others.clone().unwrap_or_default()) {
+            Some(pod) => {
+                self.known.insert(key.clone());
+                self.listed.insert(key.clone());
+                self.tell.send(PodNews::Is(key.clone(), Arc::new(pod))).await.ok()?;
+            }
+            None => self.gone(&key).await?,
         }
-        // Also what has gone while nobody looked.
-        Event::InitDone => {
-            let gone: Vec<Key> = known.difference(listed).cloned().collect();
-            known.clone_from(listed);
-            listed.clear();
-            gone.into_iter().map(PodNews::Gone).chain([PodNews::Whole]).collect()
+        if others.is_none() {
+            meta.managed_fields = None;
+            self.waiting.insert(key, meta);
         }
+        Some(())
+    }
+
+    async fn retry(&mut self) -> Option<()> {
+        for meta in std::mem::take(&mut self.waiting).into_values() {
+            self.read(meta).await?;
+        }
+        Some(())
+    }
+
+    async fn gone(&mut self, key: &Key) -> Option<()> {
+        self.waiting.remove(key);
+        if self.known.remove(key) {
+            self.tell.send(PodNews::Gone(key.clone())).await.ok()?;
+        }
+        Some(())
     }
 }
 
@@ -127,8 +181,10 @@ pub enum Came {
     Lives,
     /// It is told.
     Told(Who, Complaint),
-    /// The pod as it is now.
-    Shown(Key, Option<Arc<Pod>>),
+    /// It is said, in this version.
+    Shown(Shown),
+    /// There is no such pod any more.
+    Vanished,
 }
 
 /// Does one chore.
@@ -178,13 +234,8 @@ async fn make(client: &Client, manager: &str, wanted: Wanted) -> Result<Came, ku
 }
 
 async fn collect(client: &Client, Left { port, uid, pod }: Left) -> Result<Came, kube::Error> {
-    let pods: Api<core::Pod> = Api::namespaced(client.clone(), &pod.key.namespace);
-    if let Some(there) = pods.get_opt(&pod.key.name).await? {
-        let phase = there.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or_default();
-        let lives = there.metadata.uid.as_deref() == Some(&*pod.uid) && !matches!(phase, "Succeeded" | "Failed");
-        if lives {
-            return Ok(Came::Lives);
-        }
+    if lives(client, &pod).await? {
+        return Ok(Came::Lives);
     }
     let api: Api<Port> = Api::namespaced(client.clone(), &port.namespace);
     let only = Preconditions { uid, resource_version: None };
@@ -196,16 +247,27 @@ async fn collect(client: &Client, Left { port, uid, pod }: Left) -> Result<Came,
     }
 }
 
+/// Whether the server says that a pod is there and has not finished.
+///
+/// # Errors
+/// The API server's.
+pub async fn lives(client: &Client, pod: &Who) -> Result<bool, kube::Error> {
+    let pods: Api<core::Pod> = Api::namespaced(client.clone(), &pod.key.namespace);
+    let there = pods.get_opt(&pod.key.name).await?.filter(|there| there.metadata.uid.as_deref() == Some(&*pod.uid));
+    let phase = there.as_ref().map(|there| there.status.as_ref().and_then(|status| status.phase.as_deref()));
+    Ok(phase.is_some_and(|phase| !matches!(phase, Some("Succeeded" | "Failed"))))
+}
+
 async fn show(client: &Client, manager: &str, shown: Shown) -> Result<Came, kube::Error> {
     let Shown { pod, version, text } = shown;
     let patch = json!({ "metadata": {
-        "uid": &*pod.uid, "resourceVersion": version, "annotations": { NETWORK_STATUS: text },
+        "uid": &*pod.uid, "resourceVersion": version, "annotations": { NETWORK_STATUS: &text },
     }});
     let params = PatchParams { field_manager: Some(manager.to_owned()), ..PatchParams::default() };
     let api: Api<core::Pod> = Api::namespaced(client.clone(), &pod.key.namespace);
     match api.patch_metadata(&pod.key.name, &params, &Patch::Merge(patch)).await {
-        Ok(now) => Ok(Came::Shown(pod.key, Pod::of(&now.metadata).map(Arc::new))),
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(Came::Shown(pod.key, None)),
+        Ok(now) => Ok(Came::Shown(Shown { pod, version: now.metadata.resource_version, text })),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(Came::Vanished),
         Err(error) => Err(error),
     }
 }

@@ -22,7 +22,7 @@ use crate::api::{
 use crate::model::allocation::Slot;
 use crate::model::locks::Lock;
 use crate::model::object::Object;
-use crate::model::pod::Shown;
+use crate::model::pod::{Shown, Who};
 use crate::model::{Id, Key, Kind};
 
 /// One write.
@@ -34,9 +34,9 @@ pub enum Write {
     Unlock(Slot, Arc<Allocation>),
     /// Says something in an object's status.
     Status(Status),
-    /// Says that a port is plugged nowhere any more: this node, which has it, is gone. The server itself is asked whether it
-    /// is, and the version that the port was read from must hold.
-    Release(Id, Arc<str>, Option<String>),
+    /// Says that a port is plugged nowhere any more: who has it is gone. The server itself is asked whether that is so, and the
+    /// version that the port was read from must hold.
+    Release(Id, Holder, Option<String>),
     /// Says which node is ready to follow as a router's gateway node, or takes that back. The version that this was decided from
     /// must hold.
     Prepared(Id, Option<String>, Option<String>),
@@ -44,6 +44,15 @@ pub enum Write {
     Finalizers(Finalizers),
     /// Does something for a pod.
     Pod(Chore),
+}
+
+/// Who has a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// This node, whatever is on it.
+    Node(Arc<str>),
+    /// This pod.
+    Pod(Who),
 }
 
 /// All finalizers of an object, as they are and as they are to be. Whatever else somebody writes to it meanwhile, however
@@ -145,8 +154,14 @@ async fn sent(client: &Client, manager: &str, write: Write) -> Result<Done, kube
         Write::Lock(lock) => make_lock(client, manager, *lock).await,
         Write::Unlock(slot, lock) => unlock(client, slot, &lock).await,
         Write::Status(status) => gone_is_fine(say(client, manager, status).await),
-        Write::Release(id, node, version) => {
-            if Api::<Node>::all(client.clone()).get_opt(&node).await?.is_some_and(|node| !watch::is_down(&node)) {
+        Write::Release(id, holder, version) => {
+            let lives = match holder {
+                Holder::Node(node) => {
+                    Api::<Node>::all(client.clone()).get_opt(&node).await?.is_some_and(|node| !watch::is_down(&node))
+                }
+                Holder::Pod(pod) => pods::lives(client, &pod).await?,
+            };
+            if lives {
                 return Ok(Done::Kept);
             }
             let patch = json!({ "metadata": { "resourceVersion": version }, "status": { "binding": null, "activePairs": null } });

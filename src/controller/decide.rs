@@ -12,9 +12,10 @@ use crate::api::{AgentFailure, AllocationParty, Condition, ConditionType, Port, 
 use crate::cluster::FINALIZER;
 use crate::cluster::pods::Came;
 use crate::cluster::share;
-use crate::cluster::write::{self, Finalizers, Status, Write};
+use crate::cluster::write::{self, Finalizers, Holder, Status, Write};
 use crate::model::agent::is_silent;
 use crate::model::object::Object;
+use crate::model::pod;
 use crate::model::status::statuses;
 use crate::model::{Id, Key, Kind, Linker, Remark, Report, Role, Snapshot, Topology};
 
@@ -112,15 +113,20 @@ fn silent(snapshot: &Snapshot, lost: &Lost, now: Timestamp) -> impl Iterator<Ite
     })
 }
 
-/// Takes ports back from nodes that will not come back.
+/// Takes ports back from nodes that will not come back, and from pods that are gone where their node does not speak.
 fn released(snapshot: &Snapshot, lost: &Lost) -> Vec<Write> {
-    if lost.gone.is_empty() {
+    if lost.silent.is_empty() && lost.gone.is_empty() {
         return Vec::new();
     }
     let release = |(key, port): (&Key, &Arc<Port>)| {
-        let node = &port.status.as_ref()?.binding.as_ref()?.node_name;
-        let node = lost.gone.get(node.as_str())?.clone();
-        Some(Write::Release(Id::new(Kind::Port, key.clone()), node, port.metadata.resource_version.clone()))
+        let binding = port.status.as_ref()?.binding.as_ref()?;
+        let node = binding.node_name.as_str();
+        let left = || lost.silent.contains(node).then(|| pod::gone(snapshot, key, binding)).flatten();
+        let holder = match lost.gone.get(node) {
+            Some(node) => Holder::Node(node.clone()),
+            None => Holder::Pod(left()?),
+        };
+        Some(Write::Release(Id::new(Kind::Port, key.clone()), holder, port.metadata.resource_version.clone()))
     };
     snapshot.ports.iter().filter_map(release).collect()
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::cluster::pods::{Came, Chore, PodNews};
 use crate::cluster::write::Write;
-use crate::model::pod::{self, Complaint};
+use crate::model::pod::{self, Complaint, Shown};
 use crate::model::{Key, Snapshot};
 
 /// What is remembered of pods.
@@ -63,5 +63,13 @@ pub fn take_in(snapshot: &mut Snapshot, news: PodNews) -> bool {
         }
         PodNews::Gone(key) => pods.known.remove(&key).is_some(),
         PodNews::Whole => !std::mem::replace(&mut pods.whole, true),
+    }
+}
+
+/// What was written on a pod is there: the watch will tell of it, too.
+pub fn write_down(snapshot: &mut Snapshot, shown: Shown) {
+    if let Some(pod) = snapshot.pods.known.get_mut(&shown.pod.key).filter(|pod| pod.uid == shown.pod.uid) {
+        let pod = Arc::make_mut(pod);
+        (pod.version, pod.shown) = (shown.version, Some(shown.text));
     }
 }

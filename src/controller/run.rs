@@ -17,7 +17,7 @@ use tracing::{info, warn};
 use super::decide::{Controller, Lost};
 use super::election::{self, MARGIN, TERM};
 use super::figures::Figures;
-use super::pods::take_in;
+use super::pods::{take_in, write_down};
 use super::pulse::Pulse;
 use super::queue::{End, Queue};
 use crate::cluster::client::{self, Access};
@@ -312,7 +312,7 @@ impl Instance {
                 self.controller.done(&came);
                 match came {
                     Came::Made => end = End::Unseen,
-                    Came::Shown(key, Some(pod)) => drop(take_in(self.mirror.snapshot_mut(), PodNews::Is(key, pod))),
+                    Came::Shown(shown) => write_down(self.mirror.snapshot_mut(), shown),
                     _ => {}
                 }
             }

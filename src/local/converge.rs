@@ -133,7 +133,7 @@ impl<N: Node> World<N> {
         for (key, attachment) in self.node.attachments() {
             if self.store.snapshot().ports.get(key).is_some_and(|port| is_for(attachment, port)) {
                 let device = attachment.target.device().to_owned();
-                changed |= self.store.bind(key, Some(Binding { node_name: self.name.clone(), device }));
+                changed |= self.store.bind(key, Some(Binding { node_name: self.name.clone(), device, pod: None }));
                 bound.insert(key.clone());
             } else {
                 strays.push(key.clone());

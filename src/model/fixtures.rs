@@ -96,7 +96,7 @@ pub fn at(age: usize) -> Timestamp {
 pub fn plug(snapshot: &mut Snapshot, name: &str) {
     let port = snapshot.ports.get_mut(&key(name)).unwrap();
     let status = std::sync::Arc::make_mut(port).status.get_or_insert_default();
-    status.binding = Some(Binding { node_name: NODE.into(), device: "eth0".into() });
+    status.binding = Some(Binding { node_name: NODE.into(), device: "eth0".into(), pod: None });
 }
 
 macro_rules! each_kind {

@@ -12,7 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference}
 use serde_json::{Value, json};
 
 use crate::api::pod::{self, Attachments, Entry, Refusal, What};
-use crate::api::{Condition, ConditionType, Port, Reason, Reference};
+use crate::api::{Binding, Condition, ConditionType, Port, Reason, Reference};
 use crate::model::id::Key;
 use crate::model::snapshot::{Objects, Snapshot};
 
@@ -27,6 +27,8 @@ pub struct Pod {
     pub leaving: bool,
     /// What it asks for.
     pub asks: Result<Attachments, Refusal>,
+    /// What it gets by Multus, which says itself what came of it.
+    pub others: Vec<Entry>,
     /// What `k8s.v1.cni.cncf.io/network-status` says now.
     pub shown: Option<String>,
 }
@@ -41,16 +43,17 @@ pub struct Pods {
 }
 
 impl Pod {
-    /// What is kept of a pod; none of one that asks for nothing.
+    /// What is kept of a pod; none of one that asks for nothing. `others`: what it gets by Multus.
     #[must_use]
-    pub fn of(meta: &ObjectMeta) -> Option<Self> {
-        let notes = meta.annotations.as_ref().filter(|notes| Attachments::asked(notes))?;
+    pub fn of(meta: &ObjectMeta, others: Vec<Entry>) -> Option<Self> {
+        let notes = meta.annotations.as_ref().filter(|notes| !others.is_empty() || Attachments::asked(notes))?;
         let asks = Attachments::of(notes, meta.namespace.as_deref()?);
         Some(Self {
             uid: meta.uid.as_deref()?.into(),
             version: meta.resource_version.clone(),
             leaving: meta.deletion_timestamp.is_some(),
             asks,
+            others,
             shown: notes.get(pod::NETWORK_STATUS).cloned(),
         })
     }
@@ -58,7 +61,12 @@ impl Pod {
     /// Whether both are alike but for the version: a pod has many that mean nothing here.
     #[must_use]
     pub fn same(&self, other: &Self) -> bool {
-        self.uid == other.uid && self.leaving == other.leaving && self.asks == other.asks && self.shown == other.shown
+        let Self { uid, version: _, leaving, asks, others, shown } = self;
+        *uid == other.uid
+            && *leaving == other.leaving
+            && *asks == other.asks
+            && *others == other.others
+            && *shown == other.shown
     }
 }
 
@@ -137,7 +145,10 @@ pub fn chores(snapshot: &Snapshot) -> Chores {
         let who = Who { key: key.clone(), uid: pod.uid.clone() };
         match &pod.asks {
             _ if pod.leaving => {}
-            Err(refusal) => chores.complaints.push((who, complaint(Reason::Invalid, refusal.to_string()))),
+            Err(refusal) => {
+                serve(snapshot, pod, &who, &Attachments::default(), &mut chores);
+                chores.complaints.push((who, complaint(Reason::Invalid, refusal.to_string())));
+            }
             Ok(asks) => serve(snapshot, pod, &who, asks, &mut chores),
         }
     }
@@ -167,12 +178,21 @@ fn owner(port: &Port) -> Option<&OwnerReference> {
     owners.find(|owner| owner.kind == "Pod" && owner.api_version == "v1" && owner.controller == Some(true))
 }
 
+/// The pod that has plugged a port, if it is not seen any more.
+#[must_use]
+pub fn gone(snapshot: &Snapshot, port: &Key, binding: &Binding) -> Option<Who> {
+    let pod = binding.pod.as_ref()?;
+    let who = Who { key: Key::new(&port.namespace, &pod.name), uid: pod.uid.as_str().into() };
+    let is_here = snapshot.pods.known.get(&who.key).is_some_and(|there| there.uid == who.uid);
+    (snapshot.pods.whole && !is_here).then_some(who)
+}
+
 /// One pod.
 fn serve(snapshot: &Snapshot, pod: &Pod, who: &Who, asks: &Attachments, chores: &mut Chores) {
     let mut ready = Vec::new();
     let mut names = BTreeSet::new();
     let mut wrong = None;
-    for entry in &asks.entries {
+    for (position, entry) in asks.entries.iter().chain(&pod.others).enumerate() {
         let port = Key::new(&who.key.namespace, &entry.port(&who.key.name));
         let found = match snapshot.ports.get(&port) {
             _ if !names.insert(port.clone()) => {
@@ -183,8 +203,8 @@ fn serve(snapshot: &Snapshot, pod: &Pod, who: &Who, asks: &Attachments, chores: 
             Some(there) => judge(who, entry, &port, there),
         };
         match found {
-            Found::Ready(port) => ready.push((entry, port)),
-            Found::Waits => {}
+            Found::Ready(port) if position < asks.entries.len() => ready.push((entry, port)),
+            Found::Ready(_) | Found::Waits => {}
             Found::Wrong(complaint) => wrong = wrong.or(Some(complaint)),
         }
     }

@@ -59,7 +59,8 @@ impl Claims {
                     self.forced.remove(key);
                 }
                 _ => {
-                    let binding = Binding { node_name: node.into(), device: attachment.target.device().into() };
+                    let binding =
+                        Binding { node_name: node.into(), device: attachment.target.device().into(), pod: None };
                     Arc::make_mut(object).status.get_or_insert_default().binding = Some(binding);
                     self.assumed.insert(key.clone(), object.clone());
                 }

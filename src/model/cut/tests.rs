@@ -41,7 +41,7 @@ fn cluster() -> Snapshot {
     }
     for (port, node) in [("a", "n1"), ("b", "n2"), ("lone", "n2"), ("c", "n3")] {
         let status = Arc::make_mut(snapshot.ports.get_mut(&key(port)).unwrap()).status.get_or_insert_default();
-        status.binding = Some(Binding { node_name: node.into(), device: "eth0".into() });
+        status.binding = Some(Binding { node_name: node.into(), device: "eth0".into(), pod: None });
     }
     let (topology, problems) = Linker::new(Role::Controller).link(&snapshot);
     assert!(problems.is_empty(), "{problems:?}");
@@ -168,7 +168,7 @@ fn a_node_is_told_of_networks_that_it_does_not_use_and_whose_ports_may_be_member
         add(&mut snapshot, 50, line);
     }
     let port = Arc::make_mut(snapshot.ports.get_mut(&key("wired")).unwrap());
-    let binding = Binding { node_name: "n4".into(), device: "eth0".into() };
+    let binding = Binding { node_name: "n4".into(), device: "eth0".into(), pod: None };
     port.status.get_or_insert_default().binding = Some(binding);
     let (topology, problems) = Linker::new(Role::Controller).link(&snapshot);
     assert!(problems.is_empty(), "{problems:?}");

@@ -49,7 +49,7 @@ fn cluster() -> Snapshot {
 
 fn bind(snapshot: &mut Snapshot, port: &str, node: Option<&str>) {
     let port = Arc::make_mut(snapshot.ports.get_mut(&key(port)).unwrap());
-    let binding = node.map(|node| Binding { node_name: node.into(), device: "eth0".into() });
+    let binding = node.map(|node| Binding { node_name: node.into(), device: "eth0".into(), pod: None });
     port.status.get_or_insert_default().binding = binding;
 }
 
