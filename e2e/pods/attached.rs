@@ -21,6 +21,16 @@ fn files(bed: &Bed, node: usize) -> String {
 }
 
 #[test]
+fn the_example_does_what_its_first_lines_say() {
+    let bed = Bed::start(1);
+    bed.apply_yaml(&std::fs::read_to_string(crate::support::repository().join("examples/12-pods/pods.yaml")).unwrap());
+    bed.wait("pod client server", "Ready");
+    let (shown, said) =
+        (bed.kubectl("exec client -- ip addr show net1"), bed.kubectl("exec client -- ping -c 1 -W 5 10.0.0.10"));
+    assert!(shown.contains("inet 10.0.0.") && said.contains(" 0% packet loss"), "{shown} {said}");
+}
+
+#[test]
 fn annotated_pods_reach_each_other_and_a_port_outlives_its_pod_and_all_goes_without_a_trace() {
     let bed = Bed::bare(2);
     let before = [files(&bed, 1), files(&bed, 2)];

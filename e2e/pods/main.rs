@@ -11,3 +11,4 @@ mod support;
 mod attached;
 mod install;
 mod leavings;
+mod multus;

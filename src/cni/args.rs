@@ -120,7 +120,7 @@ impl Variables {
                 Error::new(Code::Environment, what).with("tenet plugs pods of Kubernetes")
             })
         };
-        let uid = value("K8S_POD_UID").filter(|uid| !uid.is_empty() && uid.len() <= 128);
+        let uid = value("K8S_POD_UID").filter(|uid| !uid.is_empty() && uid.len() <= 63);
         Ok(Pod { namespace: name("K8S_POD_NAMESPACE")?, name: name("K8S_POD_NAME")?, uid })
     }
 }

@@ -7,6 +7,7 @@ use super::config::Config;
 use super::error::{Code, Error};
 use super::result;
 use crate::agent::protocol::{Answer, Plugged, PodPort, Request};
+use crate::api::BoundPod;
 use crate::api::pod::{Attachments, Entry, What};
 use crate::dataplane::attachment::{Sandbox, Target};
 
@@ -142,6 +143,7 @@ fn add(variables: &Variables, config: Config, version: usize) -> Result<Deed, Er
             interface: about.interface.clone(),
             network: config.name.clone(),
             default_route: wanted.default_route == Some(position),
+            pod: pod.uid.clone().map(|uid| BoundPod { name: pod.name.clone(), uid }),
         },
     };
     let ports = wanted.entries.iter().enumerate().map(port).collect();

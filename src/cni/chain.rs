@@ -42,15 +42,17 @@ pub enum Made {
 #[must_use]
 pub fn make(file: &str, text: &[u8], ours: Option<&[u8]>, link: &Link) -> Made {
     let skip = |why: &str| Made::Skipped(format!("{file} {why}"));
-    let Ok(Value::Object(node)) = serde_json::from_slice(text) else { return skip("is no JSON object") };
+    let ours = ours.and_then(|ours| serde_json::from_slice::<Map<String, Value>>(ours).ok());
+    let ours = ours.filter(|ours| has(ours, |kind| kind == NAME));
+    let Ok(Value::Object(node)) = serde_json::from_slice(text) else {
+        // Somebody is writing it: the file that ours was made of will be whole again.
+        let of_this = ours.is_some_and(|ours| ours.get(MADE_OF).is_some_and(|of| of["file"] == file));
+        return if of_this { Made::Same } else { skip("is no JSON object") };
+    };
     let mut list = match node.get("plugins") {
         Some(Value::Array(plugins)) if plugins.iter().all(|plugin| kind(plugin).is_some()) => node,
         None if node.get("type").is_some_and(Value::is_string) => list_of(&node),
         _ => return skip("is no network configuration"),
-    };
-    let has = |list: &Map<String, Value>, is: fn(&str) -> bool| {
-        let plugins = list.get("plugins").and_then(Value::as_array);
-        plugins.into_iter().flatten().filter_map(kind).any(is)
     };
     if has(&list, |kind| kind.starts_with("multus")) {
         return skip("is Multus': what it stands before is linked");
@@ -64,10 +66,7 @@ pub fn make(file: &str, text: &[u8], ours: Option<&[u8]>, link: &Link) -> Made {
     let link = link.value();
     let sum = Uuid::new_v5(&Uuid::NAMESPACE_OID, &[text, link.to_string().as_bytes()].concat()).to_string();
     let made_of = json!({"file": file, "sum": sum});
-    if let Some(Ok(Value::Object(ours))) = ours.map(serde_json::from_slice)
-        && ours.get(MADE_OF) == Some(&made_of)
-        && has(&ours, |kind| kind == NAME)
-    {
+    if ours.is_some_and(|ours| ours.get(MADE_OF) == Some(&made_of)) {
         return Made::Same;
     }
     // Results of older versions know no interfaces; the plugins that write such versions speak newer ones.
@@ -94,6 +93,12 @@ impl Link {
         }
         link
     }
+}
+
+/// Whether a list has a plugin of such a type.
+fn has(list: &Map<String, Value>, is: fn(&str) -> bool) -> bool {
+    let plugins = list.get("plugins").and_then(Value::as_array);
+    plugins.into_iter().flatten().filter_map(kind).any(is)
 }
 
 fn kind(plugin: &Value) -> Option<&str> {

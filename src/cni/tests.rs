@@ -292,6 +292,8 @@ fn ours_is_made_anew_when_the_nodes_file_changes_and_else_left_to_whoever_adds_t
     let added = added.to_string();
     assert_eq!(make("10-x", list(1).as_bytes(), Some(added.as_bytes()), &link), Made::Same);
     assert!(matches!(make("10-x", list(2).as_bytes(), Some(added.as_bytes()), &link), Made::File(_)));
+    assert_eq!(make("10-x", b"{\"name\": \"ha", Some(added.as_bytes()), &link), Made::Same, "it is being written");
+    assert!(matches!(make("11-x", b"{\"name\": \"ha", Some(added.as_bytes()), &link), Made::Skipped(_)));
     let Made::File(other) = make("11-x", list(1).as_bytes(), Some(added.as_bytes()), &link) else { panic!() };
     assert_ne!(first, other);
     for text in

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::api::BoundPod;
 use crate::model::{Key, Uid};
 
 /// Everything plugged here, by port.
@@ -22,7 +23,7 @@ pub struct Attachment {
 }
 
 /// A pod as the node's container runtime knows it, in the words of CNI.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Sandbox {
     /// `CNI_CONTAINERID`: another one each time that the pod's namespace is made anew.
@@ -33,6 +34,9 @@ pub struct Sandbox {
     pub network: String,
     /// Whether the pod's default route leads through this port.
     pub default_route: bool,
+    /// The pod as Kubernetes knows it, where the runtime tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod: Option<BoundPod>,
 }
 
 /// Where the guest's end of a port is.
