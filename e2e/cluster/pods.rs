@@ -1,6 +1,7 @@
 //! Pods that ask for networks: the Ports that are made for them, and what they are told. No kubelet runs here: a Pod is an
 //! object, and who plugs its Ports is a guest.
 
+mod crowd;
 mod freed;
 mod killed;
 mod multus;

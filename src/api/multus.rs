@@ -1,4 +1,4 @@
-//! Multus' words: a pod names NetworkAttachmentDefinitions, and one whose configuration is of our type means a Network or a
+//! Multus' words: a pod names `NetworkAttachmentDefinition`s, and one whose configuration is of our type means a Network or a
 //! Port (Kubernetes Network Custom Resource Definition De-facto Standard 1.3, 3 and 4.1).
 //!
 //! What cannot be read is passed over here: Multus reads the same, and tells the pod what is wrong.

@@ -1,4 +1,4 @@
-//! NetworkAttachmentDefinitions, read from the server when a pod names one, and never else: there may be none, nor their kind.
+//! `NetworkAttachmentDefinition`s, read from the server when a pod names one, and never else: there may be none, nor their kind.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};

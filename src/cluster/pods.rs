@@ -60,7 +60,9 @@ pub fn watch(client: &Client, tell: Sender<PodNews>) -> JoinHandle<()> {
                 event = stream.next() => event,
                 () = tokio::time::sleep(wait), if !desk.waiting.is_empty() => {
                     wait = (wait * 2).min(AGAIN.1);
-                    if desk.retry().await.is_none() { return };
+                    if desk.retry().await.is_none() {
+                        return;
+                    }
                     continue;
                 }
             };
@@ -308,7 +310,3 @@ fn once(pod: &Who, what: &[&str]) -> String {
     let prefix: String = pod.key.name.chars().take(200).collect();
     format!("{}.{hash}", prefix.trim_end_matches(['.', '-']))
 }
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests;

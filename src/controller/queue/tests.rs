@@ -63,3 +63,18 @@ fn who_often_comes_second_does_not_wait_longer_than_who_did_once() {
         now += RETRY.0;
     }
 }
+
+#[test]
+fn what_was_made_and_is_not_seen_yet_is_not_made_again_and_is_forgotten_later() {
+    let (mut queue, now) = (Queue::default(), Instant::now());
+    queue.refill(vec![write(Kind::Port, "a")]);
+    let target = queue.take(now).unwrap().target();
+    queue.ended(&target, End::Unseen, now);
+    queue.refill(vec![write(Kind::Port, "a")]);
+    assert!(queue.take(now + UNSEEN / 2).is_none());
+    assert_eq!(queue.deadline(now), Some(now + UNSEEN));
+    queue.refill(vec![write(Kind::Port, "a")]);
+    assert!(queue.take(now + UNSEEN).is_some());
+    queue.deadline(now + UNSEEN + RETRY.1);
+    assert!(queue.failed.is_empty());
+}
