@@ -9,7 +9,7 @@ use super::protocol::{Address, Answer, Plugged, PodPort};
 use crate::api::ConditionType::{Accepted, Programmed, ResolvedRefs};
 use crate::api::{Condition, Port};
 use crate::dataplane::attachment::{Attachment, Sandbox, Target};
-use crate::dataplane::dress::Dress;
+use crate::dataplane::given::Given;
 use crate::model::{Id, Key, Kind, NodeView, Uid};
 
 /// What plugging has to know.
@@ -189,7 +189,7 @@ impl Plug {
             prefix_length: subnet.cidr.prefix_len(),
             gateway_ip: subnet.gateway,
         };
-        let routes = pod.as_ref().map(|pod| Dress::of(port, pod.default_route).routes);
+        let routes = pod.as_ref().map(|pod| Given::of(port, pod.default_route).routes);
         Ok(Plugged {
             namespace: key.namespace.to_string(),
             name: key.name.to_string(),
