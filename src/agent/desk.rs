@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::node::Node as _;
-use super::plugs::{Plug, Ports};
+use super::plugs::{Plug, Ports, Step};
 use super::protocol::{Answer, Request};
 use super::server::{ClientId, Event, Server};
 use crate::model::Key;
@@ -73,6 +73,22 @@ impl Desk {
                 Event::Asked(client, Request::Plug { namespace, name, target, timeout_ms, force }) => {
                     let patience = Duration::from_millis(timeout_ms.min(DAY));
                     self.plugs.push(Plug::new(client, Key::new(&namespace, &name), target, force, now, patience));
+                }
+                Event::Asked(client, Request::Prepare { namespace, name, target, timeout_ms }) => {
+                    let (key, patience) = (Key::new(&namespace, &name), Duration::from_millis(timeout_ms.min(DAY)));
+                    let plug = Plug::new(client, key, target, false, now, patience);
+                    self.plugs.push(plug.with(Step::Prepare));
+                }
+                Event::Asked(client, Request::Switch { namespace, name, timeout_ms }) => {
+                    let (key, patience) = (Key::new(&namespace, &name), Duration::from_millis(timeout_ms.min(DAY)));
+                    let Some(prepared) = world.node().attachments().get(&key) else {
+                        let why = format!("nothing is plugged into Port {key} here: plug it with --prepare first");
+                        self.answers.push((client, Answer::Failed(why)));
+                        dirty = true;
+                        continue;
+                    };
+                    let plug = Plug::new(client, key, prepared.target.clone(), false, now, patience);
+                    self.plugs.push(plug.with(Step::Switch));
                 }
                 Event::Asked(client, Request::Unplug { namespace, name }) => {
                     let answer = unplug(world, &Key::new(&namespace, &name));

@@ -11,6 +11,17 @@ use crate::api::{Condition, Port};
 use crate::dataplane::attachment::Target;
 use crate::model::{Id, Key, Kind, NodeView, Uid};
 
+/// What is done to a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// It is plugged.
+    Plug,
+    /// It is prepared, to be plugged later by one write; another node has it until then.
+    Prepare,
+    /// It was prepared, and is plugged by that write.
+    Switch,
+}
+
 /// What plugging has to know.
 pub trait Ports {
     /// The node.
@@ -34,6 +45,20 @@ pub trait Ports {
     /// # Errors
     /// A sentence that says what to do.
     fn may_plug(&mut self, key: &Key, port: &Port, force: bool) -> Result<(), String>;
+    /// Why a port cannot be prepared here, or taken over, though it exists.
+    ///
+    /// # Errors
+    /// A sentence that says what to do.
+    fn may_migrate(&mut self, _key: &Key, _port: &Port, _step: Step) -> Result<(), String> {
+        Err("there is no other node that a port could move from: this is for clusters".into())
+    }
+    /// Whether such a step is done, apart from wires.
+    ///
+    /// # Errors
+    /// How far it is.
+    fn migrated(&self, _key: &Key, _step: Step) -> Result<(), String> {
+        Ok(())
+    }
     /// How long to wait before a plug is refused for what is known of the port: it may be a moment behind.
     fn grace(&self) -> Duration {
         Duration::ZERO
@@ -53,6 +78,8 @@ pub struct Plug {
     pub target: Target,
     /// Whether to take the port over.
     pub force: bool,
+    /// What is done.
+    pub step: Step,
     /// When to give up.
     pub deadline: Instant,
     /// When it was asked.
@@ -70,7 +97,14 @@ impl Plug {
     #[must_use]
     pub fn new(client: ClientId, port: Key, target: Target, force: bool, now: Instant, patience: Duration) -> Self {
         let deadline = now + patience;
-        Self { client, port, target, force, deadline, since: now, held: None, said: String::new(), ours: false }
+        let (step, held, said, ours) = (Step::Plug, None, String::new(), false);
+        Self { client, port, target, force, step, deadline, since: now, held, said, ours }
+    }
+
+    /// The same for another step.
+    #[must_use]
+    pub fn with(self, step: Step) -> Self {
+        Self { step, ..self }
     }
 
     /// When the client is to be told something, whatever happens. `grace`: as [`Ports::grace`] says.
@@ -89,12 +123,19 @@ impl Plug {
         else {
             return Ok(false);
         };
+        if self.step == Step::Switch {
+            self.held = world.may_migrate(&self.port, &port, self.step).err();
+            return Ok(self.held.is_none());
+        }
         let is_there =
             world.node().attachments().get(&self.port).is_some_and(|a| a.port == uid && a.target == self.target);
         if is_there {
             return Ok(false);
         }
-        self.held = world.may_plug(&self.port, &port, self.force).err();
+        self.held = match self.step {
+            Step::Plug => world.may_plug(&self.port, &port, self.force).err(),
+            step => world.may_migrate(&self.port, &port, step).err(),
+        };
         if self.held.is_some() {
             return Ok(false);
         }
@@ -125,12 +166,15 @@ impl Plug {
         let Some(port) = world.port(&self.port) else {
             return Err(format!("{id} does not exist; {}", world.advice()));
         };
+        if self.step != Step::Plug {
+            world.migrated(&self.port, self.step)?;
+        }
         let generation = port.metadata.generation;
         let conditions: &[Condition] = port.status.as_ref().map_or(&[], |status| &status.conditions);
         let holds = |c: &Condition| c.status == "True" && c.observed_generation == generation;
         // A port whose security group is missing is on its network, and works with what resolves.
         let done = Programmed.find(conditions).is_some_and(holds);
-        let needed = if done { &[Accepted][..] } else { &[Accepted, ResolvedRefs, Programmed] };
+        let needed = if done || self.step == Step::Prepare { &[Accepted][..] } else { &[Accepted, ResolvedRefs, Programmed] };
         for aspect in needed {
             match aspect.find(conditions) {
                 Some(c) if holds(c) => {}
@@ -138,7 +182,11 @@ impl Plug {
                 None => return Err(format!("{id} is not {aspect} yet")),
             }
         }
-        let found = world.view().networks.values().find_map(|n| Some((n.mtu, n.ports.get(&self.port)?)));
+        let prepared = self.step == Step::Prepare;
+        let found = world.view().networks.values().find_map(|n| {
+            let ports = if prepared { &n.prepared } else { &n.ports };
+            Some((n.mtu, ports.get(&self.port)?))
+        });
         let Some((mtu, port)) = found.filter(|_| world.is_wired(&self.port)) else {
             return Err(format!("{id} is not on this node yet"));
         };

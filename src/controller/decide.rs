@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::api::{AgentFailure, AllocationParty, Condition, ConditionType, Port, Reason};
 use crate::cluster::FINALIZER;
 use crate::cluster::share;
-use crate::cluster::write::{self, Finalizers, Status, Write};
+use crate::cluster::write::{self, BINDING, MIGRATION, Finalizers, Status, Write};
 use crate::model::agent::is_silent;
 use crate::model::object::Object;
 use crate::model::status::statuses;
@@ -107,9 +107,12 @@ fn released(snapshot: &Snapshot, lost: &Lost) -> Vec<Write> {
         return Vec::new();
     }
     let release = |(key, port): (&Key, &Arc<Port>)| {
-        let node = &port.status.as_ref()?.binding.as_ref()?.node_name;
-        let node = lost.gone.get(node.as_str())?.clone();
-        Some(Write::Release(Id::new(Kind::Port, key.clone()), node, port.metadata.resource_version.clone()))
+        let status = port.status.as_ref()?;
+        let said = [(BINDING, &status.binding), (MIGRATION, &status.migration)];
+        let (field, node) = said.into_iter().find_map(|(field, at)| {
+            Some((field, lost.gone.get(at.as_ref()?.node_name.as_str())?.clone()))
+        })?;
+        Some(Write::Release(Id::new(Kind::Port, key.clone()), node, field, port.metadata.resource_version.clone()))
     };
     snapshot.ports.iter().filter_map(release).collect()
 }

@@ -1,6 +1,7 @@
 //! The bytes of the filters' tables, as `kernel/filter/bpf/tables.h` has them.
 
 mod bytes;
+mod told;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,8 @@ use crate::model::active::Announcement;
 use crate::model::security::{
     Direction, Family, GROUPS_MAX, Member, Number, PAIRS_MAX, Pair, RULES_MAX, Remote, RuleView, SecurityView, Span,
 };
+
+pub use told::{ToldFlow, told};
 
 use bytes::{RANGE, Reader, Writer, address, net_of, range};
 

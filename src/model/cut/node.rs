@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use super::{bound_to, uid};
+use super::{bound_to, prepared_on, uid};
 use crate::api::{Attachment, AttachmentMode, MacAddr};
 use crate::model::active::Pairs;
 use crate::model::entry::PortEntry;
@@ -21,7 +21,7 @@ type Bound<'t> = (&'t PortEntry, &'t PortNode);
 pub struct Cut<'t> {
     pub topology: &'t Topology,
     pub node: Node<'t>,
-    /// Ports bound to the node.
+    /// Ports bound to the node, or prepared there.
     pub here: Vec<Bound<'t>>,
     /// Ports bound to others, each with where that node's tunnels begin.
     elsewhere: Vec<(Bound<'t>, Option<Ipv4Addr>)>,
@@ -45,9 +45,14 @@ impl<'t> Cut<'t> {
             for (subnet, ip) in port.addresses.iter() {
                 stations.entry(*subnet).or_default().extend(port.mac.map(|mac| (*ip, mac)));
             }
-            let Some(name) = bound_to(entry) else { continue };
-            if name == node.name {
+            let at = bound_to(entry);
+            let is_here = at == Some(node.name);
+            if is_here || !alone && prepared_on(entry) == Some(node.name) {
                 here.push((entry, port));
+            }
+            let Some(name) = at else { continue };
+            if is_here {
+                continue;
             } else if !alone {
                 if last.0 != name {
                     last = (name, topology.tunnels.get(name).map(|t| t.address));
@@ -68,6 +73,12 @@ impl<'t> Cut<'t> {
             }
         }
         cut
+    }
+
+    /// Ports that were here until a moment ago, and are on another node.
+    fn departed(&self) -> impl Iterator<Item = &Bound<'t>> {
+        let left = |(entry, _): &&Bound<'t>| self.node.departed.contains(&entry.key);
+        self.elsewhere.iter().map(|(port, _)| port).filter(left)
     }
 
     /// Whether the node is alone in its world.
@@ -151,7 +162,8 @@ impl<'t> Cut<'t> {
 
     /// Networks with a port here, or with a leg of a router here.
     pub fn networks(&self, routers: &[(Index, RouterView)]) -> BTreeSet<Index> {
-        let mut found: BTreeSet<Index> = self.here.iter().filter_map(|(_, port)| port.network).collect();
+        let here = self.here.iter().chain(self.departed());
+        let mut found: BTreeSet<Index> = here.filter_map(|(_, port)| port.network).collect();
         for (index, view) in routers {
             let node = &self.topology.routers[*index];
             let leg =
@@ -218,13 +230,14 @@ impl<'t> Cut<'t> {
                 overlay(segment, &|_| {});
             }
         }
-        for ((_, port), address) in &self.elsewhere {
+        for ((entry, port), address) in &self.elsewhere {
             if let (Some(address), Some(mac)) = (address, port.mac)
                 && let Some(segment) = segment(port.network)
             {
                 overlay(segment, &|overlay| {
                     overlay.stations.insert(mac, *address);
                     overlay.neighbours.extend(port.addresses.iter().map(|(_, ip)| (*ip, mac)));
+                    overlay.forwards |= self.node.departed.contains(&entry.key);
                 });
             }
         }

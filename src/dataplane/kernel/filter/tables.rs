@@ -175,7 +175,7 @@ impl Tables {
     }
 
     /// The same, whatever the ports have.
-    fn count(&mut self, now: u64) -> io::Result<usize> {
+    pub(super) fn count(&mut self, now: u64) -> io::Result<usize> {
         let (mut old, mut live) = (Vec::new(), BTreeMap::new());
         for entry in &self.flows {
             let (key, value) = entry.map_err(error)?;
@@ -207,12 +207,20 @@ impl Tables {
         Ok(inherited)
     }
 
+    /// What flows are judged under.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub(super) fn epoch(&self) -> io::Result<u32> {
+        self.epoch.get(&0, 0).map_err(error)
+    }
+
     /// Makes every flow be judged anew: something may be forbidden that was allowed.
     ///
     /// # Errors
     /// The kernel's.
     pub fn bump(&mut self) -> io::Result<()> {
-        let epoch: u32 = self.epoch.get(&0, 0).map_err(error)?;
+        let epoch = self.epoch()?;
         self.epoch.set(0, epoch.wrapping_add(1), 0).map_err(error)
     }
 }
