@@ -4,11 +4,7 @@ mod moving;
 
 use std::time::Duration;
 
-use tenet::api::Protocol;
-
 use crate::faults::sized;
-use crate::nodes::Cluster;
-use crate::support::until;
 use moving::World;
 
 #[test]

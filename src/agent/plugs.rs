@@ -174,7 +174,8 @@ impl Plug {
         let holds = |c: &Condition| c.status == "True" && c.observed_generation == generation;
         // A port whose security group is missing is on its network, and works with what resolves.
         let done = Programmed.find(conditions).is_some_and(holds);
-        let needed = if done || self.step == Step::Prepare { &[Accepted][..] } else { &[Accepted, ResolvedRefs, Programmed] };
+        let needed =
+            if done || self.step == Step::Prepare { &[Accepted][..] } else { &[Accepted, ResolvedRefs, Programmed] };
         for aspect in needed {
             match aspect.find(conditions) {
                 Some(c) if holds(c) => {}

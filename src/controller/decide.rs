@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::api::{AgentFailure, AllocationParty, Condition, ConditionType, Port, Reason};
 use crate::cluster::FINALIZER;
 use crate::cluster::share;
-use crate::cluster::write::{self, BINDING, MIGRATION, Finalizers, Status, Write};
+use crate::cluster::write::{self, BINDING, Finalizers, MIGRATION, Status, Write};
 use crate::model::agent::is_silent;
 use crate::model::object::Object;
 use crate::model::status::statuses;
@@ -109,9 +109,9 @@ fn released(snapshot: &Snapshot, lost: &Lost) -> Vec<Write> {
     let release = |(key, port): (&Key, &Arc<Port>)| {
         let status = port.status.as_ref()?;
         let said = [(BINDING, &status.binding), (MIGRATION, &status.migration)];
-        let (field, node) = said.into_iter().find_map(|(field, at)| {
-            Some((field, lost.gone.get(at.as_ref()?.node_name.as_str())?.clone()))
-        })?;
+        let (field, node) = said
+            .into_iter()
+            .find_map(|(field, at)| Some((field, lost.gone.get(at.as_ref()?.node_name.as_str())?.clone())))?;
         Some(Write::Release(Id::new(Kind::Port, key.clone()), node, field, port.metadata.resource_version.clone()))
     };
     snapshot.ports.iter().filter_map(release).collect()

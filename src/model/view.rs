@@ -345,6 +345,8 @@ pub struct FloatingView {
     /// Whether its port is on this node, so that it stays here whatever the router's gateway node; else it is where the router's
     /// own addresses are.
     pub home: bool,
+    /// Of one that is home, whether the address is here. It is not while its port moves: who has it until then goes on.
+    pub answers: bool,
 }
 
 /// A floating IP with port forwardings.

@@ -91,7 +91,8 @@ impl<N: Hands> World<N> {
         let node = |of: fn(&Port) -> Option<&crate::api::Binding>, port| of(port).map(|b| b.node_name.as_str());
         let plugged = self.node.attachments().keys().filter_map(|key| Some((key, snapshot.ports.get(key)?)));
         let leaving = plugged.clone().filter(|(_, port)| node(binding, port) == Some(me));
-        let leaving = leaving.filter_map(|(_, port)| Some((port, node(migration, port).filter(|to| *to != me)?, false)));
+        let leaving =
+            leaving.filter_map(|(_, port)| Some((port, node(migration, port).filter(|to| *to != me)?, false)));
         let left = self.migrations.left.iter().filter_map(|key| snapshot.ports.get(key));
         let left = left.filter_map(|port| Some((port, node(binding, port).filter(|to| *to != me)?, true)));
         for (port, to, let_go) in leaving.chain(left) {
@@ -108,7 +109,8 @@ impl<N: Hands> World<N> {
                 if let Some(Coming { from, moment: Moment::Prepare, .. }) = known {
                     wanted.push((key.clone(), uid(port), from.clone(), Moment::Switch));
                 }
-            } else if node(migration, port) == Some(me) && !self.claims.proposed().any(|(proposed, _)| proposed == key) {
+            } else if node(migration, port) == Some(me) && !self.claims.proposed().any(|(proposed, _)| proposed == key)
+            {
                 let same = known.is_some_and(|known| known.from == from && known.moment == Moment::Prepare);
                 // Nobody has it any more: what was copied is all there is.
                 if !same && !(from.is_none() && known.is_some()) {
@@ -129,7 +131,8 @@ impl<N: Hands> World<N> {
 
     /// A node that was asked for a port's flows has answered, or will not. Whether that changes anything.
     pub(super) fn told_flows(&mut self, id: &Id, peer: IpAddr, moment: Moment, answer: Result<usize, String>) -> bool {
-        let asked = self.migrations.coming.get_mut(&id.key).filter(|coming| coming.moment == moment && !coming.answered);
+        let asked =
+            self.migrations.coming.get_mut(&id.key).filter(|coming| coming.moment == moment && !coming.answered);
         let Some(coming) = asked else { return false };
         match answer {
             Ok(count) => info!(object = %id, from = coming.from, ?moment, flows = count, "flows copied"),
@@ -171,7 +174,8 @@ impl<N: Hands> World<N> {
             lazy: false,
             note: None,
         };
-        let proposed = self.claims.proposed().map(|(key, port)| word(key, port, json!({ "migration": migration(port) })));
+        let proposed =
+            self.claims.proposed().map(|(key, port)| word(key, port, json!({ "migration": migration(port) })));
         let ports = &self.mirror.snapshot().ports;
         // With nothing else to say of it, what was said is taken back.
         let taken_back = unprepared.iter().filter_map(|key| Some(word(key, ports.get(key)?, json!({}))));

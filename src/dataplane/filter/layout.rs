@@ -1,9 +1,9 @@
 //! The bytes of the filters' tables, as `kernel/filter/bpf/tables.h` has them.
 
 mod bytes;
-mod told;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;

@@ -17,6 +17,18 @@ use crate::model::view::{Node, NodeView, OverlayView, Part, PhysicalView, Router
 /// A port with what became of it.
 type Bound<'t> = (&'t PortEntry, &'t PortNode);
 
+/// How a floating IP is translated at a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seat {
+    /// With its router's gateway node.
+    Along,
+    /// With its port.
+    Home,
+    /// Its port has just come, or has just left, and another node has the address: what leaves the port is translated, and so
+    /// is what still arrives.
+    Beside,
+}
+
 /// A topology as one node looks at it.
 pub struct Cut<'t> {
     pub topology: &'t Topology,
@@ -29,8 +41,8 @@ pub struct Cut<'t> {
     pub pairs: Pairs,
     /// Addresses of plugged ports and the MAC address behind each, by subnet.
     pub stations: BTreeMap<Index, Vec<(IpAddr, MacAddr)>>,
-    /// Floating IPs of each router that are translated here, and whether they stay here whatever the router's gateway node.
-    pub floating: BTreeMap<Index, Vec<(Index, bool)>>,
+    /// Floating IPs of each router that are translated here, and how; a list without any: some are about to be.
+    pub floating: BTreeMap<Index, Vec<(Index, Seat)>>,
 }
 
 impl<'t> Cut<'t> {
@@ -67,9 +79,19 @@ impl<'t> Cut<'t> {
         let mut cut = Self { topology, node, here, elsewhere, pairs, stations, floating: BTreeMap::new() };
         for (index, ip) in topology.floating_ips.iter().enumerate() {
             let Some(router) = ip.router else { continue };
-            let home = alone || !ip.along && ip.node.as_deref() == Some(node.name);
-            if home || ip.along && cut.part(&topology.routers[router]).is_some() {
-                cut.floating.entry(router).or_default().push((index, home));
+            let is_me = |at: &Option<Arc<str>>| at.as_deref() == Some(node.name);
+            let port = || ip.object.spec.port_ref.as_ref().map(|port| ip.key.referred(port));
+            let seat = if alone || !ip.along && is_me(&ip.node) {
+                Some(Seat::Home)
+            } else if ip.along && cut.part(&topology.routers[router]).is_some() {
+                Some(Seat::Along)
+            } else if is_me(&ip.next[0]) || ip.node.is_some() && port().is_some_and(|p| node.departed.contains(&p)) {
+                Some(Seat::Beside)
+            } else {
+                None
+            };
+            if seat.is_some() || is_me(&ip.next[1]) {
+                cut.floating.entry(router).or_default().extend(seat.map(|seat| (index, seat)));
             }
         }
         cut
