@@ -215,8 +215,7 @@ impl World {
         end.0.set_nonblocking(false).unwrap();
         self.cluster.nodes[to].tenet("plug m --switch").expect_ok();
         self.go_on(pause, to);
-        until("the first has let go", || !self.hypervisor.run(&format!("ip link show n{from}")).ok());
-        *self.machine.nodes[from].lock().unwrap() = None;
+        until("the first has let go", || !self.has(from));
         pause.elapsed()
     }
 
@@ -231,6 +230,30 @@ impl World {
     pub fn go_on(&self, pause: Instant, at: usize) {
         self.machine.at.store(at, Ordering::SeqCst);
         self.pauses.lock().unwrap().push((pause, Instant::now()));
+    }
+
+    /// Whether the hypervisor has an interface of a node.
+    pub fn has(&self, node: usize) -> bool {
+        self.hypervisor.run(&format!("ip link show n{node}")).ok()
+    }
+
+    /// The node that the port is plugged on, and the one where it is prepared.
+    pub fn recorded(&self) -> [String; 2] {
+        let status = self.cluster.get("tport", "m")["status"].take();
+        ["binding", "migration"].map(|field| status[field]["nodeName"].as_str().unwrap_or("-").to_owned())
+    }
+
+    /// Waits until that is recorded.
+    #[track_caller]
+    pub fn is_recorded(&self, what: &str, wanted: [&str; 2]) {
+        until(what, || self.recorded() == wanted);
+    }
+
+    /// Asks once more over all connections.
+    pub fn everybody_is_answered(&self, calls: &mut [(&'static str, Call)]) {
+        for (name, call) in calls {
+            assert!(call.ask(Duration::from_secs(5)).is_some(), "{name}: the connection is cut");
+        }
     }
 
     fn all(&self) -> Vec<(&'static str, &Guest, &'static str)> {
