@@ -41,7 +41,7 @@ const GROUPS: [Group; 5] = [
     (&["one", "burst", "offer", "restart", "memory", "rates"], ports::rows),
     (&["gateway", "floating-ip", "routers", "resync"], outside::rows),
     (&["overlay"], overlay::rows),
-    (&["move", "takeover"], moves::rows),
+    (&["move", "migrate", "migrate-lost", "takeover"], moves::rows),
     (&["never-seen", "in-place", "foreign"], world::rows),
 ];
 

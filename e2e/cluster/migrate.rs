@@ -20,7 +20,7 @@ fn a_guest_that_moves_loses_at_most_a_packet_beyond_its_pause_and_no_connection(
         world.prepare(to);
         let pause = world.switch(from, to);
         println!("node-{} to node-{}: paused for {pause:?}", from + 1, to + 1);
-        world.everybody_is_answered(&mut calls);
+        World::everybody_is_answered(&mut calls);
         from = to;
         std::thread::sleep(Duration::from_millis(300));
     }
@@ -52,13 +52,13 @@ fn a_move_that_is_given_up_or_whose_agents_are_killed_ends_on_one_node() {
     // An agent that starts anew finds what it has prepared, and nothing passes there meanwhile.
     world.prepare(1);
     world.cluster.nodes[1].kill_agent();
-    world.everybody_is_answered(&mut calls);
+    World::everybody_is_answered(&mut calls);
     world.cluster.nodes[1].start_agent();
     until("it listens", || world.cluster.nodes[1].listens());
     assert_eq!(world.recorded(), ["node-1", "node-2"]);
     world.switch(0, 1);
     assert_eq!(world.recorded(), ["node-2", "-"]);
-    world.everybody_is_answered(&mut calls);
+    World::everybody_is_answered(&mut calls);
 
     // Agents are killed while it is switched: which, and how long after that began.
     let mut from = 1;
@@ -81,7 +81,7 @@ fn a_move_that_is_given_up_or_whose_agents_are_killed_ends_on_one_node() {
         world.go_on(pause, to);
         until("the first has let go", || !world.has(from));
         assert_eq!(world.recorded(), [&*world.cluster.nodes[to].name, "-"]);
-        world.everybody_is_answered(&mut calls);
+        World::everybody_is_answered(&mut calls);
         from = to;
     }
 
@@ -96,5 +96,5 @@ fn a_move_that_is_given_up_or_whose_agents_are_killed_ends_on_one_node() {
     assert_eq!(world.recorded(), [&*world.cluster.nodes[to].name, "-"]);
     world.cluster.nodes[from].start_agent();
     until("the first has let go", || !world.has(from));
-    world.everybody_is_answered(&mut calls);
+    World::everybody_is_answered(&mut calls);
 }

@@ -18,9 +18,10 @@ pub fn plug(args: Plug) -> Ended {
         Request::Switch { namespace, name, timeout_ms }
     } else {
         let target = target(args.guest, args.ifname)?;
-        match args.prepare {
-            true => Request::Prepare { namespace, name, target, timeout_ms },
-            false => Request::Plug { namespace, name, target, timeout_ms, force: args.force },
+        if args.prepare {
+            Request::Prepare { namespace, name, target, timeout_ms }
+        } else {
+            Request::Plug { namespace, name, target, timeout_ms, force: args.force }
         }
     };
     let Answer::Plugged(plugged) = ask(&args.socket.socket, &request)? else {

@@ -26,7 +26,9 @@ pub fn encode<R: Record>(all: &[R]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEADER + all.len() * R::LENGTH);
     bytes.extend(R::FORMAT);
     bytes.extend(u32::try_from(all.len()).unwrap_or_default().to_be_bytes());
-    all.iter().for_each(|record| record.write(&mut bytes));
+    for record in all {
+        record.write(&mut bytes);
+    }
     bytes
 }
 

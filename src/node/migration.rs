@@ -113,7 +113,7 @@ impl<N: Hands> World<N> {
             {
                 let same = known.is_some_and(|known| known.from == from && known.moment == Moment::Prepare);
                 // Nobody has it any more: what was copied is all there is.
-                if !same && !(from.is_none() && known.is_some()) {
+                if !(same || from.is_none() && known.is_some()) {
                     wanted.push((key.clone(), uid(port), from, Moment::Prepare));
                 }
             }

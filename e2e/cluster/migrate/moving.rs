@@ -250,7 +250,7 @@ impl World {
     }
 
     /// Asks once more over all connections.
-    pub fn everybody_is_answered(&self, calls: &mut [(&'static str, Call)]) {
+    pub fn everybody_is_answered(calls: &mut [(&'static str, Call)]) {
         for (name, call) in calls {
             assert!(call.ask(Duration::from_secs(5)).is_some(), "{name}: the connection is cut");
         }

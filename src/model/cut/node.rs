@@ -62,15 +62,11 @@ impl<'t> Cut<'t> {
             if is_here || !alone && prepared_on(entry) == Some(node.name) {
                 here.push((entry, port));
             }
-            let Some(name) = at else { continue };
-            if is_here {
-                continue;
-            } else if !alone {
-                if last.0 != name {
-                    last = (name, topology.tunnels.get(name).map(|t| t.address));
-                }
-                elsewhere.push(((entry, port), last.1));
+            let Some(name) = at.filter(|_| !is_here && !alone) else { continue };
+            if last.0 != name {
+                last = (name, topology.tunnels.get(name).map(|t| t.address));
             }
+            elsewhere.push(((entry, port), last.1));
         }
         let pairs = topology.pairs(node.fresh);
         for pair in &pairs.addresses {
