@@ -18,4 +18,5 @@ mod pairs;
 mod references;
 mod routing;
 mod taps;
+mod vm;
 mod wires;

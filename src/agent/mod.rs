@@ -113,7 +113,7 @@ impl Agent {
     /// The way to the connections of routers here, also from other threads.
     #[must_use]
     pub fn connections(&self) -> connections::Connections {
-        connections::Connections::new(self.options.run_dir.clone())
+        connections::Connections::new(self.options.run_dir.clone(), self.options.filtering)
     }
 
     /// The kernel, for people.

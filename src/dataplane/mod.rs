@@ -18,4 +18,5 @@ pub mod router;
 pub mod router_rules;
 pub mod state;
 pub mod sysctls;
+pub mod told;
 pub mod wire;
