@@ -163,3 +163,77 @@ pub(super) fn migration(port: &Port) -> Option<&Binding> {
 fn uid(port: &Port) -> Uid {
     Uid::parse(port.metadata.uid.as_deref().unwrap_or_default())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::dataplane::attachment::{Attachment, Target};
+    use crate::model::fixtures::{key, world};
+
+    /// A port as the server has it: where it is plugged, prepared, and may be prepared; a dash: nowhere.
+    fn said(text: &str) -> Snapshot {
+        let mut snapshot = world("Port p {networkRef: {name: blue}}");
+        let port = Arc::make_mut(snapshot.ports.get_mut(&key("p")).unwrap());
+        let at = |name: &str| Binding { node_name: name.into(), device: "tap0".into() };
+        let mut names = text.split(' ').map(|name| Some(name).filter(|name| *name != "-"));
+        let status = port.status.get_or_insert_default();
+        (status.binding, status.migration) = (names.next().unwrap().map(at), names.next().unwrap().map(at));
+        port.spec.migration_node_name = names.next().unwrap().map(str::to_owned);
+        snapshot
+    }
+
+    /// What node `b` makes of it, where the port is plugged into a tap.
+    fn judged(claims: &mut Claims, snapshot: &mut Snapshot) -> (String, Verdict) {
+        let tap = Target::Tap { name: "tap0".into() };
+        let port = uid(&snapshot.ports[&key("p")]);
+        let verdict = claims.judge("b", &[(key("p"), Attachment { port, target: tap })].into(), snapshot);
+        let port = &snapshot.ports[&key("p")];
+        let name = |binding: Option<&Binding>| binding.map_or("-".to_owned(), |binding| binding.node_name.clone());
+        (format!("{} {}", name(binding(port)), name(migration(port))), verdict)
+    }
+
+    #[test]
+    fn a_port_is_prepared_and_switched_only_by_order_and_only_once_the_server_says_so() {
+        let mut claims = Claims::default();
+        let (now, verdict) = judged(&mut claims, &mut said("a - b"));
+        assert!(now == "a -" && verdict.lost.len() == 1, "what nobody ordered, as after a crash, is unplugged");
+        claims.prepare(&key("p"));
+        let mut snapshot = said("a - b");
+        for _ in 0..2 {
+            assert_eq!(judged(&mut claims, &mut snapshot), ("a b".into(), Verdict::default()));
+            assert_eq!(claims.proposed().count(), 1, "until the server says so, it is said to it");
+        }
+        let mut snapshot = said("a b b");
+        assert_eq!(judged(&mut claims, &mut snapshot), ("a b".into(), Verdict::default()));
+        assert_eq!((claims.proposed().count(), claims.assumes(&key("p"))), (0, false));
+        claims.switch(&key("p"));
+        for _ in 0..2 {
+            assert_eq!(judged(&mut claims, &mut snapshot), ("b -".into(), Verdict::default()));
+            assert!(claims.assumes(&key("p")) && claims.switches(&key("p")));
+        }
+        // Somebody else wrote first.
+        let mut snapshot = said("a b b");
+        assert_eq!(
+            judged(&mut claims, &mut snapshot),
+            ("b -".into(), Verdict::default()),
+            "what was sent may be taken yet"
+        );
+        assert_eq!(judged(&mut claims, &mut said("b - b")), ("b -".into(), Verdict::default()));
+        assert!(!claims.assumes(&key("p")) && !claims.switches(&key("p")));
+    }
+
+    #[test]
+    fn what_another_prepares_and_what_may_not_move_here_any_more_is_let_go_of() {
+        for (server, why) in [("a c b", "is being prepared on node c"), ("a b -", "is not to move here any more")] {
+            let mut claims = Claims::default();
+            claims.prepare(&key("p"));
+            let (_, verdict) = judged(&mut claims, &mut said(server));
+            assert!(verdict.lost.iter().any(|(_, said)| said.contains(why)), "{verdict:?}");
+        }
+        let verdict = Claims::default().judge("b", &Attachments::new(), &mut said("a b b"));
+        assert_eq!((verdict.unprepared, verdict.released), (vec![key("p")], vec![]), "nothing is plugged any more");
+        let (now, verdict) = judged(&mut Claims::default(), &mut said("- b b"));
+        assert!(now == "- b" && verdict == Verdict::default(), "that nobody has it is no order");
+    }
+}
