@@ -175,7 +175,7 @@ mod tests {
     fn said(text: &str) -> Snapshot {
         let mut snapshot = world("Port p {networkRef: {name: blue}}");
         let port = Arc::make_mut(snapshot.ports.get_mut(&key("p")).unwrap());
-        let at = |name: &str| Binding { node_name: name.into(), device: "tap0".into() };
+        let at = |name: &str| Binding { node_name: name.into(), device: "tap0".into(), pod: None };
         let mut names = text.split(' ').map(|name| Some(name).filter(|name| *name != "-"));
         let status = port.status.get_or_insert_default();
         (status.binding, status.migration) = (names.next().unwrap().map(at), names.next().unwrap().map(at));
@@ -187,7 +187,7 @@ mod tests {
     fn judged(claims: &mut Claims, snapshot: &mut Snapshot) -> (String, Verdict) {
         let tap = Target::Tap { name: "tap0".into() };
         let port = uid(&snapshot.ports[&key("p")]);
-        let verdict = claims.judge("b", &[(key("p"), Attachment { port, target: tap })].into(), snapshot);
+        let verdict = claims.judge("b", &[(key("p"), Attachment { port, target: tap, pod: None })].into(), snapshot);
         let port = &snapshot.ports[&key("p")];
         let name = |binding: Option<&Binding>| binding.map_or("-".to_owned(), |binding| binding.node_name.clone());
         (format!("{} {}", name(binding(port)), name(migration(port))), verdict)

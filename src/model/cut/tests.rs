@@ -187,7 +187,7 @@ fn a_node_is_told_of_networks_that_it_does_not_use_and_whose_ports_may_be_member
 fn a_port_that_moves_is_prepared_on_one_node_and_forwarded_for_on_the_other() {
     let mut snapshot = cluster();
     let said = |snapshot: &mut Snapshot, binding: &str, migration: Option<&str>| {
-        let at = |node: &str| Binding { node_name: node.into(), device: "tap0".into() };
+        let at = |node: &str| Binding { node_name: node.into(), device: "tap0".into(), pod: None };
         let status = Arc::make_mut(snapshot.ports.get_mut(&key("b")).unwrap()).status.as_mut().unwrap();
         (status.binding, status.migration) = (Some(at(binding)), migration.map(at));
     };
@@ -230,7 +230,7 @@ fn a_floating_ip_goes_on_where_it_was_until_it_is_said_to_be_elsewhere_and_both_
         Some(external.floating.values().find(|f| f.key == key("fb")).map(|f| (f.home, f.answers)))
     };
     let port = |snapshot: &mut Snapshot, binding: &str, migration: Option<&str>| {
-        let at = |node: &str| Binding { node_name: node.into(), device: "tap0".into() };
+        let at = |node: &str| Binding { node_name: node.into(), device: "tap0".into(), pod: None };
         let status = Arc::make_mut(snapshot.ports.get_mut(&key("b")).unwrap()).status.as_mut().unwrap();
         (status.binding, status.migration) = (Some(at(binding)), migration.map(at));
     };
