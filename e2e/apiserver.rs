@@ -84,7 +84,7 @@ fn tables_tell_the_story(plane: &ControlPlane) {
         ("tport", "NAME NETWORK ADDRESS MAC NODE READY REASON AGE"),
         ("trtr", "NAME EXTERNAL NETWORK NODE READY REASON AGE"),
         ("tfip", "NAME ADDRESS PORT NETWORK READY REASON AGE"),
-        ("tsg", "NAME STATEFUL PORTS READY REASON AGE"),
+        ("tsg", "NAME STATEFUL RULES PORTS READY REASON AGE"),
         ("tphys", "NAME INTERFACE MODE MTU READY REASON AGE"),
         ("tgrant", "NAME FROM TO AGE"),
     ];
