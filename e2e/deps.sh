@@ -32,6 +32,7 @@ ethtool ethtool
 sysctl procps
 strace strace
 keepalived keepalived
+lua5.1 lua5.1
 runc runc
 strip binutils
 ps procps'
