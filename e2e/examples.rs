@@ -239,3 +239,15 @@ fn the_walk_of_the_readme_works_as_written() {
     assert!(said.status.success(), "{}\n{}", text[0], text[1]);
     assert!(text[0].contains("Port default/web-0 is plugged") && text[0].contains("all is gone"), "{}", text[0]);
 }
+
+/// What pods get of it on kubelets, `--test pods` tests: here there are none, and what is Tenet's in the file is made.
+#[test]
+fn what_pods_plug_is_made_and_pods_are_passed_over() {
+    let host = host("12-pods");
+    let (server, other) = (host.leased("server", "server"), host.guest("other"));
+    server.wait_pings("10.0.0.10");
+    host.write("more.yaml", PORT);
+    host.tenet("plug web-2 --netns other --timeout 10s").expect_ok();
+    other.lease();
+    other.wait_pings("10.0.0.10");
+}

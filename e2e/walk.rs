@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use support::{Host, ip};
 use tenet::agent::{Agent, Options};
 use tenet::api::Binding;
-use tenet::dataplane::attachment::Target;
+use tenet::dataplane::attachment::{Attachment, Target};
 use tenet::dataplane::filter::Filtering;
 use tenet::dataplane::kernel::filter::Filters;
 use tenet::dataplane::state::State;
@@ -122,7 +122,10 @@ fn go(agent: &mut Agent, objects: u32, bound: u32) -> NodeView {
         let inode = std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(&path).unwrap());
         let target = Target::Netns { path, inode, device: "eth0".into() };
         match snapshot.ports.get(&key).filter(|_| bound >> n & 1 == 1) {
-            Some(_) => agent.attach(&key, Uid::parse(&format!("Port-g{n}")), target, false).unwrap(),
+            Some(_) => {
+                let port = Uid::parse(&format!("Port-g{n}"));
+                agent.attach(&key, Attachment { port, target, pod: None }, false).unwrap();
+            }
             None => agent.detach(&key).unwrap(),
         }
     }

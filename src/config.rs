@@ -2,6 +2,12 @@
 
 use std::io::IsTerminal as _;
 
+use crate::cni::args::Variables;
+
+/// Where container runtimes look for plugins.
+pub const PLUGINS: &str = "/opt/cni/bin";
+/// Where container runtimes look for network configurations.
+pub const NETWORKS: &str = "/etc/cni/net.d";
 /// Where state is kept by default.
 pub const STATE: &str = "/var/lib/tenet";
 /// Where the control socket is by default.
@@ -27,6 +33,17 @@ fn set(name: &str) -> bool {
 #[must_use]
 pub fn rust_log() -> Option<String> {
     std::env::var("RUST_LOG").ok().filter(|value| !value.is_empty())
+}
+
+/// What a container runtime asks of a network plugin, if it is one that runs this program: it says so by `CNI_COMMAND`, and
+/// gives no arguments.
+#[must_use]
+pub fn cni() -> Option<Variables> {
+    let of = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+    let command = of("CNI_COMMAND").filter(|_| std::env::args_os().nth(1).is_none())?;
+    let [container, netns, interface, args] =
+        ["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_ARGS"].map(|name| of(name).unwrap_or_default());
+    Some(Variables { command, container, netns, interface, args })
 }
 
 /// Name of the host, which is the default name of its node.

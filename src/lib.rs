@@ -20,6 +20,7 @@
 //! - [`controller`]: a cluster's: it allocates and judges; it never touches a node.
 //! - [`cluster`]: what these two share: the way to the API server.
 //! - [`local`]: files instead of an API server.
+//! - [`cni`]: what a container runtime asks for a pod, as a question to the agent; and the link in a node's chain.
 //! - [`agent`]: converges one node and reports.
 //! - [`dataplane`]: what one node holds, pure but for `kernel`, the only code that touches a node.
 //! - [`model`]: what the objects mean. Pure.
@@ -42,6 +43,7 @@ pub mod agent;
 pub mod api;
 pub mod cli;
 pub mod cluster;
+pub mod cni;
 pub mod config;
 pub mod controller;
 pub mod dataplane;

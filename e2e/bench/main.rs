@@ -4,6 +4,9 @@
 //! host of its own (network and mount namespaces), which ends with its thread.
 #![allow(missing_docs, clippy::pedantic, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[allow(dead_code, reason = "tests of the plugin use all of it")]
+#[path = "../cni/runtime.rs"]
+mod runtime;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -16,6 +19,7 @@ mod lane;
 mod meter;
 mod paths;
 mod plug;
+mod pods;
 mod ports;
 mod row;
 mod rows;
@@ -24,10 +28,11 @@ mod yaml;
 
 use rows::Group;
 
-const GROUPS: [Group; 7] = [
+const GROUPS: [Group; 8] = [
     (&["ping", "dhcp"], ports::rows),
     (&["build", "idle", "restart", "delete"], thousand::rows),
     (&["add"], crowd::rows),
+    (&["pass", "pod"], pods::rows),
     (&["kills"], paths::kills),
     (&["same-node", "routed", "snat", "floating"], paths::rows),
     (&["floating-many"], floating::rows),

@@ -6,8 +6,8 @@ use crate::source::Source;
 
 /// The layers from the ground up; each may name itself and those before it. `config`, the environment, is for the two
 /// that talk to people.
-const LAYERS: [&str; 11] =
-    ["api", "model", "dataplane", "kernel", "agent", "local", "cluster", "controller", "node", "cli", "main"];
+const LAYERS: [&str; 12] =
+    ["api", "model", "dataplane", "kernel", "agent", "cni", "local", "cluster", "controller", "node", "cli", "main"];
 
 /// What the pure layers do without: files, other processes, the environment, a clock, the kernel.
 const IMPURE: [&str; 14] = [

@@ -9,7 +9,7 @@ use k8s_openapi::jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use tenet::agent::Outcome;
 use tenet::api::{AgentStatus, Binding};
-use tenet::dataplane::attachment::Target;
+use tenet::dataplane::attachment::{Attachment, Target};
 use tenet::model::status::statuses;
 use tenet::model::view::{self, Takeover, Takeovers};
 use tenet::model::{Key, Linker, NodeView, Role, Snapshot, Uid};
@@ -163,7 +163,9 @@ impl World {
         let inode = std::fs::metadata(&guest.path).unwrap().ino();
         let target = Target::Netns { path: guest.path.display().to_string(), inode, device: "eth0".into() };
         let at = key.clone();
-        self.nodes[node].ask(move |agent| agent.attach(&at, uid, target, false).unwrap());
+        self.nodes[node].ask(move |agent| {
+            agent.attach(&at, Attachment { port: uid, target, pod: None }, false).unwrap();
+        });
         self.bind(&key, Some(node));
     }
 

@@ -8,5 +8,7 @@ mod control_plane;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod attached;
 mod install;
 mod leavings;
+mod multus;

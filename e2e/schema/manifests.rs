@@ -12,17 +12,21 @@ pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests")
 }
 
+fn base() -> PathBuf {
+    folder().join("base")
+}
+
 /// The parts, as `kustomization.yaml` lists them.
 pub fn parts() -> Vec<String> {
-    let list = fs::read_to_string(folder().join("kustomization.yaml")).unwrap();
+    let list = fs::read_to_string(base().join("kustomization.yaml")).unwrap();
     list.lines().filter_map(|line| line.strip_prefix("- ")).map(str::to_owned).collect()
 }
 
 /// What a part says.
 pub fn part(name: &str) -> String {
     match name {
-        "../crds" => crds_yaml().unwrap(),
-        file => fs::read_to_string(folder().join(file)).unwrap(),
+        "../../crds" => crds_yaml().unwrap(),
+        file => fs::read_to_string(base().join(file)).unwrap(),
     }
 }
 
@@ -47,15 +51,10 @@ fn the_install_file_is_what_its_parts_say() {
 #[test]
 fn every_part_is_listed() {
     let parts = parts();
-    for entry in fs::read_dir(folder()).unwrap() {
-        let entry = entry.unwrap();
-        // Overlays, the chart and what watches Tenet are made of these parts, or beside them.
-        if entry.file_type().unwrap().is_dir() {
-            continue;
-        }
-        let name = entry.file_name().into_string().unwrap();
-        let made = ["install.yaml", "kustomization.yaml", "README.md"].contains(&&*name);
-        assert!(made || parts.contains(&name), "manifests/kustomization.yaml does not list {name}");
+    for entry in fs::read_dir(base()).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let made = name == "kustomization.yaml";
+        assert!(made || parts.contains(&name), "manifests/base/kustomization.yaml does not list {name}");
     }
 }
 
@@ -78,11 +77,13 @@ fn the_parts_name_what_the_code_names() {
 /// The commands of all containers, with what Kubernetes fills in.
 fn commands() -> Vec<Vec<String>> {
     let mut commands = Vec::new();
-    for part in ["controller.yaml", "agent.yaml"] {
+    for part in ["base/controller.yaml", "base/agent.yaml", "uninstall.yaml"] {
         let text = fs::read_to_string(folder().join(part)).unwrap();
         for document in text.split("\n---\n") {
             let object: Value = serde_saphyr::from_str(document).unwrap();
-            for container in object["spec"]["template"]["spec"]["containers"].as_array().into_iter().flatten() {
+            let pod = &object["spec"]["template"]["spec"];
+            let lists = ["initContainers", "containers"].into_iter().filter_map(|list| pod[list].as_array());
+            for container in lists.flatten() {
                 let words = ["command", "args"].into_iter().flat_map(|field| container[field].as_array().unwrap());
                 let fill = |word: &Value| word.as_str().unwrap().replace("$(HOST_IP)", "192.0.2.1");
                 commands.push(words.map(fill).collect());
@@ -95,7 +96,7 @@ fn commands() -> Vec<Vec<String>> {
 #[test]
 fn containers_run_commands_that_there_are() {
     let commands = commands();
-    assert_eq!(commands.len(), 2, "{commands:?}");
+    assert_eq!(commands.len(), 5, "{commands:?}");
     for command in commands {
         // What comes before --help is read first, and complained about.
         let output = Command::new(env!("CARGO_BIN_EXE_tenet")).args(&command[1..]).arg("--help").output().unwrap();

@@ -3,22 +3,22 @@
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use super::calls;
 use super::node::Node as _;
-use super::plugs::{Plug, Ports};
+use super::plugs::{Ports, Wanted};
 use super::protocol::{Answer, Request};
 use super::server::{ClientId, Event, Server};
+use super::visit::Visit;
+use crate::dataplane::attachment::Sandbox;
 use crate::model::Key;
-
-/// The longest that a client waits.
-const DAY: u64 = 86_400_000;
 
 /// The control socket, and who waits there.
 #[derive(Debug)]
 pub struct Desk {
     server: Server,
-    plugs: Vec<Plug>,
+    visits: Vec<Visit>,
     /// Clients that are answered after the next convergence.
     answers: Vec<(ClientId, Answer)>,
 }
@@ -35,7 +35,7 @@ impl Desk {
     /// A desk at which nobody waits yet.
     #[must_use]
     pub fn new(server: Server) -> Self {
-        Self { server, plugs: Vec::new(), answers: Vec::new() }
+        Self { server, visits: Vec::new(), answers: Vec::new() }
     }
 
     /// Descriptors that become readable when a client does something.
@@ -46,44 +46,79 @@ impl Desk {
     /// When the first client is to be told something, whatever happens.
     #[must_use]
     pub fn deadline(&self, world: &impl Ports) -> Option<Instant> {
-        self.plugs.iter().map(|plug| plug.due(world.grace())).min()
+        self.visits.iter().filter_map(|visit| visit.due(world.grace())).min()
     }
 
     /// Ports that somebody waits to plug.
     pub fn awaited(&self) -> impl Iterator<Item = &Key> {
-        self.plugs.iter().map(|plug| &plug.port)
+        self.visits.iter().flat_map(Visit::ports)
     }
 
     /// Whether anybody waits.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        !self.plugs.is_empty()
+        !self.visits.is_empty()
     }
 
     /// Takes in what clients did. Whether the node is to converge.
     pub fn hear(&mut self, world: &mut impl Ports, now: Instant) -> bool {
         let mut dirty = false;
         for event in self.server.events() {
-            match event {
+            let (client, request) = match event {
                 Event::Left(client) => {
-                    for plug in self.plugs.extract_if(.., |plug| plug.client == client) {
-                        dirty |= plug.give_up(world);
-                    }
+                    dirty |= self.give_up(world, |visit| visit.client == client, None);
+                    continue;
                 }
-                Event::Asked(client, Request::Plug { namespace, name, target, timeout_ms, force }) => {
-                    let patience = Duration::from_millis(timeout_ms.min(DAY));
-                    self.plugs.push(Plug::new(client, Key::new(&namespace, &name), target, force, now, patience));
-                }
-                Event::Asked(client, Request::Unplug { namespace, name }) => {
-                    let answer = unplug(world, &Key::new(&namespace, &name));
-                    self.answers.push((client, answer));
-                    dirty = true;
-                }
-                Event::Asked(client, Request::Confirm) => {
-                    let answer = world.confirm();
-                    self.answers.push((client, answer));
-                    dirty = true;
-                }
+                Event::Asked(client, request) => (client, request),
+            };
+            if let Some(answer) = self.take(client, request, world, now) {
+                self.answers.push((client, answer));
+                dirty = true;
+            }
+        }
+        dirty
+    }
+
+    /// Does what is asked; its answer, or none yet: it waits.
+    fn take(&mut self, client: ClientId, request: Request, world: &mut impl Ports, now: Instant) -> Option<Answer> {
+        Some(match request {
+            Request::Plug { namespace, name, target, timeout_ms, force } => {
+                let port = Key::new(&namespace, &name);
+                let wanted = Wanted { port, target, force, pod: None, owner: None };
+                self.visits.push(Visit::new(client, [wanted], false, now, timeout_ms));
+                return None;
+            }
+            Request::PlugPod { ports, timeout_ms } => {
+                let wanted = ports.into_iter().map(Wanted::from);
+                self.visits.push(Visit::new(client, wanted, true, now, timeout_ms));
+                return None;
+            }
+            Request::Unplug { namespace, name } => unplug(world, &Key::new(&namespace, &name)),
+            Request::UnplugPod { container, interface } => {
+                let of = |pod: &Sandbox| pod.container == container && pod.interface == interface;
+                // Whoever still waits to plug it was given up by the container runtime.
+                self.give_up(world, |visit| visit.is_for(of), Some("the pod is taken away"));
+                calls::unplug(world, of)
+            }
+            Request::CheckPod { container, interface } => {
+                calls::check(world, |pod| pod.container == container && pod.interface == interface)
+            }
+            Request::KeepPods { network, living } => calls::unplug(world, |pod| {
+                pod.network == network && !living.contains(&(pod.container.clone(), pod.interface.clone()))
+            }),
+            Request::Hello => Answer::Done(Vec::new()),
+            Request::Confirm => world.confirm(),
+        })
+    }
+
+    /// Undoes what was done for visits, and forgets them; the clients are told why, if they are still there. Whether the node
+    /// is to converge.
+    fn give_up(&mut self, world: &mut impl Ports, which: impl Fn(&Visit) -> bool, why: Option<&str>) -> bool {
+        let mut dirty = false;
+        for visit in self.visits.extract_if(.., |visit| which(visit)) {
+            dirty |= visit.give_up(world);
+            if let Some(why) = why {
+                self.server.answer(visit.client, &Answer::Failed(why.to_owned()));
             }
         }
         dirty
@@ -92,13 +127,14 @@ impl Desk {
     /// Plugs what can be plugged. Whether the node is to converge.
     pub fn attach(&mut self, world: &mut impl Ports) -> bool {
         let (server, mut dirty) = (&mut self.server, false);
-        self.plugs.retain_mut(|plug| match plug.attach(world) {
+        self.visits.retain_mut(|visit| match visit.attach(world) {
             Ok(plugged) => {
                 dirty |= plugged;
                 true
             }
             Err(why) => {
-                server.answer(plug.client, &Answer::Failed(why));
+                dirty |= visit.give_up(world);
+                server.answer(visit.client, &Answer::Failed(why));
                 false
             }
         });
@@ -111,12 +147,12 @@ impl Desk {
         for (client, answer) in self.answers.drain(..) {
             server.answer(client, &answer);
         }
-        self.plugs.retain_mut(|plug| {
-            let Some(answer) = plug.answer(world, now) else { return true };
+        self.visits.retain_mut(|visit| {
+            let Some(answer) = visit.answer(world, now) else { return true };
             if matches!(answer, Answer::Failed(_)) {
-                undone |= plug.give_up(world);
+                undone |= visit.give_up(world);
             }
-            server.answer(plug.client, &answer);
+            server.answer(visit.client, &answer);
             matches!(answer, Answer::Progress(_))
         });
         undone
@@ -125,14 +161,12 @@ impl Desk {
     /// Forgets who waits, without a word.
     #[cfg(test)]
     pub fn forget(&mut self) {
-        self.plugs.clear();
+        self.visits.clear();
     }
 
-    /// Tells whoever waits for a port that it will not be.
-    pub fn refuse(&mut self, port: &Key, why: &str) {
-        for plug in self.plugs.extract_if(.., |plug| plug.port == *port) {
-            self.server.answer(plug.client, &Answer::Failed(why.to_owned()));
-        }
+    /// Tells whoever waits for a port that it will not be. Whether something was undone, so that the node is to converge.
+    pub fn refuse(&mut self, world: &mut impl Ports, port: &Key, why: &str) -> bool {
+        self.give_up(world, |visit| visit.loses(port), Some(why))
     }
 }
 

@@ -3,15 +3,18 @@
 pub mod connections;
 pub mod durable;
 
+mod calls;
 pub mod desk;
 pub mod ears;
 pub mod node;
 pub mod pace;
 pub mod plugs;
+mod pods;
 pub mod protocol;
 mod record;
 pub mod server;
 pub mod sleep;
+mod visit;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -31,7 +34,8 @@ use crate::dataplane::render::{Rendered, render};
 use crate::dataplane::router_rules;
 use crate::dataplane::state::{Item, LinkKind, Make, Spec, State};
 use crate::model::active::Announcement;
-use crate::model::{Id, Key, Kind, NodeView, Remark, Report, Uid};
+use crate::model::{Id, Key, Kind, NodeView, Remark, Report};
+pub use record::FILE as RECORD;
 use record::Record;
 
 /// A plan is made, and believed only when the next observation finds nothing left to do; at most so often.
@@ -69,6 +73,7 @@ pub struct Agent {
     rules: router_rules::Memory,
     /// Whether the filters were asked for.
     prepared: bool,
+    wardrobe: pods::Wardrobe,
     /// The responder, with the inode of the namespace that it answers in.
     dhcp: Option<(u64, Server)>,
 }
@@ -93,7 +98,8 @@ impl Agent {
         let kernel = Kernel::open(&options.run_dir, options.filtering)?;
         let record = Record::open(&options.state_dir)?;
         let rules = router_rules::Memory::default();
-        Ok(Self { options: options.clone(), kernel, record, rules, prepared: false, dhcp: None })
+        let wardrobe = pods::Wardrobe::default();
+        Ok(Self { options: options.clone(), kernel, record, rules, wardrobe, prepared: false, dhcp: None })
     }
 
     /// MTU of the way to other nodes, bytes: of the link that carries `address`.
@@ -128,17 +134,16 @@ impl Agent {
         self.record.attachments()
     }
 
-    /// Plugs `target` into `port`; the next [`Agent::converge`] records that durably, then wires it.
+    /// Plugs a guest into `port`; the next [`Agent::converge`] records that durably, then wires it.
     /// The same target again changes nothing.
     ///
     /// # Errors
     /// Another target, which is still there, holds the port and `force` is not set (the message names it); the target cannot be
     /// used.
-    pub fn attach(&mut self, port: &Key, uid: Uid, target: Target, force: bool) -> Result<(), Error> {
-        let attachment = Attachment { port: uid, target };
+    pub fn attach(&mut self, port: &Key, attachment: Attachment, force: bool) -> Result<(), Error> {
         match self.attachments().get(port) {
             Some(held) if *held == attachment => return Ok(()),
-            Some(held) if held.port == uid && !force && !is_gone(&held.target) => {
+            Some(held) if held.port == attachment.port && !force && !is_gone(&held.target) => {
                 let advice = "unplug it first, or take it over with --force";
                 return Err(Error(format!("Port {port} is plugged into {}: {advice}", held.target)));
             }
@@ -183,6 +188,8 @@ impl Agent {
         outcome.report.faults.extend(rendered.faults);
         outcome.report.faults.extend(unrecorded);
         outcome.report.remarks = rendered.remarks;
+        let undressed = self.dress(view, &outcome.report.faults);
+        outcome.report.faults.extend(undressed);
         if let Err(error) = self.serve(rendered.dhcp) {
             tracing::error!(%error, "DHCP is not answered");
         }
@@ -226,6 +233,7 @@ impl Agent {
             let failed = self.kernel.apply(&plan);
             outcome.changes += plan.0.len() - failed.len();
             self.forget_vanished(&plan, &failed, outcome);
+            self.undress(&plan);
             failures = failed.into_iter().filter_map(|(at, e)| Some((plan.0.get(at)?.item.clone(), e))).collect();
             for (item, error) in &failures {
                 tracing::debug!(%item, %error, "a step failed");

@@ -3,19 +3,19 @@
 use std::os::fd::BorrowedFd;
 
 use super::{Agent, Error, Outcome};
-use crate::dataplane::attachment::{Attachments, Target};
+use crate::dataplane::attachment::{Attachment, Attachments};
 use crate::model::active::Announcement;
-use crate::model::{Key, NodeView, Uid};
+use crate::model::{Key, NodeView};
 
 /// The node side of the loop; every method is [`Agent`]'s method of that name.
 pub trait Node {
     /// What is plugged.
     fn attachments(&self) -> &Attachments;
-    /// Records that `target` is plugged into `port`.
+    /// Records what is plugged into `port`.
     ///
     /// # Errors
     /// Another target holds the port, or the target cannot be used.
-    fn attach(&mut self, port: &Key, uid: Uid, target: Target, force: bool) -> Result<(), Error>;
+    fn attach(&mut self, port: &Key, attachment: Attachment, force: bool) -> Result<(), Error>;
     /// Forgets what is plugged into `port`.
     ///
     /// # Errors
@@ -27,6 +27,11 @@ pub trait Node {
     fn watched(&self) -> Vec<BorrowedFd<'_>>;
     /// Empties them; whether the node may differ from the view.
     fn disturbed(&mut self) -> bool;
+    /// Whether a pod's interface is as it was made.
+    ///
+    /// # Errors
+    /// What is different.
+    fn check(&mut self, port: &Key, view: &NodeView) -> Result<(), Error>;
     /// What guests have announced.
     fn announced(&mut self) -> Vec<Announcement>;
 }
@@ -36,8 +41,8 @@ impl Node for Agent {
         Self::attachments(self)
     }
 
-    fn attach(&mut self, port: &Key, uid: Uid, target: Target, force: bool) -> Result<(), Error> {
-        Self::attach(self, port, uid, target, force)
+    fn attach(&mut self, port: &Key, attachment: Attachment, force: bool) -> Result<(), Error> {
+        Self::attach(self, port, attachment, force)
     }
 
     fn detach(&mut self, port: &Key) -> Result<(), Error> {
@@ -54,6 +59,10 @@ impl Node for Agent {
 
     fn disturbed(&mut self) -> bool {
         Self::disturbed(self)
+    }
+
+    fn check(&mut self, port: &Key, view: &NodeView) -> Result<(), Error> {
+        Self::check(self, port, view)
     }
 
     fn announced(&mut self) -> Vec<Announcement> {

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::Error;
 use super::node::Node;
-use super::protocol::{Address, Answer, Plugged};
-use super::server::ClientId;
+use super::protocol::{Address, Answer, Plugged, PodPort};
 use crate::api::ConditionType::{Accepted, Programmed, ResolvedRefs};
 use crate::api::{Condition, Port};
-use crate::dataplane::attachment::Target;
+use crate::dataplane::attachment::{Attachment, Sandbox, Target};
+use crate::dataplane::dress::Dress;
 use crate::model::{Id, Key, Kind, NodeView, Uid};
 
 /// What plugging has to know.
@@ -38,21 +39,41 @@ pub trait Ports {
     fn grace(&self) -> Duration {
         Duration::ZERO
     }
+    /// Whether a pod's interface is as it was made.
+    ///
+    /// # Errors
+    /// What is different.
+    fn check(&mut self, key: &Key) -> Result<(), Error>;
     /// Lets go of removals that were held back.
     fn confirm(&mut self) -> Answer;
 }
 
-/// One client that waits.
-#[derive(Debug)]
-pub struct Plug {
-    /// Who asked.
-    pub client: ClientId,
+/// What a client wants plugged.
+#[derive(Clone, Debug)]
+pub struct Wanted {
     /// Which port.
     pub port: Key,
     /// For which guest.
     pub target: Target,
     /// Whether to take the port over.
     pub force: bool,
+    /// The pod that the guest is. It waits for whoever has the port to go, and whatever may yet be put right.
+    pub pod: Option<Sandbox>,
+    /// UID of the pod that the port is to belong to; none: it may be anybody's.
+    pub owner: Option<String>,
+}
+
+impl From<PodPort> for Wanted {
+    fn from(PodPort { namespace, name, owner, target, pod }: PodPort) -> Self {
+        Self { port: Key::new(&namespace, &name), target, force: false, pod: Some(pod), owner }
+    }
+}
+
+/// One port that a client waits for.
+#[derive(Debug)]
+pub struct Plug {
+    /// For what.
+    pub wanted: Wanted,
     /// When to give up.
     pub deadline: Instant,
     /// When it was asked.
@@ -68,15 +89,26 @@ pub struct Plug {
 impl Plug {
     /// A request that nothing was done for yet.
     #[must_use]
-    pub fn new(client: ClientId, port: Key, target: Target, force: bool, now: Instant, patience: Duration) -> Self {
+    pub fn new(wanted: Wanted, now: Instant, patience: Duration) -> Self {
         let deadline = now + patience;
-        Self { client, port, target, force, deadline, since: now, held: None, said: String::new(), ours: false }
+        Self { wanted, deadline, since: now, held: None, said: String::new(), ours: false }
+    }
+
+    /// Whether the guest was plugged by this very request.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.ours
     }
 
     /// When the client is to be told something, whatever happens. `grace`: as [`Ports::grace`] says.
     #[must_use]
     pub fn due(&self, grace: Duration) -> Instant {
-        if self.held.is_some() { self.deadline.min(self.since + grace) } else { self.deadline }
+        if self.held.is_some() { self.deadline.min(self.refusal(grace)) } else { self.deadline }
+    }
+
+    /// When what keeps the guest from being plugged is believed.
+    fn refusal(&self, grace: Duration) -> Instant {
+        if self.wanted.pod.is_some() { self.deadline } else { self.since + grace }
     }
 
     /// Plugs the guest as soon as the port exists. `Ok(true)`: the node is to converge.
@@ -84,35 +116,38 @@ impl Plug {
     /// # Errors
     /// Why the guest can never be plugged.
     pub fn attach(&mut self, world: &mut impl Ports) -> Result<bool, String> {
-        let Some(port) = world.port(&self.port) else { return Ok(false) };
+        let Wanted { port: key, target, force, pod, owner } = &self.wanted;
+        let Some(port) = world.port(key).filter(|port| belongs(port, owner.as_deref())) else { return Ok(false) };
         let (Some(uid), None) = (port.metadata.uid.as_deref().map(Uid::parse), &port.metadata.deletion_timestamp)
         else {
             return Ok(false);
         };
-        let is_there =
-            world.node().attachments().get(&self.port).is_some_and(|a| a.port == uid && a.target == self.target);
-        if is_there {
+        let attachment = Attachment { port: uid, target: target.clone(), pod: pod.clone() };
+        if world.node().attachments().get(key) == Some(&attachment) {
             return Ok(false);
         }
-        self.held = world.may_plug(&self.port, &port, self.force).err();
+        self.held = world.may_plug(key, &port, *force).err();
         if self.held.is_some() {
             return Ok(false);
         }
-        world.node_mut().attach(&self.port, uid, self.target.clone(), self.force).map_err(|e| e.to_string())?;
-        self.ours = true;
-        Ok(true)
+        match world.node_mut().attach(key, attachment, *force) {
+            Ok(()) => self.ours = true,
+            Err(why) if pod.is_some() => self.held = Some(why.to_string()),
+            Err(why) => return Err(why.to_string()),
+        }
+        Ok(self.ours)
     }
 
     /// What there is to tell the client, after a convergence.
     pub fn answer(&mut self, world: &impl Ports, now: Instant) -> Option<Answer> {
         let why = match (&self.held, self.progress(world)) {
-            (Some(why), _) if self.since + world.grace() <= now => return Some(Answer::Failed(why.clone())),
+            (Some(why), _) if self.refusal(world.grace()) <= now => return Some(Answer::Failed(why.clone())),
             (Some(why), _) => why.clone(),
             (None, Ok(plugged)) => return Some(Answer::Plugged(plugged)),
             (None, Err(why)) => why,
         };
         if self.deadline <= now {
-            return Some(Answer::Failed(format!("Port {} was not plugged in time: {why}", self.port)));
+            return Some(Answer::Failed(format!("Port {} was not plugged in time: {why}", self.wanted.port)));
         }
         (self.said != why).then(|| {
             self.said.clone_from(&why);
@@ -121,10 +156,17 @@ impl Plug {
     }
 
     fn progress(&self, world: &impl Ports) -> Result<Plugged, String> {
-        let id = Id::new(Kind::Port, self.port.clone());
-        let Some(port) = world.port(&self.port) else {
-            return Err(format!("{id} does not exist; {}", world.advice()));
+        let Wanted { port: key, target, pod, owner, .. } = &self.wanted;
+        let id = Id::new(Kind::Port, key.clone());
+        let Some(port) = world.port(key) else {
+            return Err(match owner {
+                Some(_) => format!("{id} does not exist yet: the controller makes it for the pod"),
+                None => format!("{id} does not exist; {}", world.advice()),
+            });
         };
+        if !belongs(&port, owner.as_deref()) {
+            return Err(format!("{id} is not this pod's: one of an older pod of that name goes with that pod"));
+        }
         let generation = port.metadata.generation;
         let conditions: &[Condition] = port.status.as_ref().map_or(&[], |status| &status.conditions);
         let holds = |c: &Condition| c.status == "True" && c.observed_generation == generation;
@@ -138,8 +180,8 @@ impl Plug {
                 None => return Err(format!("{id} is not {aspect} yet")),
             }
         }
-        let found = world.view().networks.values().find_map(|n| Some((n.mtu, n.ports.get(&self.port)?)));
-        let Some((mtu, port)) = found.filter(|_| world.is_wired(&self.port)) else {
+        let found = world.view().networks.values().find_map(|n| Some((n.mtu, n.ports.get(key)?)));
+        let Some((mtu, port)) = found.filter(|_| world.is_wired(key)) else {
             return Err(format!("{id} is not on this node yet"));
         };
         let address = |(ip, subnet): &(_, std::sync::Arc<crate::model::view::SubnetView>)| Address {
@@ -147,24 +189,33 @@ impl Plug {
             prefix_length: subnet.cidr.prefix_len(),
             gateway_ip: subnet.gateway,
         };
+        let routes = pod.as_ref().map(|pod| Dress::of(port, pod.default_route).routes);
         Ok(Plugged {
-            namespace: self.port.namespace.to_string(),
-            name: self.port.name.to_string(),
-            device: self.target.device().to_owned(),
+            namespace: key.namespace.to_string(),
+            name: key.name.to_string(),
+            device: target.device().to_owned(),
             mac_address: port.mac,
             mtu,
             addresses: port.addresses.iter().map(address).collect(),
+            routes: routes.unwrap_or_default(),
         })
     }
 
     /// Undoes what the request did, because it failed or its client is gone. Whether the node is to converge.
     pub fn give_up(&self, world: &mut impl Ports) -> bool {
-        if !self.ours || world.node().attachments().get(&self.port).is_none_or(|a| a.target != self.target) {
+        let Wanted { port, target, .. } = &self.wanted;
+        if !self.ours || world.node().attachments().get(port).is_none_or(|a| a.target != *target) {
             return false;
         }
-        if let Err(error) = world.node_mut().detach(&self.port) {
-            tracing::warn!(object = %Id::new(Kind::Port, self.port.clone()), %error, "could not be unplugged");
+        if let Err(error) = world.node_mut().detach(port) {
+            tracing::warn!(object = %Id::new(Kind::Port, port.clone()), %error, "could not be unplugged");
         }
         true
     }
+}
+
+/// Whether a port is the pod's of this UID.
+fn belongs(port: &Port, pod: Option<&str>) -> bool {
+    let owners = port.metadata.owner_references.as_deref().unwrap_or_default();
+    pod.is_none_or(|uid| owners.iter().any(|owner| owner.kind == "Pod" && owner.uid == uid))
 }

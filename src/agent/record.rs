@@ -8,8 +8,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::durable;
-use crate::dataplane::attachment::{Attachment, Attachments, Target};
+use crate::dataplane::attachment::{Attachment, Attachments, Sandbox, Target};
 use crate::model::{Key, Uid};
+
+/// Its file in the state directory. The CNI plugin looks into it when nobody answers.
+pub const FILE: &str = "plugged.json";
 
 /// One line of the record.
 #[derive(Serialize, Deserialize)]
@@ -19,6 +22,8 @@ struct Line {
     name: String,
     uid: String,
     target: Target,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pod: Option<Sandbox>,
 }
 
 /// The record.
@@ -37,7 +42,7 @@ impl Record {
     /// # Errors
     /// The file cannot be read, or is damaged.
     pub fn open(state_dir: &Path) -> io::Result<Self> {
-        let path = state_dir.join("plugged.json");
+        let path = state_dir.join(FILE);
         let lines: Vec<Line> = match std::fs::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| damaged(&path, &error))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
@@ -45,7 +50,7 @@ impl Record {
         };
         let attachment = |line: Line| {
             let key = Key::new(&line.namespace, &line.name);
-            (key, Attachment { port: Uid::parse(&line.uid), target: line.target })
+            (key, Attachment { port: Uid::parse(&line.uid), target: line.target, pod: line.pod })
         };
         Ok(Self {
             path,
@@ -108,6 +113,7 @@ impl Record {
             name: key.name.to_string(),
             uid: format!("{:?}", attachment.port),
             target: attachment.target.clone(),
+            pod: attachment.pod.clone(),
         };
         let lines: Vec<Line> = self.attachments.iter().map(line).collect();
         if let Some(directory) = self.path.parent() {

@@ -18,7 +18,7 @@ use super::protocol::{Answer, Request};
 pub type ClientId = u64;
 
 /// The longest request, bytes.
-const LONGEST: usize = 64 << 10;
+const LONGEST: usize = 1 << 20;
 
 /// The socket and who is connected to it.
 #[derive(Debug)]

@@ -84,6 +84,12 @@ pub enum Command {
     /// Let go of removals that were held back because a folder had suddenly lost most of its objects
     #[command(after_help = "Example:\n  tenet confirm\n\nExit codes: 0 let go, or nothing was held back; 1 an error.")]
     Confirm(Socket),
+    /// Put the network plugin for pods into this node's container runtime, or take it away
+    #[command(
+        after_help = "Examples:\n  tenet cni install      # the plugin, and its link behind the node's first network\n  \
+        tenet cni uninstall    # once no agent runs here that keeps the link\n\nExit codes: 0 done; 1 an error."
+    )]
+    Cni(Cni),
     /// Print completions for a shell
     #[command(after_help = "Example:\n  tenet completions bash > /etc/bash_completion.d/tenet")]
     Completions {
@@ -157,6 +163,9 @@ pub struct Agent {
     /// Answer /healthz, /readyz and /metrics (Prometheus) at this address. Default: nowhere.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub metrics: Option<std::net::SocketAddr>,
+    /// Keep the link for pods in this folder of network configurations (/etc/cni/net.d). Default: nowhere.
+    #[arg(long, value_name = "DIR")]
+    pub cni_conf_dir: Option<PathBuf>,
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap takes no help on what it flattens")]
     pub filtering: Filtering,
@@ -337,5 +346,8 @@ pub struct Clean {
     pub yes: bool,
 }
 
+mod cni;
 #[cfg(test)]
 mod tests;
+
+pub use cni::{Cni, CniCommand};

@@ -3,6 +3,7 @@
 mod age;
 mod args;
 mod client;
+mod cni;
 mod get;
 mod json_path;
 mod log;
@@ -17,6 +18,8 @@ use std::time::Duration;
 use clap::{CommandFactory as _, Parser as _};
 
 use crate::cluster::client::Access;
+use crate::cni::chain::Link;
+use crate::cni::install::{self, Chained, Keeper};
 use crate::local::{self, Options};
 use crate::{api, config, controller, node};
 use args::{Cli, Command};
@@ -27,6 +30,9 @@ type Ended = Result<u8, Box<dyn Error>>;
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
+    if let Some(variables) = config::cni() {
+        return cni::run(&variables);
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -91,6 +97,7 @@ fn run(cli: Cli) -> Ended {
                 socket: args.socket.socket,
                 metrics: args.metrics,
                 filtering: args.filtering.into(),
+                chain: args.cni_conf_dir.map(|conf_dir| Keeper { conf_dir, link: Link::default() }),
             };
             if args.dry_run {
                 node::plans(&options, plan::show)?;
@@ -102,6 +109,7 @@ fn run(cli: Cli) -> Ended {
         Command::Plan(args) => plan::run(args),
         Command::Plug(args) => client::plug(args),
         Command::Unplug(args) => client::unplug(&args),
+        Command::Cni(args::Cni { command }) => installed(command),
         Command::Confirm(args) => client::confirm(&args.socket),
         Command::Get(args) => get::run(&args),
         Command::Clean(args) => clean(args),
@@ -122,6 +130,31 @@ fn options(instance: args::Instance) -> Options {
         node: instance.node.unwrap_or_else(config::hostname),
         filtering: instance.filtering.into(),
     }
+}
+
+fn installed(command: args::CniCommand) -> Ended {
+    match command {
+        args::CniCommand::Install(args) => {
+            install::plugin(&args.bin_dir).map_err(|error| format!("{}: {error}", args.bin_dir.display()))?;
+            let chained = install::chain(&args.conf_dir, &Link::default())
+                .map_err(|error| format!("{}: {error}", args.conf_dir.display()))?;
+            let mut out = io::stdout().lock();
+            match chained {
+                Chained::Same => writeln!(out, "the link is in the chain")?,
+                Chained::Written(file) => writeln!(out, "the link is in the chain, behind {file}")?,
+                Chained::Nothing(why) => writeln!(out, "no network configuration to link to yet: {why}")?,
+            }
+        }
+        args::CniCommand::Uninstall { folders, stay } => {
+            install::uninstall(&folders.bin_dir, &folders.conf_dir)?;
+            if stay {
+                loop {
+                    std::thread::park();
+                }
+            }
+        }
+    }
+    Ok(0)
 }
 
 fn crds() -> Ended {

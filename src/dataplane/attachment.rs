@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::api::BoundPod;
 use crate::model::{Key, Uid};
 
 /// Everything plugged here, by port.
@@ -17,6 +18,25 @@ pub struct Attachment {
     pub port: Uid,
     /// What is plugged.
     pub target: Target,
+    /// The pod whose it is, if it was plugged for one.
+    pub pod: Option<Sandbox>,
+}
+
+/// A pod as the node's container runtime knows it, in the words of CNI.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sandbox {
+    /// `CNI_CONTAINERID`: another one each time that the pod's namespace is made anew.
+    pub container: String,
+    /// `CNI_IFNAME` of the call: the interface that the first plugin of the chain makes, or that a meta plugin asked for.
+    pub interface: String,
+    /// Name of the network configuration that we were called by: whose garbage is collected is told by this name.
+    pub network: String,
+    /// Whether the pod's default route leads through this port.
+    pub default_route: bool,
+    /// The pod as Kubernetes knows it, where the runtime tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod: Option<BoundPod>,
 }
 
 /// Where the guest's end of a port is.

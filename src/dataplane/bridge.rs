@@ -4,7 +4,7 @@
 //! another's MAC address moves nothing, and unknown unicast goes nowhere but to the wire.
 
 use crate::api::{MacAddr, Reason};
-use crate::dataplane::attachment::{Attachments, Target};
+use crate::dataplane::attachment::{Attachment, Attachments, Target};
 use crate::dataplane::facts::Facts;
 use crate::dataplane::filter::{Filter, Handed, render as filter};
 use crate::dataplane::names::{self, Detail, Prefix};
@@ -107,7 +107,7 @@ pub fn render(key: &Key, view: &NodeView, attachments: &Attachments, facts: &Fac
                            attach a bridge of the host, or an interface with mode: Dedicated";
             out.fault(id.clone(), Remark { reason: Reason::Unsupported, message: message.into() });
         }
-        render_port(network, port, &attachment.target, &id, &bridge, (facts, mtus), out);
+        render_port(network, port, attachment, &id, &bridge, (facts, mtus), out);
     }
 }
 
@@ -154,20 +154,22 @@ fn render_wire(
 fn render_port(
     network: &NetworkView,
     port: &PortView,
-    target: &Target,
+    attachment: &Attachment,
     id: &Id,
     bridge: &IfName,
     (facts, (mtu, told)): (&Facts, (u32, u32)),
     out: &mut Rendered,
 ) {
     let name = Prefix::Port.name(port.uid);
+    let target = &attachment.target;
     let (kind, alias, make) = match target {
         Target::Netns { path, inode, device } => {
             let device: IfName = device.as_str().into();
             let (inode, mac) = (*inode, port.mac);
             let differs = (mtu != told).then_some(told);
             let alias = names::alias(id, Some(&Detail::Guest { inode, device: device.clone(), mac, mtu: differs }));
-            let make = Make::Guest { path: path.clone(), inode, device, mac, mtu: told };
+            let make =
+                Make::Guest { path: path.clone(), inode, device, mac, mtu: told, deaf: attachment.pod.is_some() };
             (LinkKind::Veth, alias, Some(make))
         }
         Target::Tap { name } => {

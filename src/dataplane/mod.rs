@@ -4,6 +4,7 @@ pub mod attachment;
 pub mod bridge;
 pub mod connection;
 pub mod dhcp;
+pub mod dress;
 pub mod facts;
 pub mod filter;
 pub mod guard;

@@ -265,6 +265,8 @@ pub enum Make {
         mac: MacAddr,
         /// MTU of the guest's end, bytes.
         mtu: u32,
+        /// Whether the guest is told nothing by routers: its addresses and routes are set from outside.
+        deaf: bool,
     },
     /// The link below: of the host for macvlan, of the same namespace for VLAN.
     Parent(IfName),

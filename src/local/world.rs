@@ -15,6 +15,7 @@ use super::held;
 use super::removals::{Removals, sentences};
 use super::said::Said;
 use super::store::{Declared, Store};
+use crate::agent::Error;
 use crate::agent::ears::Ears;
 use crate::agent::node::Node;
 use crate::agent::plugs::Ports;
@@ -201,6 +202,10 @@ impl<N: Node> Ports for World<N> {
 
     fn may_plug(&mut self, _: &Key, _: &Port, _: bool) -> Result<(), String> {
         Ok(())
+    }
+
+    fn check(&mut self, key: &Key) -> Result<(), Error> {
+        self.node.check(key, &self.view)
     }
 
     fn confirm(&mut self) -> Answer {

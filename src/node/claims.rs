@@ -48,6 +48,7 @@ impl Claims {
                 verdict.strays.push(key.clone());
                 continue;
             }
+            let pod = attachment.pod.as_ref().and_then(|sandbox| sandbox.pod.clone());
             match (binding(object).map(|b| b.node_name.as_str()), object.spec.node_name.as_deref()) {
                 (Some(other), _) if other != node && !self.forced.contains(key) => {
                     verdict.lost.push((key.clone(), format!("Port {key} is plugged on node {other}")));
@@ -55,12 +56,12 @@ impl Claims {
                 (_, Some(only)) if only != node => {
                     verdict.lost.push((key.clone(), format!("Port {key} is for node {only} only (spec.nodeName)")));
                 }
-                (Some(own), _) if own == node => {
+                // A port that went from one pod here to the next may be bound for the first still.
+                (Some(own), _) if own == node && binding(object).is_some_and(|bound| bound.pod == pod) => {
                     self.forced.remove(key);
                 }
                 _ => {
-                    let binding =
-                        Binding { node_name: node.into(), device: attachment.target.device().into(), pod: None };
+                    let binding = Binding { node_name: node.into(), device: attachment.target.device().into(), pod };
                     Arc::make_mut(object).status.get_or_insert_default().binding = Some(binding);
                     self.assumed.insert(key.clone(), object.clone());
                 }

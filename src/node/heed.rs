@@ -124,7 +124,7 @@ mod tests {
         plug(&mut snapshot, "a");
         settle(&mut snapshot);
         let guest = Target::Netns { path: String::new(), inode: 0, device: "eth0".into() };
-        let ports = Attachments::from([(key("a"), Attachment { port: Uid(0), target: guest })]);
+        let ports = Attachments::from([(key("a"), Attachment { port: Uid(0), target: guest, pod: None })]);
         let view = view(&snapshot);
         add(&mut snapshot, 20, "Router near {interfaces: [{subnetRef: {name: web}}]}");
         add(&mut snapshot, 21, "Router distant {interfaces: [{subnetRef: {name: far}}]}");

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::world::World;
+use crate::agent::Error;
 use crate::agent::node::Node;
 use crate::agent::plugs::Ports;
 use crate::agent::protocol::Answer;
@@ -65,6 +66,10 @@ impl<N: Node> Ports for World<N> {
     /// A port that was just unplugged on another node can be plugged here, without anybody waiting for the news in between.
     fn grace(&self) -> Duration {
         Duration::from_secs(1)
+    }
+
+    fn check(&mut self, key: &Key) -> Result<(), Error> {
+        self.node.check(key, &self.view)
     }
 
     fn confirm(&mut self) -> Answer {

@@ -23,6 +23,7 @@ use crate::agent::sleep::{Awake, sleep};
 use crate::agent::{self, Agent};
 use crate::cluster::client::Access;
 use crate::cluster::probes;
+use crate::cni::install::Keeper;
 use crate::dataplane::filter::Filtering;
 use crate::local::lock::Lock;
 
@@ -43,6 +44,8 @@ pub struct Options {
     pub metrics: Option<SocketAddr>,
     /// How its ports are filtered.
     pub filtering: Filtering,
+    /// Where the link for pods is kept; none: nowhere.
+    pub chain: Option<Keeper>,
 }
 
 impl Options {
@@ -79,6 +82,8 @@ pub fn run(options: &Options) -> io::Result<()> {
     let desk = Desk::open(&options.socket)
         .map_err(|error| io::Error::other(format!("cannot listen at {}: {error}", options.socket.display())))?;
     info!(node = options.node, tunnel = %options.tunnel, mtu, "agent started");
+    // Last: whoever is plugged by it is answered.
+    options.chain.clone().map_or(Ok(()), Keeper::start)?;
     let world = World::new(agent, myself);
     Instance {
         world,
@@ -194,7 +199,7 @@ impl Instance {
         let [rest, lull] = [REST, LULL].map(|(times, most)| end + (took * times).min(most));
         (self.rest, self.lull) = (rest, lull);
         for (port, why) in std::mem::take(&mut self.world.lost) {
-            self.desk.refuse(&port, &why);
+            self.dirty |= self.desk.refuse(&mut self.world, &port, &why);
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::dataplane::kernel::apply::{Failures, Step};
 use crate::dataplane::kernel::link::{self, Below, Peer};
 use crate::dataplane::kernel::netlink::{Netlink, Request};
 use crate::dataplane::kernel::space::plain;
-use crate::dataplane::kernel::{Kernel, filter, netns};
+use crate::dataplane::kernel::{Kernel, filter, guest, netns};
 use crate::dataplane::names;
 use crate::dataplane::plan::{Action, Change};
 use crate::dataplane::state::{IfName, Item, Link, LinkKind, Make, Netns, Spec};
@@ -50,12 +50,15 @@ fn changed<'a>(steps: &[Step<'a>]) -> Vec<Step<'a>> {
 
 /// Gives a guest's end its MTU and sets it up, when the link is new or the network's MTU another one.
 fn set_guest_end(change: &Change) -> io::Result<()> {
-    let Some(Make::Guest { path, inode, device, mtu, .. }) = &change.make else { return Ok(()) };
+    let Some(Make::Guest { path, inode, device, mtu, deaf, .. }) = &change.make else { return Ok(()) };
     let before = change.from.as_ref().and_then(Spec::link).map(|link| names::told(&link.alias).unwrap_or(link.mtu));
     if can_be_set(change) && before == Some(*mtu) {
         return Ok(());
     }
     let fd = guest_netns(path, *inode)?;
+    if *deaf {
+        guest::deafen(fd.as_fd(), device)?;
+    }
     Netlink::open(fd.as_fd())?.ask(Message::SetLink(link::guest_end(device, *mtu)), 0)
 }
 

@@ -24,6 +24,7 @@ mod way;
 pub mod conntrack;
 pub mod dhcp;
 pub mod filter;
+pub mod guest;
 pub mod netfilter;
 pub mod netns;
 pub mod nft;

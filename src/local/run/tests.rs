@@ -15,7 +15,7 @@ use crate::local::files::Files;
 use crate::local::scratch::{Scratch, network, object};
 use crate::local::store::Store;
 use crate::model::active::Announcement;
-use crate::model::{Id, Key, Kind, NodeView, Uid};
+use crate::model::{Id, Key, Kind, NodeView};
 
 /// What happened to the node.
 #[derive(Default)]
@@ -38,11 +38,11 @@ impl Node for Fake {
         &self.attachments
     }
 
-    fn attach(&mut self, port: &Key, uid: Uid, target: Target, force: bool) -> Result<(), Error> {
+    fn attach(&mut self, port: &Key, attachment: Attachment, force: bool) -> Result<(), Error> {
         if self.attachments.contains_key(port) && !force {
             return Err(Error("held by another".into()));
         }
-        self.attachments.insert(port.clone(), Attachment { port: uid, target });
+        self.attachments.insert(port.clone(), attachment);
         Ok(())
     }
 
@@ -65,6 +65,10 @@ impl Node for Fake {
 
     fn disturbed(&mut self) -> bool {
         false
+    }
+
+    fn check(&mut self, _: &Key, _: &NodeView) -> Result<(), Error> {
+        Ok(())
     }
 
     fn announced(&mut self) -> Vec<Announcement> {
