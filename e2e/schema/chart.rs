@@ -9,7 +9,7 @@ use crate::manifests::{folder, install, part, parts};
 use crate::templates::render;
 
 /// What values take the place of: the part, what stands there, what the template says instead.
-const PLACES: [(&str, &str, &str); 13] = [
+const PLACES: [(&str, &str, &str); 15] = [
     ("", "image: tenet:0.1.0\n", "image: {{ .Values.image.name }}:{{ .Values.image.tag }}\n"),
     ("", "imagePullPolicy: IfNotPresent\n", "imagePullPolicy: {{ .Values.image.pullPolicy }}\n"),
     ("controller.yaml", "  replicas: 2\n", "  replicas: {{ .Values.controller.replicas }}\n"),
@@ -40,6 +40,8 @@ const PLACES: [(&str, &str, &str); 13] = [
         "        resources: {{- toYaml .Values.agent.resources | nindent 10 }}\n",
     ),
     ("agent.yaml", "maxUnavailable: 10%", "maxUnavailable: {{ .Values.agent.maxUnavailable }}"),
+    ("agent.yaml", "{path: /opt/cni/bin,", "{path: {{ .Values.cni.binDir }},"),
+    ("agent.yaml", "{path: /etc/cni/net.d,", "{path: {{ .Values.cni.confDir }},"),
     ("agent.yaml", "--tunnel-address=$(HOST_IP)", "--tunnel-address={{ .Values.agent.tunnelAddress }}"),
     (
         "agent.yaml",
@@ -69,7 +71,7 @@ fn templates() -> Vec<(String, String)> {
     for name in parts() {
         let mut text = part(&name);
         assert!(!text.contains("{{"), "{name}: Helm would read what it has in braces");
-        if name == "../crds" {
+        if name == "../../crds" {
             let (from, to) = ("\nmetadata:\n", format!("\nmetadata:\n  annotations: {{{}: {}}}\n", KEEP.0, KEEP.1));
             text = text.replace(from, &to);
         }
@@ -79,7 +81,7 @@ fn templates() -> Vec<(String, String)> {
                 text = text.replace(from, to);
             }
         }
-        let name = if name == "../crds" { "crds.yaml".into() } else { name };
+        let name = if name == "../../crds" { "crds.yaml".into() } else { name };
         made.push((name, format!("{HEAD}{text}")));
     }
     for ((of, from, _), used) in PLACES.iter().zip(used) {
@@ -137,7 +139,7 @@ fn the_chart_with_its_own_values_is_the_install_file() {
 #[test]
 fn every_value_of_the_chart_changes_what_it_is() {
     let before = rendered(&values());
-    for group in ["image", "controller", "agent"] {
+    for group in ["image", "controller", "agent", "cni"] {
         for (name, value) in values()[group].as_object().unwrap() {
             let mut other = values();
             other[group][name] = match value {
