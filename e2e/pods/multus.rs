@@ -1,4 +1,4 @@
-//! The real Multus calls the plugin for what a pod's NetworkAttachmentDefinitions say.
+//! The real Multus calls the plugin for what a pod's `NetworkAttachmentDefinitions` say.
 
 use std::fs;
 

@@ -95,8 +95,8 @@ pub enum Target {
     Object(Id),
     /// Which node is ready to follow as a router's gateway node.
     Prepared(Id),
-    /// A Port that is made.
-    Made(Key),
+    /// A Port that is made for a pod of this UID.
+    Made(Key, Arc<str>),
     /// A pod.
     Pod(Key),
 }
@@ -111,7 +111,7 @@ impl Write {
             Self::Status(status) => Target::Object(status.id.clone()),
             Self::Prepared(id, ..) => Target::Prepared(id.clone()),
             Self::Finalizers(Finalizers { id, .. }) | Self::Release(id, ..) => Target::Object(id.clone()),
-            Self::Pod(Chore::Make(wanted)) => Target::Made(wanted.port.clone()),
+            Self::Pod(Chore::Make(wanted)) => Target::Made(wanted.port.clone(), wanted.pod.uid.clone()),
             Self::Pod(Chore::Collect(left)) => Target::Object(Id::new(Kind::Port, left.port.clone())),
             Self::Pod(Chore::Tell(who, _) | Chore::Show(Shown { pod: who, .. })) => Target::Pod(who.key.clone()),
         }

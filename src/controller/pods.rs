@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::cluster::pods::{Came, Chore, PodNews};
 use crate::cluster::write::Write;
-use crate::model::pod::{self, Complaint, Shown};
+use crate::model::pod::{self, Complaint, Settled, Shown};
 use crate::model::{Key, Snapshot};
 
 /// What is remembered of pods.
@@ -13,6 +13,7 @@ use crate::model::{Key, Snapshot};
 pub struct Pods {
     /// What was told to whom, with its UID: it saves asking the server, which knows too.
     told: HashMap<Key, (Arc<str>, HashSet<Complaint>)>,
+    settled: Settled,
 }
 
 /// What is to be written for pods.
@@ -29,7 +30,7 @@ impl Pods {
     pub fn decide(&mut self, snapshot: &Snapshot) -> Chores {
         let pods = &snapshot.pods.known;
         self.told.retain(|key, (uid, _)| pods.get(key).is_some_and(|pod| pod.uid == *uid));
-        let pod::Chores { wanted, left, complaints, shown } = pod::chores(snapshot);
+        let pod::Chores { wanted, left, complaints, shown } = pod::chores(snapshot, &mut self.settled);
         let is_new = |(who, complaint): &(pod::Who, Complaint)| {
             self.told.get(&who.key).is_none_or(|(_, told)| !told.contains(complaint))
         };

@@ -5,7 +5,7 @@
 //! collects it with the pod; what we see to be left over, of pods that have finished or whose name another has by now, we
 //! delete sooner. What somebody edits in the annotations of a pod that runs takes away no Port.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
@@ -26,11 +26,22 @@ pub struct Pod {
     /// Whether it is being deleted.
     pub leaving: bool,
     /// What it asks for.
-    pub asks: Result<Attachments, Refusal>,
-    /// What it gets by Multus, which says itself what came of it.
-    pub others: Vec<Entry>,
+    pub wishes: Vec<Wish>,
+    /// Why not all that it asks for can be followed.
+    pub refusal: Option<Refusal>,
     /// What `k8s.v1.cni.cncf.io/network-status` says now.
     pub shown: Option<String>,
+}
+
+/// One interface of a pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// What is asked for.
+    pub entry: Entry,
+    /// The Port that it is.
+    pub port: Key,
+    /// Whether it is plugged by Multus, which says itself what came of it.
+    pub by_multus: bool,
 }
 
 /// All pods that ask for interfaces.
@@ -47,13 +58,19 @@ impl Pod {
     #[must_use]
     pub fn of(meta: &ObjectMeta, others: Vec<Entry>) -> Option<Self> {
         let notes = meta.annotations.as_ref().filter(|notes| !others.is_empty() || Attachments::asked(notes))?;
-        let asks = Attachments::of(notes, meta.namespace.as_deref()?);
+        let (name, namespace) = (meta.name.as_deref()?, meta.namespace.as_deref()?);
+        let (own, refusal) = match Attachments::of(notes, namespace) {
+            Ok(asks) => (asks.entries, None),
+            Err(refusal) => (Vec::new(), Some(refusal)),
+        };
+        let wish =
+            |by_multus| move |entry: Entry| Wish { port: Key::new(namespace, &entry.port(name)), entry, by_multus };
         Some(Self {
             uid: meta.uid.as_deref()?.into(),
             version: meta.resource_version.clone(),
             leaving: meta.deletion_timestamp.is_some(),
-            asks,
-            others,
+            wishes: own.into_iter().map(wish(false)).chain(others.into_iter().map(wish(true))).collect(),
+            refusal,
             shown: notes.get(pod::NETWORK_STATUS).cloned(),
         })
     }
@@ -61,11 +78,11 @@ impl Pod {
     /// Whether both are alike but for the version: a pod has many that mean nothing here.
     #[must_use]
     pub fn same(&self, other: &Self) -> bool {
-        let Self { uid, version: _, leaving, asks, others, shown } = self;
+        let Self { uid, version: _, leaving, wishes, refusal, shown } = self;
         *uid == other.uid
             && *leaving == other.leaving
-            && *asks == other.asks
-            && *others == other.others
+            && *wishes == other.wishes
+            && *refusal == other.refusal
             && *shown == other.shown
     }
 }
@@ -136,20 +153,40 @@ pub struct Chores {
     pub shown: Vec<Shown>,
 }
 
+/// Pods that have all they ask for and say so: most of them, at a glance. Only remembers what saves time.
+#[derive(Debug, Default)]
+pub struct Settled(HashMap<Key, (Arc<Pod>, Vec<Arc<Port>>)>);
+
+impl Settled {
+    /// Whether a pod and its Ports are those that were settled.
+    fn holds(&self, snapshot: &Snapshot, key: &Key, pod: &Arc<Pod>) -> bool {
+        let same = |(wish, known): (&Wish, &Arc<Port>)| {
+            snapshot.ports.get(&wish.port).is_some_and(|port| Arc::ptr_eq(port, known))
+        };
+        self.0.get(key).is_some_and(|(known, ports)| {
+            Arc::ptr_eq(known, pod) && ports.len() == pod.wishes.len() && pod.wishes.iter().zip(ports).all(same)
+        })
+    }
+}
+
 /// What is to be done for pods. Nothing before all of them are known.
 #[must_use]
-pub fn chores(snapshot: &Snapshot) -> Chores {
+pub fn chores(snapshot: &Snapshot, settled: &mut Settled) -> Chores {
     let mut chores = Chores::default();
     let Pods { known, whole: true } = &snapshot.pods else { return chores };
-    for (key, pod) in known {
+    if settled.0.len() > known.len() {
+        settled.0.retain(|key, _| known.contains_key(key));
+    }
+    for (key, pod) in known.iter().filter(|(_, pod)| !pod.leaving) {
+        if settled.holds(snapshot, key, pod) {
+            continue;
+        }
         let who = Who { key: key.clone(), uid: pod.uid.clone() };
-        match &pod.asks {
-            _ if pod.leaving => {}
-            Err(refusal) => {
-                serve(snapshot, pod, &who, &Attachments::default(), &mut chores);
-                chores.complaints.push((who, complaint(Reason::Invalid, refusal.to_string())));
-            }
-            Ok(asks) => serve(snapshot, pod, &who, asks, &mut chores),
+        if let Some(refusal) = &pod.refusal {
+            chores.complaints.push((who.clone(), complaint(Reason::Invalid, refusal.to_string())));
+        }
+        if let Some(ports) = serve(snapshot, pod, &who, &mut chores) {
+            settled.0.insert(key.clone(), (pod.clone(), ports));
         }
     }
     let here: HashSet<&str> = known.values().map(|pod| &*pod.uid).collect();
@@ -187,47 +224,54 @@ pub fn gone(snapshot: &Snapshot, port: &Key, binding: &Binding) -> Option<Who> {
     (snapshot.pods.whole && !is_here).then_some(who)
 }
 
-/// One pod.
-fn serve(snapshot: &Snapshot, pod: &Pod, who: &Who, asks: &Attachments, chores: &mut Chores) {
-    let mut ready = Vec::new();
-    let mut names = BTreeSet::new();
-    let mut wrong = None;
-    for (position, entry) in asks.entries.iter().chain(&pod.others).enumerate() {
-        let port = Key::new(&who.key.namespace, &entry.port(&who.key.name));
-        let found = match snapshot.ports.get(&port) {
-            _ if !names.insert(port.clone()) => {
-                let message = format!("{} is to be two interfaces of the pod: remove one of the entries.", port.name);
+/// One pod; its Ports, if nothing is to be done.
+fn serve(snapshot: &Snapshot, pod: &Pod, who: &Who, chores: &mut Chores) -> Option<Vec<Arc<Port>>> {
+    let (mut ready, mut names, mut wrong) = (Vec::new(), BTreeSet::new(), pod.refusal.is_some());
+    for wish in &pod.wishes {
+        let found = match snapshot.ports.get(&wish.port) {
+            _ if !names.insert(&wish.port) => {
+                let name = &wish.port.name;
+                let message = format!("Port {name} is to be two interfaces of the pod: remove one of the entries.");
                 Found::Wrong(complaint(Reason::Invalid, message))
             }
-            None => missing(who, entry, &port, chores),
-            Some(there) => judge(who, entry, &port, there),
+            None => missing(who, wish, chores),
+            Some(there) => judge(who, wish, there),
         };
         match found {
-            Found::Ready(port) if position < asks.entries.len() => ready.push((entry, port)),
-            Found::Ready(_) | Found::Waits => {}
-            Found::Wrong(complaint) => wrong = wrong.or(Some(complaint)),
+            Found::Ready(port) => ready.push((wish, port)),
+            // One at a time: what comes next may be the same fault.
+            Found::Wrong(complaint) if !wrong => {
+                wrong = true;
+                chores.complaints.push((who.clone(), complaint));
+            }
+            Found::Waits | Found::Wrong(_) => {}
         }
     }
-    if let Some(wrong) = wrong {
-        chores.complaints.push((who.clone(), wrong));
-    } else if !ready.is_empty() && ready.len() == asks.entries.len() {
-        let text = show(pod.shown.as_deref(), &who.key, &ready);
-        let version = pod.version.clone();
-        chores.shown.extend(text.map(|text| Shown { pod: who.clone(), version, text }));
+    let own: Vec<_> =
+        ready.iter().filter(|(wish, _)| !wish.by_multus).map(|(wish, port)| (&wish.entry, &***port)).collect();
+    let asked = pod.wishes.iter().filter(|wish| !wish.by_multus).count();
+    if wrong || own.len() < asked {
+        return None;
     }
+    let text = if own.is_empty() { None } else { show(pod.shown.as_deref(), &who.key, &own) };
+    let is_settled = text.is_none() && ready.len() == pod.wishes.len();
+    let version = pod.version.clone();
+    chores.shown.extend(text.map(|text| Shown { pod: who.clone(), version, text }));
+    is_settled.then(|| ready.into_iter().map(|(_, port)| port.clone()).collect())
 }
 
 /// How far an interface is.
 enum Found<'a> {
     /// Packets pass.
-    Ready(&'a Port),
+    Ready(&'a Arc<Port>),
     /// Something is still under way.
     Waits,
     /// It will not come to anything unless somebody does something.
     Wrong(Complaint),
 }
 
-fn missing(who: &Who, entry: &Entry, port: &Key, chores: &mut Chores) -> Found<'static> {
+fn missing(who: &Who, wish: &Wish, chores: &mut Chores) -> Found<'static> {
+    let Wish { entry, port, .. } = wish;
     match &entry.what {
         What::Network { namespace, name } => {
             let foreign = **namespace != *who.key.namespace;
@@ -243,7 +287,8 @@ fn missing(who: &Who, entry: &Entry, port: &Key, chores: &mut Chores) -> Found<'
     }
 }
 
-fn judge<'a>(who: &Who, entry: &Entry, key: &Key, port: &'a Port) -> Found<'a> {
+fn judge<'a>(who: &Who, wish: &Wish, port: &'a Arc<Port>) -> Found<'a> {
+    let Wish { entry, port: key, .. } = wish;
     if matches!(entry.what, What::Network { .. }) {
         match owner(port) {
             Some(owner) if owner.uid == *who.uid => {}

@@ -29,6 +29,14 @@ fn put(snapshot: &mut Snapshot, name: &str, uid: &str, annotations: &[(&str, &st
     snapshot.pods.whole = true;
 }
 
+/// What is to be done, also when it was looked at before.
+fn chores(snapshot: &Snapshot) -> Chores {
+    let mut settled = Settled::default();
+    let first = super::chores(snapshot, &mut settled);
+    assert_eq!(first, super::chores(snapshot, &mut settled));
+    first
+}
+
 /// Makes what is wanted.
 fn make(snapshot: &mut Snapshot) -> usize {
     let wanted = chores(snapshot).wanted;
