@@ -15,7 +15,8 @@ fn the_script_for_ci_installs_tenet_and_sees_two_pods_reach_each_other() {
     fs::create_dir_all(&folder).unwrap();
     let calls = folder.join("calls");
     let note = format!("echo \"$(basename \"$0\") $*\" >>{}", calls.display());
-    let kubectl = format!("exec {} --kubeconfig {} \"$@\"", bed.plane.kubectl_path().display(), bed.plane.kubeconfig().display());
+    let kubectl =
+        format!("exec {} --kubeconfig {} \"$@\"", bed.plane.kubectl_path().display(), bed.plane.kubeconfig().display());
     for (name, line) in [("docker", &note), ("kind", &note), ("kubectl", &kubectl)] {
         let file = folder.join(name);
         fs::write(&file, format!("#!/bin/sh\n{line}\n")).unwrap();
@@ -27,7 +28,6 @@ fn the_script_for_ci_installs_tenet_and_sees_two_pods_reach_each_other() {
     assert!(said.ok() && said.out.contains(" 0% packet loss") && said.out.ends_with("All is well\n"), "{said:?}");
 
     let calls = fs::read_to_string(calls).unwrap();
-    let verbs: Vec<String> =
-        calls.lines().map(|line| line.split(' ').take(2).collect::<Vec<_>>().join(" ")).collect();
+    let verbs: Vec<String> = calls.lines().map(|line| line.split(' ').take(2).collect::<Vec<_>>().join(" ")).collect();
     assert_eq!(verbs, ["docker build", "kind create", "kind load", "kind delete"], "{calls}");
 }

@@ -122,7 +122,10 @@ fn the_templates_of_the_chart_are_made_of_the_parts_that_the_install_file_is_mad
     }
     for (name, text) in &templates {
         let found = fs::read_to_string(folder.join(name)).unwrap_or_default();
-        assert!(found == *text, "manifests/chart/templates/{name} is stale: run `make manifests` and commit the result");
+        assert!(
+            found == *text,
+            "manifests/chart/templates/{name} is stale: run `make manifests` and commit the result"
+        );
     }
     assert_eq!(fs::read_dir(&folder).unwrap().count(), templates.len(), "templates of no part: remove them");
 }

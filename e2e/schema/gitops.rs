@@ -47,7 +47,8 @@ fn judged() -> Vec<(Value, &'static str)> {
 fn lua(value: &Value) -> String {
     match value {
         Value::Object(fields) => {
-            let fields: Vec<String> = fields.iter().map(|(name, value)| format!("[{name:?}] = {}", lua(value))).collect();
+            let fields: Vec<String> =
+                fields.iter().map(|(name, value)| format!("[{name:?}] = {}", lua(value))).collect();
             format!("{{ {} }}", fields.join(", "))
         }
         Value::Array(items) => format!("{{ {} }}", items.iter().map(lua).collect::<Vec<_>>().join(", ")),

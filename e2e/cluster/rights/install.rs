@@ -47,7 +47,8 @@ fn the_install_file_is_accepted_and_its_policies_know_our_types() {
 fn overlays(plane: &ControlPlane) {
     let copy = std::env::temp_dir().join(format!("tenet-overlays-{}", std::process::id()));
     fs::create_dir_all(&copy).unwrap();
-    run(&format!("cp -r {FOLDER}/../../manifests {} {}", repository().join("crds").display(), copy.display())).expect_ok();
+    run(&format!("cp -r {FOLDER}/../../manifests {} {}", repository().join("crds").display(), copy.display()))
+        .expect_ok();
     let overlay = |name: &str| copy.join("manifests/overlays").join(name);
     let render = |name: &str| plane.expect(&["kustomize", overlay(name).to_str().unwrap()], "");
     let (kind, production) = (render("kind"), render("production"));
