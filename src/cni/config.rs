@@ -70,6 +70,10 @@ impl Config {
             let what = format!("the network configuration is longer than {LONGEST} bytes");
             return Err(Error::new(Code::Decode, what));
         }
+        // A list would be taken for the values of an object.
+        if input.trim_ascii_start().first() != Some(&b'{') {
+            return Err(Error::new(Code::Decode, "the network configuration is no JSON object"));
+        }
         serde_json::from_slice(input)
             .map_err(|error| Error::new(Code::Decode, format!("the network configuration cannot be read: {error}")))
     }
