@@ -245,7 +245,7 @@ impl JsonSchema for IpProtocol {
 #[serde(rename_all = "camelCase")]
 pub struct SecurityGroupStatus {
     /// How many of its rules are in force. One that names a group that is not there for it matches nothing; the condition
-    /// ResolvedRefs says which.
+    /// `ResolvedRefs` says which.
     #[schemars(range(min = 0))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rules: Option<i64>,
