@@ -32,7 +32,7 @@ pub fn render(template: &str, values: &Value) -> String {
             ["/*", ..] => {}
             // JSON is YAML, too.
             ["toYaml", path, "|", "nindent", width] if visible => {
-                out.push_str(&format!("\n{}{}", " ".repeat(width.parse().unwrap()), value(path, values)));
+                out.extend(["\n", &" ".repeat(width.parse().unwrap()), &value(path, values).to_string()]);
             }
             [path] if visible => out.push_str(&plain(value(path, values))),
             _ => assert!(!visible, "no such action: {action}"),
