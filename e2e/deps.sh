@@ -31,6 +31,7 @@ openssl openssl
 ethtool ethtool
 sysctl procps
 strace strace
+qemu-system-x86_64 qemu-system-x86
 keepalived keepalived
 lua5.1 lua5.1
 runc runc
@@ -63,6 +64,21 @@ if [ -n "$missing" ]; then
 	apt-get update -qq </dev/null
 	# shellcheck disable=SC2086 # words, not one word
 	apt-get install -y -qq --no-install-recommends $missing </dev/null >/dev/null
+fi
+# The kernel of a virtual machine that a test boots: unpacked, never installed.
+guest=${TENET_GUEST:-$root/.cache/guest}
+if [ "$what" != demo ] && [ ! -e "$guest/vmlinuz" ]; then
+	echo "Downloading a kernel into ${guest#"$root"/}, for the virtual machine that the tests boot"
+	[ -n "$missing" ] || apt-get update -qq </dev/null
+	rm -rf "$guest.new" && mkdir -p "$guest.new"
+	package=$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: //p' | head -n 1)
+	(cd "$guest.new" && apt-get download -qq -o APT::Sandbox::User=root "$package" && dpkg-deb -x "$package"*.deb .)
+	find "$guest.new/lib/modules" -name '*virtio*.ko*' -o -name '*failover.ko*' | while read -r module; do
+		mv "$module" "$guest.new/"
+	done
+	mv "$guest.new"/boot/vmlinuz-* "$guest.new/vmlinuz"
+	rm -rf "$guest.new/boot" "$guest.new/lib" "$guest.new/usr" "$guest.new"/*.deb
+	rm -rf "$guest" && mv "$guest.new" "$guest"
 fi
 if [ -n "$go" ]; then
 	echo "Installing Go into .cache/go, for the Kubernetes that the tests start"

@@ -111,6 +111,7 @@ fn view(gateway: Gateway, dhcp_options: Vec<DhcpOption>) -> NodeView {
         provider: None,
         subnets: [(Key::new("default", "web"), subnet)].into(),
         ports: [(Key::new("default", "web-0"), port)].into(),
+        prepared: BTreeMap::new(),
         overlay: None,
     };
     NodeView {

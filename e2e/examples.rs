@@ -251,3 +251,20 @@ fn what_pods_plug_is_made_and_pods_are_passed_over() {
     other.lease();
     other.wait_pings("10.0.0.10");
 }
+
+#[test]
+fn a_machine_is_behind_a_tap_and_reached_by_its_floating_ip() {
+    let host = host("13-virtual-machines");
+    ip("tuntap add dev tap0 mode tap");
+    let said = host.tenet("plug vm-0 --tap tap0 --timeout 10s").expect_ok();
+    assert!(said.contains("tap0") && !run("ip link show tap0").ok(), "{said}");
+    host.wait_all_ready();
+    host.tenet("unplug vm-0").expect_ok();
+    until("the tap is given back", || run("ip link show tap0").ok());
+    // What packets do is the same behind an interface in a namespace.
+    let guest = host.leased("vm-0", "vm");
+    guest.wait_pings("203.0.113.1");
+    host.outside().wait_pings("203.0.113.20");
+    guest.serve(22, "vm");
+    assert_eq!(asks("203.0.113.20", 22).as_deref(), Some("vm sees 203.0.113.1"));
+}

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tenet::agent::protocol::Plugged;
 
-use crate::api::{User, ipv4};
+use crate::api::{User, ipv4, listen};
 use crate::guest::Guest;
 use crate::meter::{self, ms, quantile};
 use crate::nodes::Cluster;
@@ -46,13 +46,16 @@ fn cpu(pid: u32, change: impl FnOnce()) -> f64 {
 pub fn rows() -> Vec<Row> {
     let cluster = Cluster::bare(2);
     let user = User::new(&cluster.plane.kubeconfig());
-    cluster.apply("Network n\nSubnet n {networkRef: {name: n}, cidr: 10.0.0.0/16}\nSecurityGroup clients");
+    let heard = listen(&cluster.plane.kubeconfig(), "Port");
+    cluster.apply("Network lan\nSubnet lan {networkRef: {name: lan}, cidr: 10.0.0.0/16}\nSecurityGroup clients");
     user.apply(&yaml(&format!("SecurityGroup g {}", group(&[]))));
-    let port =
-        |kind: &str, n| format!("Port {kind}{n} {{networkRef: {{name: n}}, securityGroupRefs: [{{name: {kind}}}]}}\n");
+    let port = |kind: &str, n| {
+        format!("Port {kind}{n} {{networkRef: {{name: lan}}, securityGroupRefs: [{{name: {kind}}}]}}\n")
+    };
     let ports = |kind| yaml(&(0..PORTS).map(|n| port(kind, n)).collect::<String>());
     user.apply_wide(&(ports("g") + &ports("clients")), 8);
-    cluster.wait("tport --all", "Ready");
+    let names = ["g", "clients"].iter().flat_map(|kind| (0..PORTS).map(move |n| format!("{kind}{n}")));
+    heard.all(&names.collect::<Vec<_>>(), "Ready");
 
     let guests: Vec<Guest> = (0..PORTS).map(|_| Guest::new()).collect();
     let socket = cluster.nodes[0].socket();

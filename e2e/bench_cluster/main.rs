@@ -46,7 +46,7 @@ const GROUPS: [Group; 7] = [
     (&["gateway", "floating-ip", "routers", "resync"], outside::rows),
     (&["overlay"], overlay::rows),
     (&["rule", "member"], groups::rows),
-    (&["move", "takeover"], moves::rows),
+    (&["move", "migrate", "migrate-lost", "takeover"], moves::rows),
     (&["kubelets"], kubelets::rows),
     (&["never-seen", "in-place", "foreign"], world::rows),
 ];

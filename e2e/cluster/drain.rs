@@ -1,6 +1,6 @@
 //! A gateway node hands over: nothing is lost, connections keep their ports, and no two nodes answer for one address.
 
-mod talks;
+pub mod talks;
 
 use std::time::{Duration, Instant};
 

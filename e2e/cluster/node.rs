@@ -232,6 +232,13 @@ impl Node {
         Said::of(&command.output().unwrap())
     }
 
+    /// The same, and does not wait for its end.
+    pub fn spawn_tenet(&self, line: &str) -> Child {
+        let mut command = self.enter(&program());
+        command.args(line.split_whitespace()).arg("--socket").arg(self.folder.join("run/tenet.sock"));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
     /// The node as a station.
     pub fn station(&self) -> Guest {
         Guest::named(&self.name)

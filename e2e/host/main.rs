@@ -19,4 +19,5 @@ mod pairs;
 mod references;
 mod routing;
 mod taps;
+mod vm;
 mod wires;

@@ -5,8 +5,9 @@ use std::net::UdpSocket;
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
-use tenet::dataplane::connection::{Connection, Told, decode, encode};
+use tenet::dataplane::connection::{Connection, Told};
 use tenet::dataplane::kernel::conntrack::Conntrack;
+use tenet::dataplane::told::{decode, encode};
 
 use crate::world::{PORT, World, view};
 

@@ -63,8 +63,8 @@ pub fn view() -> RouterView {
         askers: [].into(),
     };
     let floating = [("203.0.113.101", "10.0.0.11"), ("203.0.113.102", "10.0.1.12"), ("203.0.113.103", "10.0.0.13")];
-    let floating =
-        floating.map(|(out, to)| (ip(out), FloatingView { key: Key::new("t", out), fixed: ip(to), home: true }));
+    let floating = floating
+        .map(|(out, to)| (ip(out), FloatingView { key: Key::new("t", out), fixed: ip(to), home: true, answers: true }));
     let ports = [((Protocol::TCP, 80), (ip("10.0.1.11"), PORT)), ((Protocol::UDP, 53), (ip("10.0.0.12"), PORT))];
     let forwarding = ForwardingView { key: Key::new("t", "forwarding"), ports: ports.into() };
     RouterView {

@@ -1,4 +1,4 @@
-//! The connections of routers here, for whoever hands a router over or takes it: from any thread.
+//! The connections of routers and the flows of ports here, for whoever hands one over or takes it: from any thread.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -7,6 +7,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::dataplane::connection::{Connection, Told};
+use crate::dataplane::filter::Filtering;
+use crate::dataplane::filter::layout::ToldFlow;
+use crate::dataplane::kernel::filter::{moved, tables::Tables};
 use crate::dataplane::kernel::{conntrack::Conntrack, netns};
 use crate::dataplane::names;
 use crate::model::Uid;
@@ -15,13 +18,14 @@ use crate::model::Uid;
 #[derive(Clone, Debug)]
 pub struct Connections {
     run_dir: PathBuf,
+    filtering: Filtering,
     /// What was made here of each router that is about to come.
     made: Arc<Mutex<HashMap<Uid, HashSet<Connection>>>>,
 }
 
 impl Connections {
-    pub(super) fn new(run_dir: PathBuf) -> Self {
-        Self { run_dir, made: Arc::default() }
+    pub(super) fn new(run_dir: PathBuf, filtering: Filtering) -> Self {
+        Self { run_dir, filtering, made: Arc::default() }
     }
 
     fn open(&self, router: Uid) -> io::Result<Conntrack> {
@@ -49,6 +53,26 @@ impl Connections {
         table.forget(&before.difference(&now).copied().collect())?;
         let new: Vec<Told> = all.iter().filter(|(connection, _)| !before.contains(connection)).copied().collect();
         table.make(&new)
+    }
+
+    fn tables(&self) -> io::Result<Tables> {
+        Tables::open(&moved::place(&self.run_dir, self.filtering))
+    }
+
+    /// All flows of a port.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn flows(&self, port: Uid) -> io::Result<Vec<ToldFlow>> {
+        self.tables()?.flows_of(port.into())
+    }
+
+    /// Remembers flows of a port. `closed`: nothing passes it here yet.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn remember(&self, port: Uid, all: &[ToldFlow], closed: bool) -> io::Result<()> {
+        self.tables()?.take_in(port.into(), all, closed, self.filtering.share()).map(drop)
     }
 
     /// No more is to come of a router.

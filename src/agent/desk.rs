@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::calls;
 use super::node::Node as _;
-use super::plugs::{Ports, Wanted};
+use super::plugs::{Ports, Step, Wanted};
 use super::protocol::{Answer, Request};
 use super::server::{ClientId, Event, Server};
 use super::visit::Visit;
@@ -84,7 +84,22 @@ impl Desk {
         Some(match request {
             Request::Plug { namespace, name, target, timeout_ms, force } => {
                 let port = Key::new(&namespace, &name);
-                let wanted = Wanted { port, target, force, pod: None, owner: None };
+                let wanted = Wanted { force, ..Wanted::by_hand(port, target, Step::Plug) };
+                self.visits.push(Visit::new(client, [wanted], false, now, timeout_ms));
+                return None;
+            }
+            Request::Prepare { namespace, name, target, timeout_ms } => {
+                let wanted = Wanted::by_hand(Key::new(&namespace, &name), target, Step::Prepare);
+                self.visits.push(Visit::new(client, [wanted], false, now, timeout_ms));
+                return None;
+            }
+            Request::Switch { namespace, name, timeout_ms } => {
+                let port = Key::new(&namespace, &name);
+                let Some(prepared) = world.node().attachments().get(&port) else {
+                    let why = format!("nothing is plugged into Port {port} here: plug it with --prepare first");
+                    return Some(Answer::Failed(why));
+                };
+                let wanted = Wanted::by_hand(port, prepared.target.clone(), Step::Switch);
                 self.visits.push(Visit::new(client, [wanted], false, now, timeout_ms));
                 return None;
             }

@@ -71,9 +71,9 @@ pub struct Agent {
     kernel: Kernel,
     record: Record,
     rules: router_rules::Memory,
+    given: pods::Pods,
     /// Whether the filters were asked for.
     prepared: bool,
-    wardrobe: pods::Wardrobe,
     /// The responder, with the inode of the namespace that it answers in.
     dhcp: Option<(u64, Server)>,
 }
@@ -98,8 +98,8 @@ impl Agent {
         let kernel = Kernel::open(&options.run_dir, options.filtering)?;
         let record = Record::open(&options.state_dir)?;
         let rules = router_rules::Memory::default();
-        let wardrobe = pods::Wardrobe::default();
-        Ok(Self { options: options.clone(), kernel, record, rules, wardrobe, prepared: false, dhcp: None })
+        let given = pods::Pods::default();
+        Ok(Self { options: options.clone(), kernel, record, rules, given, prepared: false, dhcp: None })
     }
 
     /// MTU of the way to other nodes, bytes: of the link that carries `address`.
@@ -113,7 +113,7 @@ impl Agent {
     /// The way to the connections of routers here, also from other threads.
     #[must_use]
     pub fn connections(&self) -> connections::Connections {
-        connections::Connections::new(self.options.run_dir.clone())
+        connections::Connections::new(self.options.run_dir.clone(), self.options.filtering)
     }
 
     /// The kernel, for people.
@@ -188,8 +188,8 @@ impl Agent {
         outcome.report.faults.extend(rendered.faults);
         outcome.report.faults.extend(unrecorded);
         outcome.report.remarks = rendered.remarks;
-        let undressed = self.dress(view, &outcome.report.faults);
-        outcome.report.faults.extend(undressed);
+        let ungiven = self.give(view, &outcome.report.faults);
+        outcome.report.faults.extend(ungiven);
         if let Err(error) = self.serve(rendered.dhcp) {
             tracing::error!(%error, "DHCP is not answered");
         }
@@ -233,7 +233,7 @@ impl Agent {
             let failed = self.kernel.apply(&plan);
             outcome.changes += plan.0.len() - failed.len();
             self.forget_vanished(&plan, &failed, outcome);
-            self.undress(&plan);
+            self.forget_given(&plan);
             failures = failed.into_iter().filter_map(|(at, e)| Some((plan.0.get(at)?.item.clone(), e))).collect();
             for (item, error) in &failures {
                 tracing::debug!(%item, %error, "a step failed");

@@ -9,8 +9,19 @@ use super::protocol::{Address, Answer, Plugged, PodPort};
 use crate::api::ConditionType::{Accepted, Programmed, ResolvedRefs};
 use crate::api::{Condition, Port};
 use crate::dataplane::attachment::{Attachment, Sandbox, Target};
-use crate::dataplane::dress::Dress;
+use crate::dataplane::given::Given;
 use crate::model::{Id, Key, Kind, NodeView, Uid};
+
+/// What is done to a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// It is plugged.
+    Plug,
+    /// It is prepared, to be plugged later by one write; another node has it until then.
+    Prepare,
+    /// It was prepared, and is plugged by that write.
+    Switch,
+}
 
 /// What plugging has to know.
 pub trait Ports {
@@ -35,6 +46,20 @@ pub trait Ports {
     /// # Errors
     /// A sentence that says what to do.
     fn may_plug(&mut self, key: &Key, port: &Port, force: bool) -> Result<(), String>;
+    /// Why a port cannot be prepared here, or taken over, though it exists.
+    ///
+    /// # Errors
+    /// A sentence that says what to do.
+    fn may_migrate(&mut self, _key: &Key, _port: &Port, _step: Step) -> Result<(), String> {
+        Err("there is no other node that a port could move from: this is for clusters".into())
+    }
+    /// Whether such a step is done, apart from wires.
+    ///
+    /// # Errors
+    /// How far it is.
+    fn migrated(&self, _key: &Key, _step: Step) -> Result<(), String> {
+        Ok(())
+    }
     /// How long to wait before a plug is refused for what is known of the port: it may be a moment behind.
     fn grace(&self) -> Duration {
         Duration::ZERO
@@ -57,15 +82,25 @@ pub struct Wanted {
     pub target: Target,
     /// Whether to take the port over.
     pub force: bool,
+    /// What is done.
+    pub step: Step,
     /// The pod that the guest is. It waits for whoever has the port to go, and whatever may yet be put right.
     pub pod: Option<Sandbox>,
     /// UID of the pod that the port is to belong to; none: it may be anybody's.
     pub owner: Option<String>,
 }
 
+impl Wanted {
+    /// What somebody asks for by hand.
+    #[must_use]
+    pub fn by_hand(port: Key, target: Target, step: Step) -> Self {
+        Self { port, target, force: false, step, pod: None, owner: None }
+    }
+}
+
 impl From<PodPort> for Wanted {
     fn from(PodPort { namespace, name, owner, target, pod }: PodPort) -> Self {
-        Self { port: Key::new(&namespace, &name), target, force: false, pod: Some(pod), owner }
+        Self { pod: Some(pod), owner, ..Self::by_hand(Key::new(&namespace, &name), target, Step::Plug) }
     }
 }
 
@@ -116,17 +151,24 @@ impl Plug {
     /// # Errors
     /// Why the guest can never be plugged.
     pub fn attach(&mut self, world: &mut impl Ports) -> Result<bool, String> {
-        let Wanted { port: key, target, force, pod, owner } = &self.wanted;
+        let Wanted { port: key, target, force, step, pod, owner } = &self.wanted;
         let Some(port) = world.port(key).filter(|port| belongs(port, owner.as_deref())) else { return Ok(false) };
         let (Some(uid), None) = (port.metadata.uid.as_deref().map(Uid::parse), &port.metadata.deletion_timestamp)
         else {
             return Ok(false);
         };
+        if *step == Step::Switch {
+            self.held = world.may_migrate(key, &port, *step).err();
+            return Ok(self.held.is_none());
+        }
         let attachment = Attachment { port: uid, target: target.clone(), pod: pod.clone() };
         if world.node().attachments().get(key) == Some(&attachment) {
             return Ok(false);
         }
-        self.held = world.may_plug(key, &port, *force).err();
+        self.held = match step {
+            Step::Plug => world.may_plug(key, &port, *force).err(),
+            step => world.may_migrate(key, &port, *step).err(),
+        };
         if self.held.is_some() {
             return Ok(false);
         }
@@ -156,7 +198,7 @@ impl Plug {
     }
 
     fn progress(&self, world: &impl Ports) -> Result<Plugged, String> {
-        let Wanted { port: key, target, pod, owner, .. } = &self.wanted;
+        let Wanted { port: key, target, step, pod, owner, .. } = &self.wanted;
         let id = Id::new(Kind::Port, key.clone());
         let Some(port) = world.port(key) else {
             return Err(match owner {
@@ -167,12 +209,16 @@ impl Plug {
         if !belongs(&port, owner.as_deref()) {
             return Err(format!("{id} is not this pod's: one of an older pod of that name goes with that pod"));
         }
+        if *step != Step::Plug {
+            world.migrated(key, *step)?;
+        }
         let generation = port.metadata.generation;
         let conditions: &[Condition] = port.status.as_ref().map_or(&[], |status| &status.conditions);
         let holds = |c: &Condition| c.status == "True" && c.observed_generation == generation;
         // A port whose security group is missing is on its network, and works with what resolves.
         let done = Programmed.find(conditions).is_some_and(holds);
-        let needed = if done { &[Accepted][..] } else { &[Accepted, ResolvedRefs, Programmed] };
+        let needed =
+            if done || *step == Step::Prepare { &[Accepted][..] } else { &[Accepted, ResolvedRefs, Programmed] };
         for aspect in needed {
             match aspect.find(conditions) {
                 Some(c) if holds(c) => {}
@@ -180,7 +226,10 @@ impl Plug {
                 None => return Err(format!("{id} is not {aspect} yet")),
             }
         }
-        let found = world.view().networks.values().find_map(|n| Some((n.mtu, n.ports.get(key)?)));
+        let found = world.view().networks.values().find_map(|n| {
+            let ports = if *step == Step::Prepare { &n.prepared } else { &n.ports };
+            Some((n.mtu, ports.get(key)?))
+        });
         let Some((mtu, port)) = found.filter(|_| world.is_wired(key)) else {
             return Err(format!("{id} is not on this node yet"));
         };
@@ -189,7 +238,7 @@ impl Plug {
             prefix_length: subnet.cidr.prefix_len(),
             gateway_ip: subnet.gateway,
         };
-        let routes = pod.as_ref().map(|pod| Dress::of(port, pod.default_route).routes);
+        let routes = pod.as_ref().map(|pod| Given::of(port, pod.default_route).routes);
         Ok(Plugged {
             namespace: key.namespace.to_string(),
             name: key.name.to_string(),

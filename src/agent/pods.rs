@@ -6,7 +6,7 @@ use std::io;
 use super::{Agent, Error};
 use crate::api::Reason;
 use crate::dataplane::attachment::{Attachment, Attachments, Target};
-use crate::dataplane::dress::Dress;
+use crate::dataplane::given::Given;
 use crate::dataplane::kernel::guest;
 use crate::dataplane::plan::Plan;
 use crate::dataplane::state::Make;
@@ -14,27 +14,27 @@ use crate::model::view::{NetworkView, PortView};
 use crate::model::{Id, Key, Kind, NodeView, Remark};
 
 /// What pods were given by this process, and where.
-pub type Wardrobe = BTreeMap<Key, (Attachment, Dress)>;
+pub type Pods = BTreeMap<Key, (Attachment, Given)>;
 
 impl Agent {
     /// Gives pods' interfaces what they are to have, where that is something else than they were given last. A process that
     /// has just begun looks at all. Ports that are in `failed` have no interface; what fails now is returned.
-    pub(super) fn dress(&mut self, view: &NodeView, failed: &BTreeMap<Id, Remark>) -> BTreeMap<Id, Remark> {
+    pub(super) fn give(&mut self, view: &NodeView, failed: &BTreeMap<Id, Remark>) -> BTreeMap<Id, Remark> {
         let mut faults = BTreeMap::new();
         let plugged = self.record.attachments();
-        self.wardrobe.retain(|key, (attachment, _)| plugged.get(key) == Some(attachment));
+        self.given.retain(|key, (attachment, _)| plugged.get(key) == Some(attachment));
         for (key, attachment, port) in pods(view, plugged) {
             let id = Id::new(Kind::Port, key.clone());
             let default_route = attachment.pod.as_ref().is_some_and(|pod| pod.default_route);
-            let wanted = Dress::of(port, default_route);
+            let wanted = Given::of(port, default_route);
             let Target::Netns { path, inode, device } = &attachment.target else { continue };
-            if failed.contains_key(&id) || self.wardrobe.get(key).is_some_and(|(_, given)| *given == wanted) {
+            if failed.contains_key(&id) || self.given.get(key).is_some_and(|(_, given)| *given == wanted) {
                 continue;
             }
-            match guest::dress(path, *inode, device, &wanted) {
-                Ok(()) => drop(self.wardrobe.insert(key.clone(), (attachment.clone(), wanted))),
+            match guest::give(path, *inode, device, &wanted) {
+                Ok(()) => drop(self.given.insert(key.clone(), (attachment.clone(), wanted))),
                 Err(error) => {
-                    self.wardrobe.remove(key);
+                    self.given.remove(key);
                     // The link is gone with it, and what becomes of that is known at the next look.
                     if error.kind() != io::ErrorKind::NotFound {
                         let message = format!("{} cannot be given its addresses: {error}", attachment.target);
@@ -47,10 +47,10 @@ impl Agent {
     }
 
     /// Interfaces that were made anew have nothing yet.
-    pub(super) fn undress(&mut self, plan: &Plan) {
+    pub(super) fn forget_given(&mut self, plan: &Plan) {
         for change in plan.0.iter().filter(|change| matches!(change.make, Some(Make::Guest { .. }))) {
             if let Some(owner) = &change.owner {
-                self.wardrobe.remove(&owner.key);
+                self.given.remove(&owner.key);
             }
         }
     }
@@ -64,7 +64,7 @@ impl Agent {
         let Some((_, attachment, here)) = found else {
             return Err(Error(format!("Port {port} is not on this node: delete the pod, so that it is made anew")));
         };
-        let wanted = Dress::of(here, attachment.pod.as_ref().is_some_and(|pod| pod.default_route));
+        let wanted = Given::of(here, attachment.pod.as_ref().is_some_and(|pod| pod.default_route));
         let Target::Netns { path, inode, device } = &attachment.target else { return Ok(()) };
         match guest::differs(path, *inode, device, here.mac, &wanted)? {
             None => Ok(()),

@@ -28,6 +28,26 @@ pub enum Request {
         /// Whether to take the port over from another guest.
         force: bool,
     },
+    /// Prepare a port for a guest that is about to come from another node; waits until all is ready.
+    Prepare {
+        /// The port's namespace.
+        namespace: String,
+        /// The port's name.
+        name: String,
+        /// The guest.
+        target: Target,
+        /// How long to wait, milliseconds.
+        timeout_ms: u64,
+    },
+    /// Plug what was prepared; waits until the other node has let go.
+    Switch {
+        /// The port's namespace.
+        namespace: String,
+        /// The port's name.
+        name: String,
+        /// How long to wait, milliseconds.
+        timeout_ms: u64,
+    },
     /// Take away what is plugged into a port.
     Unplug {
         /// The port's namespace.

@@ -67,6 +67,11 @@ pub struct PortSpec {
     #[schemars(with = "Option<text::ObjectName>")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_name: Option<String>,
+    /// The node that may prepare the port beside the one that has it, and take it over (live migration): 1 to 253 characters.
+    /// Default: none. Not looked at in local mode.
+    #[schemars(with = "Option<text::ObjectName>")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migration_node_name: Option<String>,
     /// Its security groups, 1 to 16: what any of them allows passes. Default: the group `default` of the port's namespace, which
     /// is there in any case and allows all egress, and ingress from other ports in it.
     #[schemars(length(min = 1, max = 16))]
@@ -169,6 +174,9 @@ pub struct PortStatus {
     /// Who has plugged the port; absent: nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub binding: Option<Binding>,
+    /// Where the port is prepared, beside where it is plugged, and will be plugged by one write; absent: nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migration: Option<Binding>,
     /// Addresses of allowed address pairs that are at this port now, because its guest announced them last (by ARP, or neighbour
     /// advertisements), at most 32. Only addresses of the network's subnets that no plugged port and no router has.
     #[schemars(length(max = 32))]

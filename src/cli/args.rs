@@ -62,7 +62,9 @@ pub enum Command {
     /// Plug a guest into a port: moves an interface with the port's MAC and MTU into it
     #[command(
         after_help = "Examples:\n  tenet plug team-a/web-0 --netns web\n  tenet plug web-0 --pid 4711 --ifname net1    # namespace default\n  \
-        tenet plug team-a/vm-0 --tap tap0            # a tap that a hypervisor holds open\n\n\
+        tenet plug team-a/vm-0 --tap tap0            # a tap that a hypervisor holds open\n  \
+        tenet plug team-a/vm-0 --tap tap0 --prepare  # for a guest that is on another node still\n  \
+        tenet plug team-a/vm-0 --switch              # while it is paused\n\n\
         Exit codes: 0 plugged, packets pass; 1 not plugged."
     )]
     Plug(Plug),
@@ -266,6 +268,9 @@ pub struct Plug {
     /// Take the port over from another guest.
     #[arg(long)]
     pub force: bool,
+    /// Only make all ready for a guest that comes from another node (live migration); --switch takes the port over.
+    #[arg(long, conflicts_with = "force")]
+    pub prepare: bool,
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap takes no help on what it flattens")]
     pub socket: Socket,
@@ -287,6 +292,9 @@ pub struct Guest {
     /// A tap that a hypervisor holds open.
     #[arg(long, value_name = "NAME")]
     pub tap: Option<String>,
+    /// What was prepared here: take the port over from the node that has it. To be said while the guest is paused.
+    #[arg(long, conflicts_with_all = ["prepare", "force"])]
+    pub switch: bool,
 }
 
 /// `tenet unplug`

@@ -13,9 +13,17 @@ use crate::dataplane::attachment::Target;
 /// `tenet plug`
 pub fn plug(args: Plug) -> Ended {
     let (namespace, name) = port(&args.port);
-    let target = target(args.guest, args.ifname)?;
     let timeout_ms = u64::try_from(args.timeout.as_millis())?;
-    let request = Request::Plug { namespace, name, target, timeout_ms, force: args.force };
+    let request = if args.guest.switch {
+        Request::Switch { namespace, name, timeout_ms }
+    } else {
+        let target = target(args.guest, args.ifname)?;
+        if args.prepare {
+            Request::Prepare { namespace, name, target, timeout_ms }
+        } else {
+            Request::Plug { namespace, name, target, timeout_ms, force: args.force }
+        }
+    };
     let Answer::Plugged(plugged) = ask(&args.socket.socket, &request)? else {
         return Err("the instance answered something else; are both of one version?".into());
     };

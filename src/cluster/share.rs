@@ -138,6 +138,7 @@ fn part<S: Serialize>(status: &S, node: Node) -> Value {
     let mut value = serde_json::to_value(status).unwrap_or_default();
     if let Some(fields) = value.as_object_mut() {
         fields.remove("binding");
+        fields.remove("migration");
         fields.remove("activePairs");
         fields.remove("preparedNode");
         if let Some(Value::Array(conditions)) = fields.get_mut("conditions") {

@@ -34,9 +34,9 @@ pub enum Write {
     Unlock(Slot, Arc<Allocation>),
     /// Says something in an object's status.
     Status(Status),
-    /// Says that a port is plugged nowhere any more: who has it is gone. The server itself is asked whether that is so, and the
-    /// version that the port was read from must hold.
-    Release(Id, Holder, Option<String>),
+    /// Says that a port is plugged nowhere any more, or prepared nowhere (this field of its status is removed): who has it is gone.
+    /// The server itself is asked whether that is so, and the version that the port was read from must hold.
+    Release(Id, Holder, &'static str, Option<String>),
     /// Says which node is ready to follow as a router's gateway node, or takes that back. The version that this was decided from
     /// must hold.
     Prepared(Id, Option<String>, Option<String>),
@@ -118,6 +118,11 @@ impl Write {
     }
 }
 
+/// Where a port's status says where it is plugged, and where it is prepared.
+pub const BINDING: &str = "binding";
+/// See [`BINDING`].
+pub const MIGRATION: &str = "migration";
+
 /// How long an answer may take: a server that fell without a word would else be waited for as long as for a watch.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -154,7 +159,7 @@ async fn sent(client: &Client, manager: &str, write: Write) -> Result<Done, kube
         Write::Lock(lock) => make_lock(client, manager, *lock).await,
         Write::Unlock(slot, lock) => unlock(client, slot, &lock).await,
         Write::Status(status) => gone_is_fine(say(client, manager, status).await),
-        Write::Release(id, holder, version) => {
+        Write::Release(id, holder, field, version) => {
             let lives = match holder {
                 Holder::Node(node) => {
                     Api::<Node>::all(client.clone()).get_opt(&node).await?.is_some_and(|node| !watch::is_down(&node))
@@ -164,7 +169,10 @@ async fn sent(client: &Client, manager: &str, write: Write) -> Result<Done, kube
             if lives {
                 return Ok(Done::Kept);
             }
-            let patch = json!({ "metadata": { "resourceVersion": version }, "status": { "binding": null, "activePairs": null } });
+            let mut patch = json!({ "metadata": { "resourceVersion": version }, "status": { field: null } });
+            if field == BINDING {
+                patch["status"]["activePairs"] = Value::Null;
+            }
             gone_is_fine(patch_object(client, &id, &PatchParams::default(), &Patch::Merge(patch), true).await)
         }
         Write::Pod(chore) => pods::send(client, manager, chore).await.map(Done::Pod),

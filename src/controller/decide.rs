@@ -8,11 +8,11 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::json;
 
 use super::pods::{Chores, Pods};
-use crate::api::{AgentFailure, AllocationParty, Condition, ConditionType, Port, Reason};
+use crate::api::{AgentFailure, AllocationParty, Binding, Condition, ConditionType, Port, Reason};
 use crate::cluster::FINALIZER;
 use crate::cluster::pods::Came;
 use crate::cluster::share;
-use crate::cluster::write::{self, Finalizers, Holder, Status, Write};
+use crate::cluster::write::{self, BINDING, Finalizers, Holder, MIGRATION, Status, Write};
 use crate::model::agent::is_silent;
 use crate::model::object::Object;
 use crate::model::pod;
@@ -119,14 +119,15 @@ fn released(snapshot: &Snapshot, lost: &Lost) -> Vec<Write> {
         return Vec::new();
     }
     let release = |(key, port): (&Key, &Arc<Port>)| {
-        let binding = port.status.as_ref()?.binding.as_ref()?;
-        let node = binding.node_name.as_str();
-        let left = || lost.silent.contains(node).then(|| pod::gone(snapshot, key, binding)).flatten();
-        let holder = match lost.gone.get(node) {
-            Some(node) => Holder::Node(node.clone()),
-            None => Holder::Pod(left()?),
+        let status = port.status.as_ref()?;
+        let holder = |binding: &Binding| {
+            let node = binding.node_name.as_str();
+            let left = || lost.silent.contains(node).then(|| pod::gone(snapshot, key, binding)).flatten();
+            lost.gone.get(node).cloned().map(Holder::Node).or_else(|| left().map(Holder::Pod))
         };
-        Some(Write::Release(Id::new(Kind::Port, key.clone()), holder, port.metadata.resource_version.clone()))
+        let said = [(BINDING, &status.binding), (MIGRATION, &status.migration)];
+        let (field, holder) = said.into_iter().find_map(|(field, at)| Some((field, holder(at.as_ref()?)?)))?;
+        Some(Write::Release(Id::new(Kind::Port, key.clone()), holder, field, port.metadata.resource_version.clone()))
     };
     snapshot.ports.iter().filter_map(release).collect()
 }

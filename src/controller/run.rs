@@ -334,7 +334,8 @@ impl Instance {
 
 /// Nodes that should be heard: those that have an Agent, and those that have ports.
 fn nodes(snapshot: &Snapshot) -> impl Iterator<Item = &str> {
-    let bound = snapshot.ports.values().filter_map(|port| port.status.as_ref()?.binding.as_ref());
+    let said = snapshot.ports.values().filter_map(|port| port.status.as_ref());
+    let bound = said.flat_map(|status| [&status.binding, &status.migration]).flatten();
     snapshot.agents.keys().map(|key| &*key.name).chain(bound.map(|binding| binding.node_name.as_str()))
 }
 

@@ -81,7 +81,12 @@ pub fn render(key: &Key, view: &NodeView, attachments: &Attachments, facts: &Fac
     let legs_here = legs
         && !matches!(wire, Some((_, Wire::Shared(_))))
         && matches!(place(network, view, facts), Ok(Place::Bridge(_)));
-    if plugged().next().is_none() && !legs_here {
+    let prepared = || {
+        let all = network.prepared.iter();
+        all.filter_map(|(k, p)| attachments.get(k).filter(|a| a.port == p.uid).map(|a| (k, p, a)))
+    };
+    let forwards = network.overlay.as_ref().is_some_and(|overlay| overlay.forwards);
+    if plugged().chain(prepared()).next().is_none() && !legs_here && !forwards {
         return;
     }
     let bridge = Prefix::Bridge.name(network.uid);
@@ -108,6 +113,10 @@ pub fn render(key: &Key, view: &NodeView, attachments: &Attachments, facts: &Fac
             out.fault(id.clone(), Remark { reason: Reason::Unsupported, message: message.into() });
         }
         render_port(network, port, attachment, &id, &bridge, (facts, mtus), out);
+    }
+    for (key, port, attachment) in prepared() {
+        let id = Id::new(Kind::Port, key.clone());
+        render_link(network, port, attachment, &id, &bridge, (facts, mtus), None, out);
     }
 }
 
@@ -150,16 +159,38 @@ fn render_wire(
     out.state.want(item, Spec::Link(spec), id, Some(Make::Parent(parent)));
 }
 
-/// `mtu`, `told`: of the link, and of the guest's end of it.
+/// `mtus`: of the link, and of the guest's end of it.
 fn render_port(
     network: &NetworkView,
     port: &PortView,
     attachment: &Attachment,
     id: &Id,
     bridge: &IfName,
-    (facts, (mtu, told)): (&Facts, (u32, u32)),
+    (facts, mtus): (&Facts, (u32, u32)),
     out: &mut Rendered,
 ) {
+    let handed = if matches!(attachment.target, Target::Netns { .. }) { Handed::Peer } else { Handed::Device };
+    let handed = facts.filtering.fast_path.then_some(handed);
+    filter::port(port, id, &mut out.state);
+    let name = render_link(network, port, attachment, id, bridge, (facts, mtus), handed, out);
+    for mac in [&port.mac].into_iter().chain(&port.stations) {
+        out.state.want(Item::Fdb(Netns::Vswitch, name.clone(), *mac), Spec::Fdb, id, None);
+    }
+}
+
+/// The link of a port; its name. Alone it is closed: its filters find no policy, so nothing passes in or out, and no station is
+/// behind it. So a port is prepared that is plugged on another node.
+#[allow(clippy::too_many_arguments, reason = "each is another")]
+fn render_link(
+    network: &NetworkView,
+    port: &PortView,
+    attachment: &Attachment,
+    id: &Id,
+    bridge: &IfName,
+    (facts, (mtu, told)): (&Facts, (u32, u32)),
+    handed: Option<Handed>,
+    out: &mut Rendered,
+) -> IfName {
     let name = Prefix::Port.name(port.uid);
     let target = &attachment.target;
     let (kind, alias, make) = match target {
@@ -179,13 +210,9 @@ fn render_port(
         }
     };
     let bridge = Some(BridgePort { bridge: bridge.clone(), role: Role::Guest });
-    let handed = if matches!(target, Target::Netns { .. }) { Handed::Peer } else { Handed::Device };
-    let handed = facts.filtering.fast_path.then_some(handed);
-    let wire = filter::port(port, network, handed, id, &mut out.state);
+    let wire = filter::wire(port, network, handed);
     let filter = Some(Filter { program: facts.filtering.program(), wire: Some(wire) });
     let spec = Link { kind, mac: None, mtu, up: true, bridge, filter, alias };
     out.state.want(Item::Link(Netns::Vswitch, name.clone()), Spec::Link(spec), id, make);
-    for mac in [&port.mac].into_iter().chain(&port.stations) {
-        out.state.want(Item::Fdb(Netns::Vswitch, name.clone(), *mac), Spec::Fdb, id, None);
-    }
+    name
 }

@@ -1,13 +1,11 @@
 //! Connections that a router translates, as one node tells another of them when the router moves.
-//!
-//! They travel as values, not as the kernel's own messages: what comes from another node is read, bounded and judged first.
 
 use std::net::Ipv4Addr;
 
+use crate::dataplane::told::Record;
+
 /// Protocols that are told of, by IP protocol number: ICMP, TCP, UDP. Others begin anew on the new node.
 pub const PROTOCOLS: [u8; 3] = [1, 6, 17];
-/// The most that are told of one router; the kernel's own limit is about that.
-pub const MOST: usize = 262_144;
 /// Bits of a connection's state that it keeps: a reply was seen, and it is not the first to be dropped when the table is full
 /// (`IPS_SEEN_REPLY`, `IPS_ASSURED`; `linux/netfilter/nf_conntrack_common.h`).
 pub const STATUS: u32 = 0b110;
@@ -15,12 +13,6 @@ pub const STATUS: u32 = 0b110;
 const TCP_STATES: u8 = 9;
 /// The longest that a connection may rest, seconds: the kernel's five days for TCP.
 const LONGEST: u32 = 432_000;
-
-/// How long a told connection is, octets.
-const LENGTH: usize = 38;
-/// What stands before them: the format, and how many follow.
-pub const HEADER: usize = 8;
-const FORMAT: [u8; 4] = *b"tct1";
 
 /// One direction of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,14 +69,12 @@ fn answer(kind: u16) -> u16 {
     u16::from_be_bytes([other, code])
 }
 
-/// Writes connections, as many as one may tell of.
-#[must_use]
-pub fn encode(all: &[Told]) -> Vec<u8> {
-    let all = &all[..all.len().min(MOST)];
-    let mut bytes = Vec::with_capacity(HEADER + all.len() * LENGTH);
-    bytes.extend(FORMAT);
-    bytes.extend(u32::try_from(all.len()).unwrap_or_default().to_be_bytes());
-    for (connection, rest) in all {
+impl Record for Told {
+    const FORMAT: [u8; 4] = *b"tct1";
+    const LENGTH: usize = 38;
+
+    fn write(&self, bytes: &mut Vec<u8>) {
+        let (connection, rest) = self;
         bytes.push(connection.protocol);
         for way in [&connection.original, &connection.reply] {
             bytes.extend(way.source.octets());
@@ -96,41 +86,25 @@ pub fn encode(all: &[Told]) -> Vec<u8> {
             bytes.extend(number.to_be_bytes());
         }
     }
-    bytes
-}
 
-/// How many octets follow a header; none: it is no header of ours.
-#[must_use]
-pub fn follows(header: [u8; HEADER]) -> Option<usize> {
-    let [format @ .., a, b, c, d] = header;
-    let count = u32::from_be_bytes([a, b, c, d]) as usize;
-    (format == FORMAT && count <= MOST).then_some(count * LENGTH)
-}
-
-/// Reads what follows a header; none: something in it is no connection.
-#[must_use]
-pub fn decode(bytes: &[u8]) -> Option<Vec<Told>> {
-    let all = bytes.chunks(LENGTH).map(|record| read(record.try_into().ok()?));
-    all.collect()
-}
-
-fn read(record: &[u8; LENGTH]) -> Option<Told> {
-    let number = |at: usize| Some(u32::from_be_bytes(record.get(at..at + 4)?.try_into().ok()?));
-    let port = |at: usize| Some(u16::from_be_bytes(record.get(at..at + 2)?.try_into().ok()?));
-    let way = |at: usize| {
-        let (source, destination) = (Ipv4Addr::from(number(at)?), Ipv4Addr::from(number(at + 4)?));
-        Some(Way { source, destination, ports: [port(at + 8)?, port(at + 10)?] })
-    };
-    let connection = Connection {
-        protocol: record[0],
-        original: way(1)?,
-        reply: way(13)?,
-        tcp: record[25],
-        status: number(26)? & STATUS,
-        mark: number(30)?,
-    };
-    let sane = PROTOCOLS.contains(&connection.protocol) && connection.tcp <= TCP_STATES;
-    sane.then_some((connection, number(34)?.min(LONGEST)))
+    fn read(record: &[u8]) -> Option<Self> {
+        let number = |at: usize| Some(u32::from_be_bytes(record.get(at..at + 4)?.try_into().ok()?));
+        let port = |at: usize| Some(u16::from_be_bytes(record.get(at..at + 2)?.try_into().ok()?));
+        let way = |at: usize| {
+            let (source, destination) = (Ipv4Addr::from(number(at)?), Ipv4Addr::from(number(at + 4)?));
+            Some(Way { source, destination, ports: [port(at + 8)?, port(at + 10)?] })
+        };
+        let connection = Connection {
+            protocol: *record.first()?,
+            original: way(1)?,
+            reply: way(13)?,
+            tcp: *record.get(25)?,
+            status: number(26)? & STATUS,
+            mark: number(30)?,
+        };
+        let sane = PROTOCOLS.contains(&connection.protocol) && connection.tcp <= TCP_STATES;
+        sane.then_some((connection, number(34)?.min(LONGEST)))
+    }
 }
 
 #[cfg(test)]
@@ -139,6 +113,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::dataplane::told::{HEADER, MOST, decode, encode, follows};
+
+    const LENGTH: usize = Told::LENGTH;
 
     fn way() -> impl Strategy<Value = Way> {
         (any::<u32>(), any::<u32>(), any::<[u16; 2]>()).prop_map(|(source, destination, ports)| Way {
@@ -161,16 +138,16 @@ mod tests {
         fn what_is_told_is_heard(all in proptest::collection::vec(told(), 0..20)) {
             let bytes = encode(&all);
             let (header, rest) = bytes.split_first_chunk::<HEADER>().unwrap();
-            prop_assert_eq!(follows(*header), Some(rest.len()));
-            prop_assert_eq!(decode(rest), Some(all));
+            prop_assert_eq!(follows::<Told>(*header), Some(rest.len()));
+            prop_assert_eq!(decode::<Told>(rest), Some(all));
         }
 
         #[test]
         fn hostile_octets_are_no_connections_and_never_more_than_there_is_room_for(
             header in any::<[u8; HEADER]>(), bytes in proptest::collection::vec(any::<u8>(), 0..200),
         ) {
-            prop_assert!(follows(header).is_none_or(|length| length <= MOST * LENGTH));
-            if let Some(all) = decode(&bytes) {
+            prop_assert!(follows::<Told>(header).is_none_or(|length| length <= MOST * LENGTH));
+            if let Some(all) = decode::<Told>(&bytes) {
                 prop_assert_eq!(all.len() * LENGTH, bytes.len());
                 let sane = |(c, rest): &Told| {
                     PROTOCOLS.contains(&c.protocol) && c.tcp <= TCP_STATES && c.status & !STATUS == 0 && *rest <= LONGEST

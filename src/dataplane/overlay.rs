@@ -4,6 +4,14 @@
 //! has goes nowhere. ARP for a station elsewhere is answered by the bridge, from a permanent neighbour; ARP never crosses.
 //! That is also what keeps the MAC address of a router apart, which is the same on every node: no tunnel leads to it, so no
 //! frame for it leaves, and each is routed once, where it starts.
+//!
+//! A frame that comes by a tunnel goes on by no other, with one exception: for a few seconds after a port has moved from this
+//! node to another, what nodes that have not heard of it send here goes on there (`Relay`). No frame can go round: a node
+//! leads a station to its own port before it says that the station is there, and away from it only once it has read a later
+//! word than its own. So of nodes that lead to each other in a circle, the one that has read the latest word would lead to the
+//! node that wrote it, and that one leads to itself. It is for unicast alone, for tunnels flood nothing; and frames for a router
+//! still lead to the router's leg on this very node.
+//!
 //! Guests are told what fits into a tunnel. The links between a guest and its router carry more, so that a packet that is
 //! too big gets as far as the router, which answers with ICMP instead of silence.
 
@@ -42,7 +50,8 @@ pub fn render(network: &NetworkView, view: &NodeView, bridge: &IfName, id: &Id, 
     let (Some(overlay), Some(tunnel)) = (&network.overlay, &view.tunnel) else { return };
     let (netns, name) = (Netns::Vswitch, Prefix::Tunnel.name(network.uid));
     let mut link = device(overlay.vni, tunnel, None, network.mtu, id);
-    link.bridge = Some(BridgePort { bridge: bridge.clone(), role: Role::Tunnel });
+    let role = if overlay.forwards { Role::Relay } else { Role::Tunnel };
+    link.bridge = Some(BridgePort { bridge: bridge.clone(), role });
     state.want(Item::Link(netns.clone(), name.clone()), Spec::Link(link), id, None);
     for (mac, node) in &overlay.stations {
         station(&netns, &name, *mac, *node, id, state);

@@ -20,7 +20,7 @@ use crate::dataplane::router_rules::Memory;
 use crate::dataplane::state::{
     BridgePort, Hop, IfName, Item, Link, LinkKind, Make, Netns, Role, Route, Spec, State, Table,
 };
-use crate::model::view::{ExternalView, InterfaceView, NodeView, RouterView};
+use crate::model::view::{ExternalView, FloatingView, InterfaceView, NodeView, RouterView};
 use crate::model::{Id, Key, Kind, Remark, Uid};
 
 /// Renders one router: namespace, sysctls, rules, legs, addresses, neighbours, routes.
@@ -155,7 +155,8 @@ fn outside(external: &ExternalView, leg: &Leg, state: &mut State) {
     for net in external.addresses.iter().filter(|_| here) {
         leg.address(*net, state);
     }
-    let floating = external.floating.iter().filter(|(_, to)| here || to.home && !external.mute).map(|(ip, _)| ip);
+    let is_here = |to: &FloatingView| if to.home { to.answers && !external.mute } else { here };
+    let floating = external.floating.iter().filter(|(_, to)| is_here(to)).map(|(ip, _)| ip);
     for ip in floating.chain(external.forwarding.keys().filter(|_| here)) {
         leg.address((*ip).into(), state);
     }

@@ -240,6 +240,8 @@ pub enum Role {
     Router,
     /// The tunnels to other nodes: every station there is known, so nothing is learned or flooded, and ARP is answered here.
     Tunnel,
+    /// The same, and what comes by one tunnel may go on by another: to a station that has just moved to another node.
+    Relay,
     /// The wire: stations are learned, everything unknown goes there.
     Wire,
     /// A bridge of the host: its flags are not ours.

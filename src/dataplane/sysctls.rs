@@ -15,7 +15,7 @@ const VSWITCH: [(&str, &str); 4] = [
 ];
 
 /// A router.
-const ROUTER: [(&str, &str); 16] = [
+const ROUTER: [(&str, &str); 17] = [
     // ARP is answered for the address of the link that is asked, and asked from it: the outside never learns a tenant's.
     ("ipv4/conf/all/arp_announce", "2"),
     ("ipv4/conf/all/arp_ignore", "1"),
@@ -34,6 +34,9 @@ const ROUTER: [(&str, &str); 16] = [
     ("ipv4/conf/default/accept_redirects", "0"),
     ("ipv4/icmp_errors_use_inbound_ifaddr", "1"),
     ("ipv4/ip_forward", "1"),
+    // What is not in the window would not be translated: of a connection whose guest was on another node meanwhile a router has
+    // not seen all. It judges nothing by that; the ends do.
+    ("netfilter/nf_conntrack_tcp_be_liberal", "1"),
 ];
 
 /// Everything that any namespace of ours may set.

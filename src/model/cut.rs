@@ -38,7 +38,9 @@ impl Topology {
             let network = port.network.and_then(|n| view.networks.get_mut(&self.networks[n].key));
             if let (Some(network), Some(mac)) = (network, port.mac) {
                 let security = self.security(entry, port, mac).map(Arc::new);
-                network.ports.insert(entry.key.clone(), port_view(entry, port, mac, security, &subnets));
+                let is_bound = bound_to(entry) == Some(cut.node.name);
+                let ports = if is_bound { &mut network.ports } else { &mut network.prepared };
+                ports.insert(entry.key.clone(), port_view(entry, port, mac, security, &subnets));
             }
         }
         cut.overlays(&mut view);
@@ -65,8 +67,8 @@ impl Topology {
             physical_network: self.physical_networks[physical].key.clone(),
             vlan: provider.vlan,
         });
-        let (ports, overlay) = Default::default();
-        NetworkView { uid: node.uid, mtu: node.mtu, provider, subnets: views.collect(), ports, overlay }
+        let (ports, prepared, overlay) = Default::default();
+        NetworkView { uid: node.uid, mtu: node.mtu, provider, subnets: views.collect(), ports, prepared, overlay }
     }
 
     fn subnet(&self, index: Index) -> SubnetView {
@@ -116,6 +118,11 @@ fn port_view(
 /// The node that a port is bound to.
 pub(super) fn bound_to(port: &PortEntry) -> Option<&str> {
     port.object.status.as_ref()?.binding.as_ref().map(|b| b.node_name.as_str())
+}
+
+/// The node that a port is prepared on.
+pub(super) fn prepared_on(port: &PortEntry) -> Option<&str> {
+    port.object.status.as_ref()?.migration.as_ref().map(|b| b.node_name.as_str())
 }
 
 fn uid(text: Option<&String>) -> Uid {

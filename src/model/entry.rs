@@ -35,6 +35,8 @@ pub struct PortEntry {
     pub plain: bool,
     /// Whether it is plugged.
     pub bound: bool,
+    /// Whether it is prepared on a node.
+    pub prepared: bool,
     /// Of which healthy port its conditions already speak.
     pub settled: Settled,
     /// What its status says.
@@ -80,6 +82,7 @@ impl PortEntry {
                 && spec.mac_address.is_none()
                 && spec.ip_allocation != Some(IpAllocation::None),
             bound: object.status.as_ref().is_some_and(|s| s.binding.is_some()),
+            prepared: object.status.as_ref().is_some_and(|s| s.migration.is_some()),
             settled: Settled::of(object.metadata.generation, conditions.map_or(&[], Vec::as_slice)),
             recorded: Recorded::of(key, object, known),
             network: None,

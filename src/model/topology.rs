@@ -188,6 +188,9 @@ pub(super) struct FloatingNode {
     /// Before a node: whether it is with its router's gateway, and not with its port, nor with a node that nobody hears of and
     /// that may answer for it still.
     pub along: bool,
+    /// Before a node: the one that its port is plugged on, where that is about to translate for it; and the one where the port
+    /// is prepared, if that can.
+    pub next: [Option<Arc<str>>; 2],
 }
 
 #[derive(Clone, Debug)]

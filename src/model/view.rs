@@ -44,6 +44,8 @@ pub struct Node<'a> {
     pub cut_off: bool,
     /// Active pairs of its ports that are not recorded yet.
     pub fresh: &'a Active,
+    /// Ports that it had until a moment ago, which another node has by now: it forwards what others still send here.
+    pub departed: &'a BTreeSet<Key>,
 }
 
 /// Active pairs of ports, instead of those that are recorded.
@@ -67,10 +69,12 @@ pub enum Takeover {
 static NOTHING: Takeovers = Takeovers::new();
 /// All is recorded.
 static RECORDED: Active = Active::new();
+/// Nothing has left.
+static NOBODY: BTreeSet<Key> = BTreeSet::new();
 
 impl<'a> From<&'a str> for Node<'a> {
     fn from(name: &'a str) -> Self {
-        Self { name, labels: None, takeovers: &NOTHING, cut_off: false, fresh: &RECORDED }
+        Self { name, labels: None, takeovers: &NOTHING, cut_off: false, fresh: &RECORDED, departed: &NOBODY }
     }
 }
 
@@ -121,6 +125,8 @@ pub struct NetworkView {
     pub subnets: BTreeMap<Key, Arc<SubnetView>>,
     /// Ports bound to this node.
     pub ports: BTreeMap<Key, PortView>,
+    /// Ports that are prepared here and plugged elsewhere: wired, and closed.
+    pub prepared: BTreeMap<Key, PortView>,
     /// Its part on other nodes; none where it has none, or has a provider.
     pub overlay: Option<OverlayView>,
 }
@@ -136,6 +142,8 @@ pub struct OverlayView {
     pub neighbours: BTreeMap<IpAddr, MacAddr>,
     /// Allowed address pairs that are active there. Guests here may know the address at another station, which was it before.
     pub moving: BTreeMap<IpAddr, MacAddr>,
+    /// Whether a station was here until a moment ago, so that frames for it that come by a tunnel go on by another.
+    pub forwards: bool,
 }
 
 /// Where a network touches the wire.
@@ -337,6 +345,8 @@ pub struct FloatingView {
     /// Whether its port is on this node, so that it stays here whatever the router's gateway node; else it is where the router's
     /// own addresses are.
     pub home: bool,
+    /// Of one that is home, whether the address is here. It is not while its port moves: who has it until then goes on.
+    pub answers: bool,
 }
 
 /// A floating IP with port forwardings.

@@ -58,8 +58,8 @@ pub enum Order {
     Probe(Key, IpAddr),
     /// Find out whether any of these tunnel addresses answers.
     Peers(Vec<IpAddr>),
-    /// Ask the node with a tunnel address for a router's connections, and make them here.
-    Fetch(Key, Uid, IpAddr, Moment),
+    /// Ask the node with a tunnel address for a router's connections or a port's flows, and make them here.
+    Fetch(Id, Uid, IpAddr, Moment),
     /// No more connections of a router are to come.
     Settle(Uid),
     /// Tell others of connections, these alone from now on.
@@ -83,8 +83,8 @@ pub enum Told {
     Heard(bool),
     /// UID of an object that was asked for; none: the server has no such object.
     Found(Id, Result<Option<String>, String>),
-    /// What a node answered that was asked for a router's connections: how many were made.
-    Answered(Key, IpAddr, Moment, Result<usize, String>),
+    /// What a node answered that was asked for a router's connections or a port's flows: how many were made.
+    Answered(Id, IpAddr, Moment, Result<usize, String>),
     /// A write has ended.
     Ended(Target, Result<Done, Failure>),
     /// Somebody asks how the loop is.
@@ -189,15 +189,21 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// Asks for the connections of a router and makes them here; how many.
-    async fn fetch(&self, router: Uid, peer: IpAddr, moment: Moment) -> Result<usize, String> {
-        let all = ask::ask(self.own, peer, router, moment).await?;
-        let (count, connections) = (all.len(), self.connections.clone());
-        let made = tokio::task::spawn_blocking(move || connections.make(router, &all)).await;
+    /// Asks for the connections of a router or the flows of a port, and makes them here; how many.
+    async fn fetch(&self, kind: Kind, of: Uid, peer: IpAddr, moment: Moment) -> Result<usize, String> {
+        let connections = self.connections.clone();
+        let (count, made) = if kind == Kind::Port {
+            let all = ask::ask(self.own, peer, of, moment).await?;
+            let closed = moment == Moment::Prepare;
+            (all.len(), tokio::task::spawn_blocking(move || connections.remember(of, &all, closed)).await)
+        } else {
+            let all = ask::ask(self.own, peer, of, moment).await?;
+            (all.len(), tokio::task::spawn_blocking(move || connections.make(of, &all)).await)
+        };
         match made.map_err(io::Error::other).flatten() {
             Ok(()) => {}
             // It has answered, and that counts.
-            Err(error) => warn!(%error, "not all connections of a router that comes here could be made"),
+            Err(error) => warn!(%kind, %error, "not all connections of what comes here could be made"),
         }
         Ok(count)
     }
@@ -287,12 +293,12 @@ async fn serve(
                     let answers = join_all(addresses.into_iter().map(ask));
                     tokio::spawn(async move { mouth.tell(Told::Peers(answers.await.into_iter().any(|a| a.unwrap_or(true)))) });
                 }
-                Some(Order::Fetch(key, router, peer, moment)) => {
+                Some(Order::Fetch(id, uid, peer, moment)) => {
                     if let Some(exchange) = exchange.clone() {
                         let mouth = mouth.clone();
                         tokio::spawn(async move {
-                            let answer = exchange.fetch(router, peer, moment).await;
-                            mouth.tell(Told::Answered(key, peer, moment, answer));
+                            let answer = exchange.fetch(id.kind, uid, peer, moment).await;
+                            mouth.tell(Told::Answered(id, peer, moment, answer));
                         });
                     }
                 }

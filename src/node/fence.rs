@@ -73,7 +73,7 @@ impl Fence {
 /// Whether this node answers for addresses that others could have.
 fn is_outside(view: &NodeView) -> bool {
     view.routers.values().filter_map(|router| router.external.as_ref()).any(|external| {
-        let homes = external.floating.values().any(|floating| floating.home);
+        let homes = external.floating.values().any(|floating| floating.answers);
         homes || external.part.has_addresses()
     })
 }

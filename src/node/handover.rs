@@ -30,6 +30,8 @@ pub enum Moment {
     Prepare,
     /// The connections once it has let go of the addresses.
     Take,
+    /// Of a port: the flows once it has let go.
+    Switch,
 }
 
 /// Routers that are about to come here.
@@ -83,6 +85,10 @@ pub(super) fn concerns(status: &RouterStatus, me: &str) -> bool {
         .any(|n| n.as_deref() == Some(me))
 }
 
+fn router_id(key: &Key) -> Id {
+    Id::new(Kind::Router, key.clone())
+}
+
 fn uid(router: &Router) -> Uid {
     Uid::parse(router.metadata.uid.as_deref().unwrap_or_default())
 }
@@ -99,7 +105,7 @@ impl<N: Hands> World<N> {
             let peer = self.tunnel_of(from);
             let known = self.handovers.coming.get(key).map(|coming| coming.state);
             let state = known.unwrap_or_else(|| {
-                self.orders.extend(peer.map(|peer| Order::Fetch(key.clone(), uid(router), peer, Moment::Take)));
+                self.orders.extend(peer.map(|peer| Order::Fetch(router_id(key), uid(router), peer, Moment::Take)));
                 State::Asked
             });
             // Who is gone, and who is dead, lets go of nothing.
@@ -156,7 +162,7 @@ impl<N: Hands> World<N> {
             Err(why) if moment == Moment::Take && agent(&coming.from).is_some_and(|agent| is_silent(agent)) => {
                 warn!(object = %id, from = coming.from, "the former gateway node is silent: {why}");
                 if let Some(router) = snapshot.routers.get(key) {
-                    self.orders.push(Order::Fetch(key.clone(), uid(router), peer, moment));
+                    self.orders.push(Order::Fetch(router_id(key), uid(router), peer, moment));
                 }
                 return false;
             }
@@ -167,7 +173,7 @@ impl<N: Hands> World<N> {
         true
     }
 
-    fn tunnel_of(&self, node: &str) -> Option<IpAddr> {
+    pub(super) fn tunnel_of(&self, node: &str) -> Option<IpAddr> {
         self.mirror.snapshot().agents.get(&Key::new("", node))?.status.as_ref()?.tunnel_address
     }
 
@@ -182,7 +188,7 @@ impl<N: Hands> World<N> {
             if let Some((to, let_go)) = goes(status, &me).filter(|_| fine)
                 && let Some(peer) = self.tunnel_of(to)
             {
-                shares.insert(uid(router), Share { peer, let_go });
+                shares.insert(uid(router), Share { peer, let_go, kind: Kind::Router });
             }
             let mut ready = false;
             if let Some((from, Moment::Prepare)) = comes(status, &me) {
@@ -193,7 +199,7 @@ impl<N: Hands> World<N> {
                     // Without an outside nothing is translated.
                     let outside = self.view.routers.get(key).is_some_and(|view| view.external.is_some());
                     let order =
-                        peer.filter(|_| outside).map(|p| Order::Fetch(key.clone(), uid(router), p, Moment::Prepare));
+                        peer.filter(|_| outside).map(|p| Order::Fetch(router_id(key), uid(router), p, Moment::Prepare));
                     let state = if order.is_some() { State::Asked } else { State::Answered };
                     self.orders.extend(order);
                     let coming = Coming { from: from.into(), moment: Moment::Prepare, state };
@@ -214,6 +220,7 @@ impl<N: Hands> World<N> {
                 self.orders.push(Order::Settle(uid(router)));
             }
         }
+        self.share_ports(&mut shares);
         for word in words {
             self.say_prepared(word);
         }

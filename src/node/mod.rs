@@ -17,6 +17,7 @@ pub mod handover;
 mod heart;
 mod heed;
 mod lean;
+mod migration;
 pub mod myself;
 mod pairs;
 mod plugs;

@@ -37,12 +37,21 @@ impl<N: Hands> World<N> {
     pub(super) fn announcers(&self, voices: &[Voice]) -> Vec<Voice> {
         let is_said = |id: &Id| voices.iter().any(|voice| voice.id == *id);
         let ids = self.active.keys().map(|key| Id::new(Kind::Port, key.clone())).filter(|id| !is_said(id));
-        let voice = |id: Id| {
-            let Some(Object::Port(port)) = Object::find(self.mirror.snapshot(), &id) else { return None };
-            let recorded = port.status.as_ref().map_or(&[][..], |status| &status.conditions);
-            Some(again(id, recorded))
-        };
-        ids.filter_map(voice).collect()
+        ids.filter_map(|id| self.said_again(id)).collect()
+    }
+
+    /// All that this node has to say of ports that it takes over as they are, beside what `voices` say.
+    pub(super) fn switched(&self, voices: &[Voice]) -> Vec<Voice> {
+        let is_said = |id: &Id| voices.iter().any(|voice| voice.id == *id);
+        let taken = self.node.attachments().keys().filter(|key| self.claims.switches(key) && self.claims.assumes(key));
+        let ids = taken.map(|key| Id::new(Kind::Port, key.clone())).filter(|id| !is_said(id));
+        ids.filter_map(|id| self.said_again(id)).collect()
+    }
+
+    fn said_again(&self, id: Id) -> Option<Voice> {
+        let Some(Object::Port(port)) = Object::find(self.mirror.snapshot(), &id) else { return None };
+        let recorded = port.status.as_ref().map_or(&[][..], |status| &status.conditions);
+        Some(again(id, recorded))
     }
 
     /// The active pairs that a port's status is to have; none: it has none and needs none.

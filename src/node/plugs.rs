@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::claims::{binding, migration};
 use super::world::World;
 use crate::agent::Error;
 use crate::agent::node::Node;
-use crate::agent::plugs::Ports;
+use crate::agent::plugs::{Ports, Step};
 use crate::agent::protocol::Answer;
-use crate::api::Port;
+use crate::api::{Binding, Port};
 use crate::model::{Id, Key, Kind, NodeView};
 
 impl<N: Node> Ports for World<N> {
@@ -61,6 +62,42 @@ impl<N: Node> Ports for World<N> {
                  then take it over with --force"
             )),
         }
+    }
+
+    fn may_migrate(&mut self, key: &Key, port: &Port, step: Step) -> Result<(), String> {
+        let node = &self.myself.node;
+        let at = |binding: Option<&Binding>| binding.is_some_and(|b| b.node_name == *node);
+        if step == Step::Switch {
+            if at(migration(port)) {
+                self.unwired.insert(key.clone());
+                self.claims.switch(key);
+            } else if !at(binding(port)) {
+                return Err(format!("Port {key} is not prepared on this node: plug it here with --prepare first"));
+            }
+            return Ok(());
+        }
+        self.fresh.insert(key.clone());
+        self.unwired.insert(key.clone());
+        if at(binding(port)) {
+            return Err(format!("Port {key} is plugged on this node: prepare it on the one that it moves to"));
+        }
+        if let Some(only) = port.spec.node_name.as_deref().filter(|only| only != node) {
+            return Err(format!("Port {key} is for node {only} only (spec.nodeName): take that away before it moves"));
+        }
+        if port.spec.migration_node_name.as_deref() != Some(node) {
+            return Err(format!(
+                "Port {key} is not said to move here: whoever may edit it sets spec.migrationNodeName to {node}"
+            ));
+        }
+        if let Some(other) = migration(port).filter(|other| other.node_name != *node) {
+            return Err(format!("Port {key} is prepared on node {}: unplug it there first", other.node_name));
+        }
+        self.claims.prepare(key);
+        Ok(())
+    }
+
+    fn migrated(&self, key: &Key, step: Step) -> Result<(), String> {
+        self.migrated(key, step)
     }
 
     /// A port that was just unplugged on another node can be plugged here, without anybody waiting for the news in between.

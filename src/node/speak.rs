@@ -47,15 +47,16 @@ impl<N: Hands> World<N> {
     }
 
     /// Says what is not said yet.
-    pub(super) fn speak(&mut self, released: &[Key], now: Timestamp) {
+    pub(super) fn speak(&mut self, released: &[Key], unprepared: &[Key], now: Timestamp) {
         self.probe();
         let realised = self.realised();
         let (snapshot, node) = (self.mirror.snapshot(), self.myself.node.clone());
         let gateway =
             snapshot.routers.values().any(|router| router.status.as_ref().is_some_and(|s| concerns(s, &node)));
-        let mut writes = Vec::new();
+        let mut writes = self.migration_words(unprepared);
         let mut voices = voice::voices(snapshot, &node, &self.report, |id| realised.contains(id), now);
         voices.extend(self.announcers(&voices));
+        voices.extend(self.switched(&voices));
         for voice in voices {
             // What is not wholly here is still done elsewhere.
             if voice.id.kind == Kind::Router && self.takeovers.contains_key(&voice.id.key) {
@@ -64,6 +65,10 @@ impl<N: Hands> World<N> {
             let released = voice.id.kind == Kind::Port && released.contains(&voice.id.key);
             let Some(object) = Object::find(snapshot, &voice.id).filter(|_| !released) else { continue };
             let assumed = voice.id.kind == Kind::Port && self.claims.assumes(&voice.id.key);
+            // Nobody is to send here what would be lost.
+            if assumed && self.claims.switches(&voice.id.key) && self.report.faults.contains_key(&voice.id) {
+                continue;
+            }
             // The controller looks at it right now, and its word would make this one's version old.
             if assumed && object.condition(ConditionType::Accepted).is_none() {
                 continue;

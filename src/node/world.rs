@@ -7,12 +7,13 @@ use k8s_openapi::jiff::Timestamp;
 use tracing::{info, warn};
 
 use super::api::{Failure, Order, Told};
-use super::claims::Claims;
+use super::claims::{Claims, binding, migration};
 use super::doubts::Doubts;
 use super::fence::Fence;
 use super::figures::Figures;
 use super::handover::Handovers;
 use super::heed::{Eyes, Heed};
+use super::migration::Migrations;
 use super::myself::Myself;
 use super::watches::Watches;
 use super::words::Words;
@@ -20,7 +21,7 @@ use crate::agent::ears::Ears;
 use crate::agent::node::Node as Hands;
 use crate::cluster::mirror::{Heard, Mirror, News};
 use crate::cluster::write::Done;
-use crate::model::view::{Active, Node, Takeovers};
+use crate::model::view::{Active, NetworkView, Node, Takeovers};
 use crate::model::{Id, Key, Kind, Linker, NodeView, Report, Role, Topology};
 
 /// How often a node shows that it is alive: one that translates for others often, because others take over for it.
@@ -63,6 +64,8 @@ pub struct World<N> {
     /// Routers that come here or go.
     pub(super) handovers: Handovers,
     pub(super) takeovers: Takeovers,
+    /// Ports that come here or go while their guests run.
+    pub(super) migrations: Migrations,
     /// Whether others may have taken over from here.
     pub(super) fence: Fence,
     /// What guests announce, and active pairs of ports here that are not recorded yet.
@@ -106,6 +109,7 @@ impl<N: Hands> World<N> {
             probed: BTreeMap::new(),
             handovers: Handovers::default(),
             takeovers: Takeovers::default(),
+            migrations: Migrations::default(),
             fence: Fence::default(),
             ears: Ears::default(),
             active: Active::new(),
@@ -165,7 +169,10 @@ impl<N: Hands> World<N> {
             }
             Told::Heard(heard) => self.heartbeat(heard),
             Told::Peers(any) => self.peers(any),
-            Told::Answered(router, peer, moment, answer) => self.answered(&router, peer, moment, answer),
+            Told::Answered(id, peer, moment, answer) if id.kind == Kind::Port => {
+                self.told_flows(&id, peer, moment, answer)
+            }
+            Told::Answered(router, peer, moment, answer) => self.answered(&router.key, peer, moment, answer),
             Told::Ended(target, ended) => {
                 self.figures.ended(&ended);
                 match ended {
@@ -197,6 +204,7 @@ impl<N: Hands> World<N> {
         let asked = self.probed.values().filter(|(_, answer)| *answer == Some(true)).map(|(at, _)| *at + BEAT.0);
         let later = self.recount.into_iter().chain(self.watches.deadline()).chain(self.doubts.deadline());
         let later = later.chain(self.fence.deadline()).chain(self.ears.deadline());
+        let later = later.chain(self.migrations.deadline());
         self.words.deadline().into_iter().chain(asked).chain(later).min()
     }
 
@@ -208,6 +216,7 @@ impl<N: Hands> World<N> {
             self.watches.all_again(&mut self.orders);
         }
         self.look_out();
+        self.migrations.expire(start);
         // The watch that a plug began with ends only once the watch of own ports has the port.
         self.fresh.retain(|key| self.node.attachments().contains_key(key) && !self.watches.owns(key, &self.mirror));
         awaited.extend(self.fresh.iter().cloned());
@@ -229,7 +238,7 @@ impl<N: Hands> World<N> {
         if !self.is_sure() {
             return true;
         }
-        let released = self.claim();
+        let (released, unprepared) = self.claim();
         self.topology = Topology::default();
         (self.topology, _) = self.linker.link(self.mirror.snapshot());
         self.takeovers = self.takeovers();
@@ -265,7 +274,8 @@ impl<N: Hands> World<N> {
         self.report = outcome.report;
         let (view, faults, plugged) = (&self.view, &self.report.faults, self.node.attachments());
         self.unwired.retain(|key| {
-            let seen = view.networks.values().any(|network| network.ports.contains_key(key));
+            let has = |network: &NetworkView| network.ports.contains_key(key) || network.prepared.contains_key(key);
+            let seen = view.networks.values().any(has);
             plugged.contains_key(key) && (!seen || faults.contains_key(&Id::new(Kind::Port, key.clone())))
         });
         if outcome.changes > 0 {
@@ -275,7 +285,7 @@ impl<N: Hands> World<N> {
             info!(changes = outcome.changes, networks, ports, routers, ms, "converged");
         }
         self.hand_over();
-        self.speak(&released, now);
+        self.speak(&released, &unprepared, now);
         outcome.vanished.is_empty() && self.report.faults.is_empty()
     }
 
@@ -283,8 +293,8 @@ impl<N: Hands> World<N> {
     fn cut(&mut self) {
         let (name, labels) = (&*self.myself.node, Some(&self.labels));
         let cut_off = self.fence.is_shut();
-        let (takeovers, fresh) = (&self.takeovers, &self.active);
-        self.view = self.topology.view(Node { name, labels, takeovers, cut_off, fresh });
+        let (takeovers, fresh, departed) = (&self.takeovers, &self.active, self.migrations.left());
+        self.view = self.topology.view(Node { name, labels, takeovers, cut_off, fresh, departed });
     }
 
     /// Whether all is known of what this node uses.
@@ -306,13 +316,13 @@ impl<N: Hands> World<N> {
         let vanished = !outcome.vanished.is_empty();
         if outcome.report != self.report && self.knows_enough() {
             self.report = outcome.report;
-            self.speak(&[], now);
+            self.speak(&[], &[], now);
         }
         !vanished && self.report.faults.is_empty()
     }
 
-    /// Unplugs what is not for this node any more; returns ports that are bound here and have no guest.
-    fn claim(&mut self) -> Vec<Key> {
+    /// Unplugs what is not for this node any more; returns ports that are bound here, and those prepared here, that have no guest.
+    fn claim(&mut self) -> (Vec<Key>, Vec<Key>) {
         let attachments = self.node.attachments();
         let verdict = self.claims.judge(&self.myself.node, attachments, self.mirror.snapshot_mut());
         // What cannot be read is there all the same.
@@ -321,7 +331,7 @@ impl<N: Hands> World<N> {
             !known && self.mirror.tells_of(&Id::new(Kind::Port, key.clone()))
         };
         let strays: Vec<Key> = verdict.strays.into_iter().filter(|key| !unread(key)).collect();
-        let mut released = verdict.released;
+        let (mut released, mut unprepared) = (verdict.released, verdict.unprepared);
         let strays = strays.into_iter().map(|key| (key.clone(), format!("Port {key} is gone")));
         for (key, why) in strays.chain(verdict.lost) {
             match self.node.detach(&key) {
@@ -329,9 +339,13 @@ impl<N: Hands> World<N> {
                     info!(object = %Id::new(Kind::Port, key.clone()), "{why}: unplugged");
                     // Whoever waits for it need not wait for what is said of it here.
                     let port = self.mirror.snapshot().ports.get(&key);
-                    let binding = port.and_then(|port| port.status.as_ref()?.binding.as_ref());
+                    let binding = port.and_then(|port| binding(port));
                     if binding.is_some_and(|binding| binding.node_name == self.myself.node) {
                         released.push(key.clone());
+                    } else if port.and_then(|p| migration(p)).is_some_and(|m| m.node_name == self.myself.node) {
+                        unprepared.push(key.clone());
+                    } else if binding.is_some() && self.had(&key) {
+                        self.migrations.depart(&key, Instant::now());
                     }
                 }
                 Err(error) => {
@@ -340,6 +354,6 @@ impl<N: Hands> World<N> {
             }
             self.lost.push((key, why));
         }
-        released
+        (released, unprepared)
     }
 }

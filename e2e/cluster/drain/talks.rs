@@ -21,7 +21,7 @@ static NEXT: AtomicU16 = AtomicU16::new(30_000);
 pub struct Talk {
     stop: Arc<AtomicBool>,
     began: Timestamp,
-    sent: JoinHandle<Vec<u64>>,
+    sent: JoinHandle<Vec<Instant>>,
     answered: JoinHandle<Vec<u64>>,
     asked: JoinHandle<(HashSet<String>, HashSet<u64>)>,
 }
@@ -62,7 +62,7 @@ impl Talk {
                     let octets = number.to_be_bytes();
                     // An ICMP error for an earlier packet is told here.
                     let _ = outward.send(&octets).or_else(|_| outward.send(&octets));
-                    sent.push(number);
+                    sent.push(Instant::now());
                 }
                 thread::sleep(Duration::from_millis(1));
             }
@@ -97,11 +97,18 @@ impl Talk {
 
     /// Ends it.
     pub fn end(self) -> Counted {
+        self.end_but(&[])
+    }
+
+    /// Ends it. What was asked in one of these times is not counted.
+    pub fn end_but(self, times: &[(Instant, Instant)]) -> Counted {
         self.stop.store(true, Ordering::Relaxed);
         let (sent, answered) = (self.sent.join().unwrap(), self.answered.join().unwrap());
         let (ports, heard) = self.asked.join().unwrap();
         let once: HashSet<u64> = answered.iter().copied().collect();
-        let lost: Vec<u64> = sent.iter().copied().filter(|number| !once.contains(number)).collect();
+        let counts = |at: &Instant| !times.iter().any(|(from, to)| (from..=to).contains(&at));
+        let asked = (0..).zip(&sent).filter(|(_, at)| counts(at)).map(|(number, _)| number);
+        let lost: Vec<u64> = asked.filter(|number| !once.contains(number)).collect();
         if !lost.is_empty() || ports.len() > 1 {
             let times: Vec<_> = lost
                 .iter()

@@ -39,20 +39,20 @@ Port b {networkRef: {name: blue}, addresses: [{ip: 10.0.0.12}]}
 Port c {networkRef: {name: blue}, addresses: [{ip: 10.0.0.13}]}
 Port x {networkRef: {name: red}, addresses: [{ip: 10.0.0.99}]}
 SecurityGroup shut {rules: [{direction: Egress}]}
-Port d {networkRef: {name: blue}, addresses: [{ip: 10.0.0.14}], securityGroupRefs: [{name: shut}]}
+Port shut {networkRef: {name: blue}, addresses: [{ip: 10.0.0.14}], securityGroupRefs: [{name: shut}]}
 PhysicalNetwork wire {attachments: [{interface: br-ext}]}
 Network public {external: true, provider: {physicalNetwork: wire, type: Flat}}
 Subnet outside {networkRef: {name: public}, cidr: 203.0.113.0/24, gatewayIP: 203.0.113.1, allocationPools: [{start: 203.0.113.10, end: 203.0.113.99}]}
 Router r {interfaces: [{subnetRef: {name: web}}], externalGateway: {networkRef: {name: public}}}";
 
-/// Guests on two nodes and an outside: `a` and `c` of one network on the first, `b` of it on the second, with `d`, whose group
+/// Guests on two nodes and an outside: `a` and `c` of one network on the first, `b` of it on the second, with `shut`, whose group
 /// lets nobody in; `x` of another network with the same addresses beside `a`.
 struct World {
     cluster: Cluster,
     a: Guest,
     b: Guest,
     c: Guest,
-    d: Guest,
+    shut: Guest,
     x: Guest,
     outside: Guest,
 }
@@ -69,12 +69,12 @@ impl World {
         let outside = cluster.wire(&[1, 2]);
         cluster.apply(WORLD);
         cluster.wait("trtr/r", "Ready");
-        let [a, b, c, d, x] =
-            [(1, "a"), (2, "b"), (1, "c"), (2, "d"), (1, "x")].map(|(node, port)| cluster.guest(node, port));
+        let [a, b, c, shut, x] =
+            [(1, "a"), (2, "b"), (1, "c"), (2, "shut"), (1, "x")].map(|(node, port)| cluster.guest(node, port));
         // It knows where to send what must not arrive.
         let mac = b.run("cat /sys/class/net/eth0/address").expect_ok();
         x.ip(&format!("neigh replace 10.0.0.12 lladdr {} dev eth0", mac.trim()));
-        let world = Self { cluster, a, b, c, d, x, outside };
+        let world = Self { cluster, a, b, c, shut, x, outside };
         world.passes();
         world
     }
@@ -85,7 +85,7 @@ impl World {
             self.a.wait_pings(to);
         }
         self.b.wait_pings("203.0.113.1");
-        self.d.wait_pings("10.0.0.11");
+        self.shut.wait_pings("10.0.0.11");
     }
 
     /// Starts a packet a millisecond on each way.
@@ -97,8 +97,8 @@ impl World {
         ];
         let denied = vec![
             ("between networks", Flow::start(&self.x, &self.b, "10.0.0.12")),
-            ("to who lets nobody in, on a node", Flow::start(&self.b, &self.d, "10.0.0.14")),
-            ("to who lets nobody in, between nodes", Flow::start(&self.a, &self.d, "10.0.0.14")),
+            ("to who lets nobody in, on a node", Flow::start(&self.b, &self.shut, "10.0.0.14")),
+            ("to who lets nobody in, between nodes", Flow::start(&self.a, &self.shut, "10.0.0.14")),
         ];
         Flows { allowed, denied }
     }

@@ -25,6 +25,30 @@ says that an address is at another node's port | is plugged on node node-2
     apply default:ports/theirs/status {status: {activePairs: [{ip: 10.0.0.100, macAddress: "02:00:00:00:00:04"}]}}
 says that an address is at a port that nobody has plugged | activePairs of a Port are said by the node that it is plugged on
     merge default:ports/free/status {status: {activePairs: [{ip: 10.0.0.100, macAddress: "02:00:00:00:00:02"}]}}
+prepares a port that nobody said moves here | Port default/theirs is prepared on the node that spec.migrationNodeName names, by that node alone, and on one: node-1 may not write status.migration or: is plugged on node node-2
+    merge default:ports/theirs/status {status: {migration: {nodeName: node-1, device: tap0}}}
+prepares a free port that nobody said moves here | may not write status.migration
+    merge default:ports/free/status {status: {migration: {nodeName: node-1, device: tap0}}}
+takes over a port that is to move here and is not prepared | is plugged on node node-2
+    merge default:ports/named/status {status: {binding: {nodeName: node-1, device: tap0}}}
+prepares and takes over in one | is plugged on node node-2
+    merge default:ports/named/status {status: {migration: {nodeName: node-1, device: tap0}, binding: {nodeName: node-1, device: tap0}}}
+says more of a port while it prepares it | is plugged on node node-2
+    merge default:ports/named/status {status: {migration: {nodeName: node-1, device: tap0}, activePairs: [{ip: 10.0.0.100, macAddress: "02:00:00:00:00:04"}]}}
+prepares a port for another node | may not write status.migration or: is plugged on node node-2
+    merge default:ports/named/status {status: {migration: {nodeName: node-3, device: tap0}}}
+takes over a port that is not to move here any more | is plugged on node node-2
+    merge default:ports/unnamed/status {status: {binding: {nodeName: node-1, device: tap0}, migration: null}}
+unplugs a port that it has prepared | is plugged on node node-2
+    merge default:ports/prepared/status {status: {binding: null}}
+gives a port that it has prepared to another | is plugged on node node-2
+    merge default:ports/prepared/status {status: {binding: {nodeName: node-3, device: eth0}}}
+prepares a port that is prepared elsewhere | may not write status.migration
+    merge default:ports/elsewhere/status {status: {migration: {nodeName: node-1, device: tap0}}}
+takes over a port that is prepared elsewhere | is plugged on node node-2
+    merge default:ports/elsewhere/status {status: {binding: {nodeName: node-1, device: tap0}}}
+says that its port is prepared elsewhere no more | may not write status.migration
+    merge default:ports/going/status {status: {migration: null}}
 takes an address | addresses, macAddress, mtu and networkUID of a Port are the controller's: an agent leaves them as they are
     merge default:ports/mine/status {status: {addresses: [{subnetRef: {name: web}, ip: 10.0.0.99}]}}
 drops an address while it claims | of a Port are the controller's
@@ -129,6 +153,18 @@ takes over what is said to move here
     merge default:ports/coming/status {status: {binding: {nodeName: node-1, device: eth0}}}
 lets go of what is for another node now
     merge default:ports/leaving/status {status: {binding: null}}
+prepares what is to move here
+    merge default:ports/named/status {status: {migration: {nodeName: node-1, device: tap0}}}
+prepares it no more
+    merge default:ports/named/status {status: {migration: null}}
+takes over what it has prepared
+    merge default:ports/prepared/status {status: {binding: {nodeName: node-1, device: tap0}, migration: null}}
+takes back what it has prepared though it is not to move here any more
+    merge default:ports/unnamed/status {status: {migration: null}}
+speaks of its port while another prepares it
+    apply default:ports/going/status {status: {binding: {nodeName: node-1, device: eth0}, conditions: [PROGRAMMED]}}
+lets go of its port while another prepares it
+    merge default:ports/going/status {status: {binding: null}}
 says that an address is at its port
     apply default:ports/mine/status {status: {binding: {nodeName: node-1, device: eth0}, activePairs: [{ip: 10.0.0.100, macAddress: '02:00:00:00:00:03', transitions: 2}]}}
 takes that back

@@ -68,7 +68,15 @@ pub fn port(mac: MacAddr, addresses: &[(&str, &Arc<SubnetView>)]) -> PortView {
 fn network(uid: Uid, subnets: &[&Arc<SubnetView>], ports: Vec<(&str, PortView)>) -> NetworkView {
     let subnets = subnets.iter().enumerate().map(|(n, s)| (Key::new("default", &n.to_string()), Arc::clone(s)));
     let ports = ports.into_iter().map(|(name, port)| (Key::new("default", name), port));
-    NetworkView { uid, mtu: 1450, provider: None, subnets: subnets.collect(), ports: ports.collect(), overlay: None }
+    NetworkView {
+        uid,
+        mtu: 1450,
+        provider: None,
+        subnets: subnets.collect(),
+        ports: ports.collect(),
+        prepared: BTreeMap::new(),
+        overlay: None,
+    }
 }
 
 /// `web`: one address; `two`: one in a subnet without gateway, one beside `web`; `bare`: none; `static`: one without DHCP;

@@ -3,6 +3,7 @@
 mod bytes;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
@@ -18,6 +19,8 @@ use crate::model::active::Announcement;
 use crate::model::security::{
     Direction, Family, GROUPS_MAX, Member, Number, PAIRS_MAX, Pair, RULES_MAX, Remote, RuleView, SecurityView, Span,
 };
+
+pub use told::{ToldFlow, told};
 
 use bytes::{RANGE, Reader, Writer, address, net_of, range};
 

@@ -6,12 +6,16 @@ use crate::model::security::Number;
 use crate::model::view::{NetworkView, NodeView, PortView};
 use crate::model::{Id, Kind};
 
-/// Wants the policy of a port that is plugged here; returns what its link is known by. `handed`: how it may be handed packets.
-pub fn port(port: &PortView, network: &NetworkView, handed: Option<Handed>, id: &Id, state: &mut State) -> Wire {
-    let number = Number::from(port.uid);
+/// Wants the policy of a port that is plugged here.
+pub fn port(port: &PortView, id: &Id, state: &mut State) {
     let policy = port.security.clone().map_or(Policy::Open, Policy::Guarded);
-    state.want(Item::Policy(number), Spec::Policy(policy), id, None);
-    Wire { port: number, network: network.uid.into(), mac: port.mac, handed }
+    state.want(Item::Policy(Number::from(port.uid)), Spec::Policy(policy), id, None);
+}
+
+/// What a port's link is known by. `handed`: how it may be handed packets.
+#[must_use]
+pub fn wire(port: &PortView, network: &NetworkView, handed: Option<Handed>) -> Wire {
+    Wire { port: Number::from(port.uid), network: network.uid.into(), mac: port.mac, handed }
 }
 
 /// Wants the groups of the ports that are plugged here, and the members of those that these name.

@@ -9,7 +9,8 @@ use std::net::Ipv4Addr;
 
 use super::conntrack::{CONNTRACK, Conntrack, DELETE, GET, NEW, ORIGINAL, REPLY};
 use super::netfilter::{Answer, Request, attributes, be32};
-use crate::dataplane::connection::{Connection, MOST, PROTOCOLS, STATUS, Told, Way};
+use crate::dataplane::connection::{Connection, PROTOCOLS, STATUS, Told, Way};
+use crate::dataplane::told::MOST;
 
 /// Attributes of an entry (`linux/netfilter/nfnetlink_conntrack.h`).
 const STATUS_BITS: u16 = 3;

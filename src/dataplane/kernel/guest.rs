@@ -14,7 +14,7 @@ use netlink_packet_route::route::{RouteAttribute, RouteHeader, RouteMessage};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage as Message};
 
 use crate::api::MacAddr;
-use crate::dataplane::dress::Dress;
+use crate::dataplane::given::Given;
 use crate::dataplane::kernel::links::guest_netns;
 use crate::dataplane::kernel::netlink::{Netlink, Request};
 use crate::dataplane::kernel::{link, netns, route, space::plain, sysctl};
@@ -50,7 +50,7 @@ struct Interface {
 ///
 /// # Errors
 /// `NotFound`: the namespace or the interface is gone; else the kernel's.
-pub fn dress(path: &str, inode: u64, device: &str, wanted: &Dress) -> io::Result<()> {
+pub fn give(path: &str, inode: u64, device: &str, wanted: &Given) -> io::Result<()> {
     let mut there = Interface::open(path, inode, device)?;
     let index = there.seen.index;
     let (addresses, routes) = (there.addresses()?, there.routes()?);
@@ -90,7 +90,7 @@ pub fn dress(path: &str, inode: u64, device: &str, wanted: &Dress) -> io::Result
 ///
 /// # Errors
 /// The kernel's, but for what is gone.
-pub fn differs(path: &str, inode: u64, device: &str, mac: MacAddr, wanted: &Dress) -> io::Result<Option<String>> {
+pub fn differs(path: &str, inode: u64, device: &str, mac: MacAddr, wanted: &Given) -> io::Result<Option<String>> {
     let mut there = match Interface::open(path, inode, device) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some(error.to_string())),
         there => there?,

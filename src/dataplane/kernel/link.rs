@@ -229,11 +229,12 @@ fn flags(role: Role) -> Option<Vec<InfoBridgePort>> {
         Role::Guest => (false, false, true, true),
         Role::Router => (false, false, false, true),
         Role::Wire => (true, true, true, true),
-        Role::Tunnel => (false, false, false, false),
+        Role::Tunnel | Role::Relay => (false, false, false, false),
         Role::Host | Role::Unknown => return None,
     };
     Some(vec![
-        InfoBridgePort::NeighSupress(role == Role::Tunnel),
+        InfoBridgePort::NeighSupress(matches!(role, Role::Tunnel | Role::Relay)),
+        InfoBridgePort::HairpinMode(role == Role::Relay),
         InfoBridgePort::Learning(learning),
         InfoBridgePort::UnicastFlood(unknown),
         InfoBridgePort::MulticastFlood(multicast),
@@ -243,7 +244,8 @@ fn flags(role: Role) -> Option<Vec<InfoBridgePort>> {
 
 /// The role that has these flags.
 fn role(flags: &[InfoBridgePort]) -> Role {
-    let (mut learning, mut unknown, mut multicast, mut broadcast, mut answers) = (None, None, None, None, false);
+    let (mut learning, mut unknown, mut multicast, mut broadcast) = (None, None, None, None);
+    let (mut answers, mut hairpin) = (false, false);
     for flag in flags {
         match flag {
             InfoBridgePort::Learning(on) => learning = Some(*on),
@@ -251,10 +253,13 @@ fn role(flags: &[InfoBridgePort]) -> Role {
             InfoBridgePort::MulticastFlood(on) => multicast = Some(*on),
             InfoBridgePort::BroadcastFlood(on) => broadcast = Some(*on),
             InfoBridgePort::NeighSupress(on) => answers = *on,
+            InfoBridgePort::HairpinMode(on) => hairpin = *on,
             _ => {}
         }
     }
     match (learning, unknown, multicast, broadcast) {
+        (Some(false), Some(false), Some(false), Some(false)) if answers && hairpin => Role::Relay,
+        _ if hairpin => Role::Unknown,
         (Some(false), Some(false), Some(false), Some(false)) if answers => Role::Tunnel,
         (Some(false), Some(false), Some(true), Some(true)) => Role::Guest,
         (Some(false), Some(false), Some(false), Some(true)) => Role::Router,

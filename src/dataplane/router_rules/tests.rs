@@ -61,7 +61,7 @@ fn ports_and_floating_ips_change_elements_and_no_rule() {
     let before = rules(&router());
     let mut changed = router();
     changed.interfaces[0].peers.insert("10.0.0.6".parse().unwrap(), MacAddr([2, 0, 0, 0, 0, 6]));
-    let fixed = FloatingView { key: Key::new("t", "f"), fixed: "10.0.0.6".parse().unwrap(), home: true };
+    let fixed = FloatingView { key: Key::new("t", "f"), fixed: "10.0.0.6".parse().unwrap(), home: true, answers: true };
     changed.external.as_mut().unwrap().floating.insert("203.0.113.9".parse().unwrap(), fixed);
     changed.routes.insert("172.16.0.0/12".parse().unwrap(), vec!["10.0.0.6".parse().unwrap()]);
     let after = rules(&changed);
@@ -133,7 +133,8 @@ fn a_node_becomes_the_gateway_node_by_elements_and_what_it_no_longer_translates_
     let part = |part| {
         let mut view = router();
         view.external.as_mut().unwrap().part = part;
-        let along = FloatingView { key: Key::new("t", "f"), fixed: "10.0.0.5".parse().unwrap(), home: false };
+        let along =
+            FloatingView { key: Key::new("t", "f"), fixed: "10.0.0.5".parse().unwrap(), home: false, answers: false };
         view.external.as_mut().unwrap().floating.insert("203.0.113.9".parse().unwrap(), along);
         let legs =
             Legs { interfaces: vec!["tlg1".into()], external: Some("tlg2".into()), transit: Some("ttr3".into()) };

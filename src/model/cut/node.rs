@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use super::{bound_to, uid};
+use super::{bound_to, prepared_on, uid};
 use crate::api::{Attachment, AttachmentMode, MacAddr};
 use crate::model::active::Pairs;
 use crate::model::entry::PortEntry;
@@ -17,11 +17,23 @@ use crate::model::view::{Node, NodeView, OverlayView, Part, PhysicalView, Router
 /// A port with what became of it.
 type Bound<'t> = (&'t PortEntry, &'t PortNode);
 
+/// How a floating IP is translated at a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seat {
+    /// With its router's gateway node.
+    Along,
+    /// With its port.
+    Home,
+    /// Its port has just come, or has just left, and another node has the address: what leaves the port is translated, and so
+    /// is what still arrives.
+    Beside,
+}
+
 /// A topology as one node looks at it.
 pub struct Cut<'t> {
     pub topology: &'t Topology,
     pub node: Node<'t>,
-    /// Ports bound to the node.
+    /// Ports bound to the node, or prepared there.
     pub here: Vec<Bound<'t>>,
     /// Ports bound to others, each with where that node's tunnels begin.
     elsewhere: Vec<(Bound<'t>, Option<Ipv4Addr>)>,
@@ -29,8 +41,8 @@ pub struct Cut<'t> {
     pub pairs: Pairs,
     /// Addresses of plugged ports and the MAC address behind each, by subnet.
     pub stations: BTreeMap<Index, Vec<(IpAddr, MacAddr)>>,
-    /// Floating IPs of each router that are translated here, and whether they stay here whatever the router's gateway node.
-    pub floating: BTreeMap<Index, Vec<(Index, bool)>>,
+    /// Floating IPs of each router that are translated here, and how; a list without any: some are about to be.
+    pub floating: BTreeMap<Index, Vec<(Index, Seat)>>,
 }
 
 impl<'t> Cut<'t> {
@@ -45,15 +57,16 @@ impl<'t> Cut<'t> {
             for (subnet, ip) in port.addresses.iter() {
                 stations.entry(*subnet).or_default().extend(port.mac.map(|mac| (*ip, mac)));
             }
-            let Some(name) = bound_to(entry) else { continue };
-            if name == node.name {
+            let at = bound_to(entry);
+            let is_here = at == Some(node.name);
+            if is_here || !alone && prepared_on(entry) == Some(node.name) {
                 here.push((entry, port));
-            } else if !alone {
-                if last.0 != name {
-                    last = (name, topology.tunnels.get(name).map(|t| t.address));
-                }
-                elsewhere.push(((entry, port), last.1));
             }
+            let Some(name) = at.filter(|_| !is_here && !alone) else { continue };
+            if last.0 != name {
+                last = (name, topology.tunnels.get(name).map(|t| t.address));
+            }
+            elsewhere.push(((entry, port), last.1));
         }
         let pairs = topology.pairs(node.fresh);
         for pair in &pairs.addresses {
@@ -62,12 +75,28 @@ impl<'t> Cut<'t> {
         let mut cut = Self { topology, node, here, elsewhere, pairs, stations, floating: BTreeMap::new() };
         for (index, ip) in topology.floating_ips.iter().enumerate() {
             let Some(router) = ip.router else { continue };
-            let home = alone || !ip.along && ip.node.as_deref() == Some(node.name);
-            if home || ip.along && cut.part(&topology.routers[router]).is_some() {
-                cut.floating.entry(router).or_default().push((index, home));
+            let is_me = |at: &Option<Arc<str>>| at.as_deref() == Some(node.name);
+            let port = || ip.object.spec.port_ref.as_ref().map(|port| ip.key.referred(port));
+            let seat = if alone || !ip.along && is_me(&ip.node) {
+                Some(Seat::Home)
+            } else if ip.along && cut.part(&topology.routers[router]).is_some() {
+                Some(Seat::Along)
+            } else if is_me(&ip.next[0]) || ip.node.is_some() && port().is_some_and(|p| node.departed.contains(&p)) {
+                Some(Seat::Beside)
+            } else {
+                None
+            };
+            if seat.is_some() || is_me(&ip.next[1]) {
+                cut.floating.entry(router).or_default().extend(seat.map(|seat| (index, seat)));
             }
         }
         cut
+    }
+
+    /// Ports that were here until a moment ago, and are on another node.
+    fn departed(&self) -> impl Iterator<Item = &Bound<'t>> {
+        let left = |(entry, _): &&Bound<'t>| self.node.departed.contains(&entry.key);
+        self.elsewhere.iter().map(|(port, _)| port).filter(left)
     }
 
     /// Whether the node is alone in its world.
@@ -151,7 +180,8 @@ impl<'t> Cut<'t> {
 
     /// Networks with a port here, or with a leg of a router here.
     pub fn networks(&self, routers: &[(Index, RouterView)]) -> BTreeSet<Index> {
-        let mut found: BTreeSet<Index> = self.here.iter().filter_map(|(_, port)| port.network).collect();
+        let here = self.here.iter().chain(self.departed());
+        let mut found: BTreeSet<Index> = here.filter_map(|(_, port)| port.network).collect();
         for (index, view) in routers {
             let node = &self.topology.routers[*index];
             let leg =
@@ -218,13 +248,14 @@ impl<'t> Cut<'t> {
                 overlay(segment, &|_| {});
             }
         }
-        for ((_, port), address) in &self.elsewhere {
+        for ((entry, port), address) in &self.elsewhere {
             if let (Some(address), Some(mac)) = (address, port.mac)
                 && let Some(segment) = segment(port.network)
             {
                 overlay(segment, &|overlay| {
                     overlay.stations.insert(mac, *address);
                     overlay.neighbours.extend(port.addresses.iter().map(|(_, ip)| (*ip, mac)));
+                    overlay.forwards |= self.node.departed.contains(&entry.key);
                 });
             }
         }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net};
 
-use super::node::Cut;
+use super::node::{Cut, Seat};
 use crate::api::MacAddr;
 use crate::model::id::Uid;
 use crate::model::ipam::{Holder, address};
@@ -20,7 +20,7 @@ impl Cut<'_> {
         let node = &self.topology.routers[index];
         let interfaces: Vec<_> = node.legs.iter().filter_map(|leg| self.interface(index, leg)).collect();
         let floating = self.floating.get(&index).map_or(&[][..], Vec::as_slice);
-        let here = self.part(node).is_some() || !floating.is_empty();
+        let here = self.part(node).is_some() || self.floating.contains_key(&index);
         let external = node.external.as_ref().filter(|_| here).map(|leg| self.external(node, leg, floating));
         let (routes, far) = self.routes(node);
         let transit = self.transit(node, far);
@@ -72,7 +72,7 @@ impl Cut<'_> {
         }
     }
 
-    fn external(&self, router: &RouterNode, leg: &ExternalLeg, floating: &[(Index, bool)]) -> ExternalView {
+    fn external(&self, router: &RouterNode, leg: &ExternalLeg, floating: &[(Index, Seat)]) -> ExternalView {
         let Topology { networks, subnets, floating_ips, .. } = self.topology;
         let network = &networks[leg.network];
         let prefix = |(subnet, ip): &(Index, IpAddr)| {
@@ -107,10 +107,11 @@ impl Cut<'_> {
             floating: BTreeMap::new(),
             forwarding: BTreeMap::new(),
         };
-        for (node, home) in floating.iter().map(|(f, home)| (&floating_ips[*f], *home)) {
+        for (node, seat) in floating.iter().map(|(f, seat)| (&floating_ips[*f], *seat)) {
             let (Some(ip), key) = (node.ip, node.key.clone()) else { continue };
             if let Some(fixed) = node.fixed {
-                view.floating.insert(ip, FloatingView { key, fixed, home });
+                let (home, answers) = (seat != Seat::Along, seat == Seat::Home);
+                view.floating.insert(ip, FloatingView { key, fixed, home, answers });
             } else {
                 view.forwarding.insert(ip, ForwardingView { key, ports: node.forwardings.clone() });
             }

@@ -181,3 +181,67 @@ fn a_node_is_told_of_networks_that_it_does_not_use_and_whose_ports_may_be_member
     let lone = snapshot.ports[&key("lone")].status.as_ref().unwrap().addresses[0].ip;
     assert!(view.members.iter().any(|member| member.ip == lone), "{:?}", view.members);
 }
+
+/// Port b, with a floating IP, moves from n2 to n1, which touches the wire too and is the gateway node, or to n3, which does not.
+#[test]
+fn a_port_that_moves_is_prepared_on_one_node_and_forwarded_for_on_the_other() {
+    let mut snapshot = cluster();
+    let said = |snapshot: &mut Snapshot, binding: &str, migration: Option<&str>| {
+        let at = |node: &str| Binding { node_name: node.into(), device: "tap0".into(), pod: None };
+        let status = Arc::make_mut(snapshot.ports.get_mut(&key("b")).unwrap()).status.as_mut().unwrap();
+        (status.binding, status.migration) = (Some(at(binding)), migration.map(at));
+    };
+    said(&mut snapshot, "n2", Some("n4"));
+    let (before, prepared) = (view(&snapshot, "n2"), view(&snapshot, "n4"));
+    let red = &prepared.networks[&key("red")];
+    assert!(red.ports.is_empty() && red.prepared.contains_key(&key("b")), "it is wired, and plugged elsewhere");
+    let overlay = red.overlay.as_ref().unwrap();
+    assert_eq!(overlay.stations.values().collect::<Vec<_>>(), [&Ipv4Addr::new(172, 31, 0, 2)]);
+    assert!(prepared.routers.contains_key(&key("r")), "its router is there before it");
+    assert!(before.networks[&key("red")].ports.contains_key(&key("b")));
+
+    // Switched: whoever had it forwards for a while, though it has no other port of the network.
+    said(&mut snapshot, "n3", None);
+    snapshot.ports.remove(&key("lone"));
+    let topology = Linker::new(Role::Node).link(&snapshot).0;
+    let departed = [key("b")].into();
+    let left = topology.view(Node { departed: &departed, ..Node::from("n2") });
+    let overlay = left.networks[&key("red")].overlay.as_ref().unwrap();
+    assert!(overlay.forwards && left.networks[&key("red")].ports.is_empty());
+    let none = topology.view("n2");
+    assert!(!none.networks.contains_key(&key("red")), "in the end it has nothing to do with it");
+    let there = topology.view("n3");
+    assert!(there.networks[&key("red")].ports.contains_key(&key("b")));
+    assert!(there.networks[&key("red")].overlay.as_ref().is_none_or(|overlay| !overlay.forwards));
+}
+
+/// Who answers for the floating IP of port b on a node, and whether what leaves there is translated to it.
+#[test]
+fn a_floating_ip_goes_on_where_it_was_until_it_is_said_to_be_elsewhere_and_both_nodes_translate() {
+    let mut snapshot = cluster();
+    // n3 touches the wire too, and has no other part in the router.
+    let agent = Arc::make_mut(snapshot.agents.get_mut(&crate::model::Key::new("", "n3")).unwrap());
+    agent.status.as_mut().unwrap().physical_networks = vec!["wire".into()];
+    let at = |snapshot: &Snapshot, node: &str| {
+        let topology = Linker::new(Role::Node).link(snapshot).0;
+        let departed = [key("b")].into_iter().filter(|_| node == "n2").collect();
+        let view = topology.view(Node { departed: &departed, ..Node::from(node) });
+        let external = view.routers.get(&key("r"))?.external.clone()?;
+        Some(external.floating.values().find(|f| f.key == key("fb")).map(|f| (f.home, f.answers)))
+    };
+    let port = |snapshot: &mut Snapshot, binding: &str, migration: Option<&str>| {
+        let at = |node: &str| Binding { node_name: node.into(), device: "tap0".into(), pod: None };
+        let status = Arc::make_mut(snapshot.ports.get_mut(&key("b")).unwrap()).status.as_mut().unwrap();
+        (status.binding, status.migration) = (Some(at(binding)), migration.map(at));
+    };
+    port(&mut snapshot, "n2", Some("n3"));
+    assert_eq!((at(&snapshot, "n2"), at(&snapshot, "n3")), (Some(Some((true, true))), Some(None)), "the leg is made");
+    port(&mut snapshot, "n3", None);
+    assert_eq!(at(&snapshot, "n2"), Some(Some((true, true))), "it answers until it is said that another does");
+    assert_eq!(at(&snapshot, "n3"), Some(Some((true, false))), "what leaves is translated at once");
+    assert_eq!(at(&snapshot, "n1"), Some(None), "it is not the gateway node's for a moment");
+    let floating = Arc::make_mut(snapshot.floating_ips.get_mut(&key("fb")).unwrap());
+    floating.status.as_mut().unwrap().node_name = Some("n3".into());
+    assert_eq!(at(&snapshot, "n3"), Some(Some((true, true))));
+    assert_eq!(at(&snapshot, "n2"), Some(Some((true, false))), "what still arrives is translated");
+}

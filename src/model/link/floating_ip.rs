@@ -34,6 +34,7 @@ pub fn claim(world: &mut World, claims: &mut Vec<Claim>) {
             forwardings: BTreeMap::new(),
             node: None,
             along: false,
+            next: [None, None],
         });
     }
     ranks.sort_unstable();

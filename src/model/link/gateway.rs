@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::handover::{Recorded, Roles};
 use super::{Role, World, remark};
-use crate::api::{Agent, AgentFailure, Reason};
+use crate::api::{Agent, AgentFailure, PortStatus, Reason};
 use crate::model::agent::is_silent;
 use crate::model::id::{Id, Key, Kind};
 use crate::model::topology::{FloatingNode, Index, Standing, Topology};
@@ -41,19 +41,33 @@ fn recorded(world: &mut World) {
             let silent = |at| world.snapshot.agents.get(&Key::new("", at)).is_some_and(|agent| is_silent(agent));
             let of = &world.topology.routers[router];
             let moves = || [&of.gateway_node, &of.next_node, &of.former_node].iter().any(|n| n.as_deref() == at);
-            let along = at.is_some_and(|at| plugged_on(world, node) != Some(at) && (!silent(at) || moves()));
+            // Where its port has come from another node, that one translates on, until it is said that this one does.
+            let follows = |on: &'_ str| {
+                let agent = world.snapshot.agents.get(&Key::new("", on)).filter(|agent| is_alive(agent))?;
+                (at != Some(on) && reaches(world, router, agent)).then(|| Arc::from(on))
+            };
+            let status = port_status(world, node);
+            let next = [plugged_on(world, node), status.and_then(|s| Some(s.migration.as_ref()?.node_name.as_str()))];
+            let next = next.map(|on| on.and_then(follows));
+            let stays = |at| next[0].is_some() && !silent(at);
+            let along =
+                at.is_some_and(|at| plugged_on(world, node) != Some(at) && (!silent(at) && !stays(at) || moves()));
             let at = at.map(Into::into);
             let node = &mut world.topology.floating_ips[index];
-            (node.node, node.along) = (at, along);
+            (node.node, node.along, node.next) = (at, along, next);
         }
     }
 }
 
 /// The node that the port of a floating IP is plugged on; none for port forwardings, whose ports may be anywhere.
 fn plugged_on<'a>(world: &'a World, node: &FloatingNode) -> Option<&'a str> {
+    Some(&port_status(world, node)?.binding.as_ref()?.node_name)
+}
+
+/// What is said of the port of a floating IP.
+fn port_status<'a>(world: &'a World, node: &FloatingNode) -> Option<&'a PortStatus> {
     let port = world.port(&node.key, node.object.spec.port_ref.as_ref()?).ok()?;
-    let bound = world.topology.entries[port].object.status.as_ref()?.binding.as_ref()?;
-    Some(&bound.node_name)
+    world.topology.entries[port].object.status.as_ref()
 }
 
 fn choose(world: &mut World) {

@@ -19,7 +19,7 @@ pub fn claim(world: &mut World, claims: &mut Vec<Claim>) {
         if network.is_some() {
             ranks.push(entry.rank.at(index));
         }
-        if entry.bound {
+        if entry.bound || entry.prepared {
             world.topology.bound.push(index);
         }
         world.topology.ports.push(PortNode { standing, network, ..PortNode::default() });

@@ -95,6 +95,7 @@ impl Judge<'_> {
                 mtu: Some(network.mtu),
                 network_uid: network.object.metadata.uid.clone(),
                 binding: recorded.binding.clone(),
+                migration: recorded.migration.clone(),
                 // The node's own word.
                 active_pairs: recorded.active_pairs.clone(),
                 conditions: Vec::new(),

@@ -1,4 +1,4 @@
-//! Asks the node that this one follows for a router's connections.
+//! Asks the node that this one follows for a router's connections, or for a port's flows.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -9,11 +9,11 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::Moment;
-use crate::dataplane::connection::{HEADER, Told, decode, follows};
 use crate::dataplane::guard::HANDOVER;
+use crate::dataplane::told::{HEADER, Record, decode, follows};
 use crate::model::Uid;
 
-/// Length of a question, octets: the format, the moment, the router.
+/// Length of a question, octets: the format, the moment, the router or port.
 pub const QUESTION: usize = 21;
 const FORMAT: [u8; 4] = *b"tcq1";
 
@@ -21,40 +21,46 @@ const FORMAT: [u8; 4] = *b"tcq1";
 const PREPARING: Duration = Duration::from_secs(2);
 /// How long a node that takes over asks: it must know that the former has let go.
 const TAKING: Duration = Duration::from_secs(5);
+/// How long a node asks that a port has moved to: its guest waits.
+const SWITCHING: Duration = Duration::from_secs(1);
 /// How long one call may ring, and the pause before the next.
 const RING: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(30);
 /// Ports to call from: only root has them.
 const FROM: std::ops::Range<u16> = 600..1000;
 
-fn question(router: Uid, moment: Moment) -> [u8; QUESTION] {
+fn question(of: Uid, moment: Moment) -> [u8; QUESTION] {
     let mut question = [0; QUESTION];
     question[..4].copy_from_slice(&FORMAT);
-    question[4] = u8::from(moment == Moment::Take);
-    question[5..].copy_from_slice(&router.0.to_be_bytes());
+    question[4] = u8::from(moment != Moment::Prepare);
+    question[5..].copy_from_slice(&of.0.to_be_bytes());
     question
 }
 
-/// What a question asks; none: it is no question.
+/// What a question asks: of what, and whether for the last time, once the other has let go; none: it is no question.
 #[must_use]
-pub fn understand(question: [u8; QUESTION]) -> Option<(Uid, Moment)> {
-    let (head, router) = question.split_last_chunk::<16>()?;
-    let moment = match head {
-        [format @ .., 0] if *format == FORMAT => Moment::Prepare,
-        [format @ .., 1] if *format == FORMAT => Moment::Take,
+pub fn understand(question: [u8; QUESTION]) -> Option<(Uid, bool)> {
+    let (head, of) = question.split_last_chunk::<16>()?;
+    let last = match head {
+        [format @ .., last @ (0 | 1)] if *format == FORMAT => *last == 1,
         _ => return None,
     };
-    Some((Uid(u128::from_be_bytes(*router)), moment))
+    Some((Uid(u128::from_be_bytes(*of)), last))
 }
 
-/// The connections of a router, from the node at `peer`.
+/// What the node at `peer` remembers of a router or port.
 ///
 /// # Errors
 /// It does not answer, or nonsense; the words of the last try.
-pub async fn ask(own: IpAddr, peer: IpAddr, router: Uid, moment: Moment) -> Result<Vec<Told>, String> {
-    let until = Instant::now() + if moment == Moment::Prepare { PREPARING } else { TAKING };
+pub async fn ask<R: Record>(own: IpAddr, peer: IpAddr, of: Uid, moment: Moment) -> Result<Vec<R>, String> {
+    let patience = match moment {
+        Moment::Prepare => PREPARING,
+        Moment::Take => TAKING,
+        Moment::Switch => SWITCHING,
+    };
+    let until = Instant::now() + patience;
     loop {
-        let answer = timeout_at(until, once(own, peer, router, moment)).await;
+        let answer = timeout_at(until, once(own, peer, of, moment)).await;
         match answer {
             Ok(Ok(all)) => return Ok(all),
             Ok(Err(error)) if Instant::now() + PAUSE < until => {
@@ -67,13 +73,13 @@ pub async fn ask(own: IpAddr, peer: IpAddr, router: Uid, moment: Moment) -> Resu
     }
 }
 
-async fn once(own: IpAddr, peer: IpAddr, router: Uid, moment: Moment) -> io::Result<Vec<Told>> {
+async fn once<R: Record>(own: IpAddr, peer: IpAddr, of: Uid, moment: Moment) -> io::Result<Vec<R>> {
     let mut stream = call(own, SocketAddr::new(peer, HANDOVER)).await?;
-    stream.write_all(&question(router, moment)).await?;
+    stream.write_all(&question(of, moment)).await?;
     let mut header = [0; HEADER];
     stream.read_exact(&mut header).await?;
     let nonsense = || io::Error::from(io::ErrorKind::InvalidData);
-    let mut bytes = vec![0; follows(header).ok_or_else(nonsense)?];
+    let mut bytes = vec![0; follows::<R>(header).ok_or_else(nonsense)?];
     stream.read_exact(&mut bytes).await?;
     decode(&bytes).ok_or_else(nonsense)
 }
@@ -108,8 +114,8 @@ mod tests {
 
     #[test]
     fn a_question_is_understood() {
-        for moment in [Moment::Prepare, Moment::Take] {
-            assert_eq!(understand(question(Uid(7), moment)), Some((Uid(7), moment)));
+        for (moment, last) in [(Moment::Prepare, false), (Moment::Take, true), (Moment::Switch, true)] {
+            assert_eq!(understand(question(Uid(7), moment)), Some((Uid(7), last)));
         }
     }
 

@@ -1,4 +1,4 @@
-//! Tells the node that follows of a router's connections.
+//! Tells the node that follows of a router's connections, or of a port's flows.
 //!
 //! Only to the node that the API server names, at its tunnel address, and only to root there: whoever may have a port below
 //! 1024. A guard in the host's rules hears other nodes alone (`dataplane/guard.rs`).
@@ -15,12 +15,13 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
-use super::Moment;
 use super::ask::{QUESTION, understand};
 use crate::agent::connections::Connections;
-use crate::dataplane::connection::encode;
+use crate::dataplane::connection::Told;
+use crate::dataplane::filter::layout::ToldFlow;
 use crate::dataplane::guard::HANDOVER;
-use crate::model::Uid;
+use crate::dataplane::told::encode;
+use crate::model::{Kind, Uid};
 
 /// So many may ask at once; more are hung up on.
 const ROOM: usize = 16;
@@ -31,16 +32,18 @@ const DELIVERY: Duration = Duration::from_secs(5);
 /// How long a port that somebody else has is waited for.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// Who may know the connections of a router.
+/// Who may know the connections of a router, or the flows of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Share {
     /// The tunnel address of the node that follows.
     pub peer: IpAddr,
-    /// Whether this node has let go of the addresses.
+    /// Whether this node has let go of the addresses, or of the port.
     pub let_go: bool,
+    /// What it is.
+    pub kind: Kind,
 }
 
-/// Routers that go to another node.
+/// Routers and ports that go to another node.
 pub type Shares = BTreeMap<Uid, Share>;
 
 /// Answers for ever at this node's tunnel address.
@@ -82,17 +85,21 @@ async fn talk(
     let mut question = [0; QUESTION];
     let late = |_| io::Error::from(io::ErrorKind::TimedOut);
     timeout(PATIENCE, stream.read_exact(&mut question)).await.map_err(late)??;
-    let (router, moment) = understand(question).ok_or(io::ErrorKind::InvalidData)?;
-    let may = |shares: &Shares| {
-        shares.get(&router).is_some_and(|share| share.peer == peer && (moment == Moment::Prepare || share.let_go))
+    let (of, last) = understand(question).ok_or(io::ErrorKind::InvalidData)?;
+    let grant =
+        |shares: &Shares| shares.get(&of).filter(|share| share.peer == peer && (!last || share.let_go)).copied();
+    let granted = timeout(PATIENCE, shares.wait_for(|shares| grant(shares).is_some())).await.map_err(late)?;
+    let share = granted.ok().and_then(|shares| grant(&shares)).ok_or(io::ErrorKind::PermissionDenied)?;
+    let read = tokio::task::spawn_blocking(move || match share.kind {
+        Kind::Port => connections.flows(of).map(|all| encode(&all)),
+        _ => connections.read(of).map(|all| encode(&all)),
+    });
+    let all = match read.await? {
+        // That it has let go is an answer too.
+        Err(_) if last && share.kind == Kind::Port => encode::<ToldFlow>(&[]),
+        Err(_) if last => encode::<Told>(&[]),
+        read => read?,
     };
-    let granted = timeout(PATIENCE, shares.wait_for(may)).await.map_err(late)?.is_ok();
-    if !granted {
-        return Err(io::ErrorKind::PermissionDenied.into());
-    }
-    let read = tokio::task::spawn_blocking(move || connections.read(router)).await?;
-    // That it has let go is an answer too.
-    let all = if moment == Moment::Take { read.unwrap_or_default() } else { read? };
-    timeout(DELIVERY, stream.write_all(&encode(&all))).await.map_err(late)??;
+    timeout(DELIVERY, stream.write_all(&all)).await.map_err(late)??;
     stream.shutdown().await
 }

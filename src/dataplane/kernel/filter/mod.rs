@@ -5,6 +5,7 @@
 
 mod apply;
 pub mod attach;
+pub mod moved;
 mod ring;
 mod sweep;
 pub mod tables;

@@ -123,10 +123,14 @@ impl Tables {
         layout::member(member).map_or(Ok(()), |key| set(&mut self.members, key, there.then_some(1)))
     }
 
-    /// What is behind an interface, by its index; none: its packets are dropped.
+    /// What is behind an interface, by its index; none: its packets are dropped. So are those of a port without a policy, until it
+    /// has one.
     #[must_use]
     pub fn wire(&self, index: u32) -> Option<Wire> {
-        let (_, wire, _) = layout::port_of(&self.wires.get(&index, 0).ok()?);
+        let Ok(entry) = self.wires.get(&index, 0) else {
+            return self.behind.iter().find(|((_, at), _)| *at == index).map(|(_, wire)| *wire);
+        };
+        let (_, wire, _) = layout::port_of(&entry);
         Some(self.handed(index, wire))
     }
 
@@ -198,7 +202,7 @@ impl Tables {
     }
 
     /// The same, whatever the ports have.
-    fn count(&mut self, now: u64) -> io::Result<usize> {
+    pub(super) fn count(&mut self, now: u64) -> io::Result<usize> {
         let (mut old, mut live) = (Vec::new(), BTreeMap::new());
         for entry in &self.flows {
             let (key, value) = entry.map_err(error)?;
@@ -230,12 +234,20 @@ impl Tables {
         Ok(inherited)
     }
 
+    /// What flows are judged under.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub(super) fn epoch(&self) -> io::Result<u32> {
+        self.epoch.get(&0, 0).map_err(error)
+    }
+
     /// Makes every flow be judged anew: something may be forbidden that was allowed.
     ///
     /// # Errors
     /// The kernel's.
     pub fn bump(&mut self) -> io::Result<()> {
-        let epoch: u32 = self.epoch.get(&0, 0).map_err(error)?;
+        let epoch = self.epoch()?;
         self.epoch.set(0, epoch.wrapping_add(1), 0).map_err(error)
     }
 }

@@ -132,7 +132,7 @@ INLINE struct flow *cut_flow(const struct context *c, u8 beginner)
 }
 
 /* The flow of a key, if it lives and is still allowed, or was cut a moment ago. */
-LOCAL struct flow *flow_of(const struct port *port, struct context *c)
+INLINE struct flow *flow_of(const struct port *port, struct context *c)
 {
 	struct flow *flow = find(&flows, &c->key);
 
@@ -327,7 +327,7 @@ INLINE int is_related(struct __sk_buff *skb, const struct port *port, const stru
 	return flow && flow->stage != CUT;
 }
 
-GLOBAL int judge_stateful(struct __sk_buff *skb, const struct port *port, const struct packet *p, struct context *c)
+INLINE int judge_stateful(struct __sk_buff *skb, const struct port *port, const struct packet *p, struct context *c)
 {
 	if (!port || !p || !c)
 		return DROP;

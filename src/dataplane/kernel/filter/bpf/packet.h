@@ -87,7 +87,7 @@ struct ipv6 {
 	struct address source, destination;
 };
 
-GLOBAL int read_ipv4(struct __sk_buff *skb, struct packet *p)
+INLINE int read_ipv4(struct __sk_buff *skb, struct packet *p)
 {
 	struct ipv4 ip;
 	u32 header, total, offset;

@@ -27,7 +27,13 @@ INLINE int is_own_link_local(const struct address *a, const u8 *station)
 	       low[6] == station[4] && low[7] == station[5];
 }
 
-GLOBAL int is_own(const struct port *port, const struct packet *p, const struct address *a)
+INLINE int is_pair(const struct pair *pair, const struct packet *p, const struct address *a)
+{
+	return pair->family == p->family && (a->high & pair->range.mask.high) == pair->range.net.high &&
+	       (a->low & pair->range.mask.low) == pair->range.net.low && same_mac(pair->mac, p->station);
+}
+
+GLOBAL int is_own_other(const struct port *port, const struct packet *p, const struct address *a)
 {
 	int i;
 
@@ -38,21 +44,24 @@ GLOBAL int is_own(const struct port *port, const struct packet *p, const struct 
 
 		if (i >= port->pairs_count)
 			break;
-		if (pair->family == p->family && (a->high & pair->range.mask.high) == pair->range.net.high &&
-		    (a->low & pair->range.mask.low) == pair->range.net.low && same_mac(pair->mac, p->station))
+		if (is_pair(pair, p, a))
 			return 1;
 	}
 	return p->family == 6 && is_own_link_local(a, p->station);
 }
 
-GLOBAL int is_own_station(const struct port *port, const struct packet *p)
+/* Most ports have one address. */
+INLINE int is_own(const struct port *port, const struct packet *p, const struct address *a)
+{
+	return (port->pairs_count && is_pair(&port->pairs[0], p, a)) || is_own_other(port, p, a);
+}
+
+GLOBAL int is_other_station(const struct port *port, const struct packet *p)
 {
 	int i;
 
 	if (!port || !p)
 		return 0;
-	if (same_mac(port->mac, p->station))
-		return 1;
 	for (i = 0; i < PAIRS_MAX; i++) {
 		if (i >= port->pairs_count)
 			break;
@@ -60,6 +69,11 @@ GLOBAL int is_own_station(const struct port *port, const struct packet *p)
 			return 1;
 	}
 	return 0;
+}
+
+INLINE int is_own_station(const struct port *port, const struct packet *p)
+{
+	return same_mac(port->mac, p->station) || is_other_station(port, p);
 }
 
 struct arp {

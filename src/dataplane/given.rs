@@ -9,30 +9,30 @@ use crate::model::view::PortView;
 
 /// Addresses and routes of one interface of a pod.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Dress {
+pub struct Given {
     /// Addresses, each with the prefix of its subnet.
     pub addresses: BTreeSet<IpNet>,
     /// Next hops by destination. Only with the default route of a family are those of other interfaces taken away.
     pub routes: BTreeMap<IpNet, IpAddr>,
 }
 
-impl Dress {
+impl Given {
     /// What a port's interface is to have: the subnets' own routes, and a default route for each family only if it is asked
     /// for, because a pod has one already.
     #[must_use]
     pub fn of(port: &PortView, default_route: bool) -> Self {
-        let mut dress = Self::default();
+        let mut given = Self::default();
         for (ip, subnet) in &port.addresses {
-            dress.addresses.extend(IpNet::new(*ip, subnet.cidr.prefix_len()));
+            given.addresses.extend(IpNet::new(*ip, subnet.cidr.prefix_len()));
             let told = subnet.host_routes.iter().copied().filter(|(to, _)| default_route || to.prefix_len() > 0);
             for (to, via) in told.filter(|(_, via)| via != ip) {
-                dress.routes.entry(to.trunc()).or_insert(via);
+                given.routes.entry(to.trunc()).or_insert(via);
             }
         }
         for gateway in port.addresses.iter().filter_map(|(_, subnet)| subnet.gateway).filter(|_| default_route) {
-            dress.routes.entry(default(gateway)).or_insert(gateway);
+            given.routes.entry(default(gateway)).or_insert(gateway);
         }
-        dress
+        given
     }
 }
 
@@ -60,9 +60,9 @@ mod tests {
         let port = &view.networks[&key("blue")].ports[&key("a")];
         let route = |to: &str, via: &str| (to.parse::<IpNet>().unwrap(), via.parse::<IpAddr>().unwrap());
         let told = route("172.16.0.0/12", "10.0.0.9");
-        let plain = Dress::of(port, false);
+        let plain = Given::of(port, false);
         assert_eq!(plain.addresses, ["10.0.0.5/24".parse().unwrap()].into());
         assert_eq!(plain.routes, [told].into());
-        assert_eq!(Dress::of(port, true).routes, [told, route("0.0.0.0/0", "10.0.0.1")].into());
+        assert_eq!(Given::of(port, true).routes, [told, route("0.0.0.0/0", "10.0.0.1")].into());
     }
 }
