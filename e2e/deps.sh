@@ -33,6 +33,7 @@ sysctl procps
 strace strace
 qemu-system-x86_64 qemu-system-x86
 keepalived keepalived
+lua5.1 lua5.1
 runc runc
 strip binutils
 ps procps'

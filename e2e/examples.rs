@@ -35,9 +35,11 @@ fn serving(host: &Host, port: &str, name: &str) -> Guest {
 #[test]
 fn every_example_is_tested_here() {
     let here = include_str!("examples.rs");
+    // These need a cluster: `schema` reads them, `pods` runs them.
+    let elsewhere = ["lease.sh", "ci", "gitops"];
     for entry in std::fs::read_dir(repository().join("examples")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        assert!(name == "lease.sh" || here.contains(&format!("(\"{name}\")")), "no test runs examples/{name}");
+        assert!(elsewhere.contains(&&*name) || here.contains(&format!("(\"{name}\")")), "no test runs examples/{name}");
     }
 }
 

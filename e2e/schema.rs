@@ -6,8 +6,14 @@
 mod agree;
 #[path = "schema/agree_security.rs"]
 mod agree_security;
+#[path = "schema/board.rs"]
+mod board;
+#[path = "schema/chart.rs"]
+mod chart;
 #[path = "schema/files.rs"]
 mod files;
+#[path = "schema/gitops.rs"]
+mod gitops;
 #[path = "schema/manifests.rs"]
 mod manifests;
 #[path = "objects/mod.rs"]
@@ -16,6 +22,8 @@ mod objects;
 mod rules;
 #[path = "schema/shape.rs"]
 mod shape;
+#[path = "schema/templates.rs"]
+mod templates;
 
 use serde_json::Value;
 

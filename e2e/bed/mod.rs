@@ -5,7 +5,7 @@
 //! control groups are the machine's, in a folder per cluster.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
@@ -138,6 +138,11 @@ impl Bed {
     /// Joins the nodes of these numbers to one wire by a bridge `br-ext` each. The outside host there has 203.0.113.1.
     pub fn wire(&self, nodes: &[usize]) -> Guest {
         wire(nodes.iter().map(|node| self.nodes[node - 1].name.as_str()))
+    }
+
+    /// A folder that ends with the cluster.
+    pub fn folder(&self) -> &Path {
+        &self.host.dir
     }
 
     /// Folder of the control groups of all pods, below each hierarchy's.

@@ -6,6 +6,7 @@
 mod support;
 
 mod addresses;
+mod capabilities;
 mod closed;
 mod commands;
 mod faults;

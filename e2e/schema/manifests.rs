@@ -8,22 +8,31 @@ use serde_json::Value;
 use tenet::api::crds_yaml;
 use tenet::cluster::{AGENTS, CONTROLLER, NAMESPACE};
 
-fn folder() -> PathBuf {
+pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests")
 }
 
+fn base() -> PathBuf {
+    folder().join("base")
+}
+
 /// The parts, as `kustomization.yaml` lists them.
-fn parts() -> Vec<String> {
-    let list = fs::read_to_string(folder().join("kustomization.yaml")).unwrap();
+pub fn parts() -> Vec<String> {
+    let list = fs::read_to_string(base().join("kustomization.yaml")).unwrap();
     list.lines().filter_map(|line| line.strip_prefix("- ")).map(str::to_owned).collect()
 }
 
-fn install() -> String {
-    let texts = parts().into_iter().map(|part| match &*part {
-        "../crds" => crds_yaml().unwrap(),
-        file => fs::read_to_string(folder().join(file)).unwrap(),
-    });
-    let text = texts.collect::<Vec<_>>().join("---\n");
+/// What a part says.
+pub fn part(name: &str) -> String {
+    match name {
+        "../../crds" => crds_yaml().unwrap(),
+        file => fs::read_to_string(base().join(file)).unwrap(),
+    }
+}
+
+/// What the install file is to say.
+pub fn install() -> String {
+    let text = parts().iter().map(|name| part(name)).collect::<Vec<_>>().join("---\n");
     format!(
         "# Everything of Tenet's in a cluster: `kubectl apply -f install.yaml`. Made by `make manifests`; edit its parts.\n{text}"
     )
@@ -42,10 +51,10 @@ fn the_install_file_is_what_its_parts_say() {
 #[test]
 fn every_part_is_listed() {
     let parts = parts();
-    for entry in fs::read_dir(folder()).unwrap() {
+    for entry in fs::read_dir(base()).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        let made = ["install.yaml", "uninstall.yaml", "kustomization.yaml", "README.md"].contains(&&*name);
-        assert!(made || parts.contains(&name), "manifests/kustomization.yaml does not list {name}");
+        let made = name == "kustomization.yaml";
+        assert!(made || parts.contains(&name), "manifests/base/kustomization.yaml does not list {name}");
     }
 }
 
@@ -68,7 +77,7 @@ fn the_parts_name_what_the_code_names() {
 /// The commands of all containers, with what Kubernetes fills in.
 fn commands() -> Vec<Vec<String>> {
     let mut commands = Vec::new();
-    for part in ["controller.yaml", "agent.yaml", "uninstall.yaml"] {
+    for part in ["base/controller.yaml", "base/agent.yaml", "uninstall.yaml"] {
         let text = fs::read_to_string(folder().join(part)).unwrap();
         for document in text.split("\n---\n") {
             let object: Value = serde_saphyr::from_str(document).unwrap();

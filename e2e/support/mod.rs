@@ -98,6 +98,8 @@ pub struct Host {
     pub dir: PathBuf,
     /// Further arguments for the next instance.
     pub arguments: Vec<&'static str>,
+    /// What the next instance is started by: a program and its arguments; none: nothing.
+    pub through: Vec<String>,
 }
 
 /// Spec of a `SecurityGroup` that lets everything pass.
@@ -121,7 +123,7 @@ impl Host {
         let dir = PathBuf::from("/run/test");
         std::fs::create_dir_all(dir.join("yaml")).unwrap();
         ip("link set lo up");
-        Self { agent: None, dir, arguments: vec![] }
+        Self { agent: None, dir, arguments: vec![], through: vec![] }
     }
 
     /// A bridge of the host with an address: the outside, as the tests' `br-ext`.
@@ -196,7 +198,9 @@ impl Host {
     pub fn spawn(&mut self, level: &str) {
         assert!(self.agent.is_none(), "it runs already");
         let log = std::fs::File::options().create(true).append(true).open(self.dir.join("log")).unwrap();
-        let command = Command::new(binary())
+        let words = [&self.through[..], &[binary().display().to_string()]].concat();
+        let command = Command::new(&words[0])
+            .args(&words[1..])
             .args(["local", &self.yaml(), "--log-level", level, "--state"])
             .arg(self.dir.join("state"))
             .arg("--socket")

@@ -9,7 +9,7 @@
 
 pub mod decide;
 mod election;
-mod figures;
+pub mod figures;
 mod pods;
 pub mod pulse;
 pub mod queue;

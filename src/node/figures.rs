@@ -38,8 +38,9 @@ impl Figures {
         self.failures += u64::try_from(outcome.report.faults.len()).unwrap_or(u64::MAX);
     }
 
-    /// All figures.
-    fn page(&self, view: &NodeView, report: &Report, plugged: usize, lost: u64) -> String {
+    /// All figures. `plugged`: ports that are; `lost`: how often the kernel could not tell all its news.
+    #[must_use]
+    pub fn page(&self, view: &NodeView, report: &Report, plugged: usize, lost: u64) -> String {
         let mut page = Page::begin();
         page.durations("tenet_reconcile_duration_seconds", "From a change to the kernel being so.", &self.converged);
         page.counter("tenet_kernel_changes_total", "Changes made to the kernel.").value(&[], self.changes);

@@ -12,7 +12,7 @@ pub mod api;
 mod claims;
 mod doubts;
 mod fence;
-mod figures;
+pub mod figures;
 pub mod handover;
 mod heart;
 mod heed;

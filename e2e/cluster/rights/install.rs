@@ -1,12 +1,14 @@
-//! `manifests/` is accepted by a real API server, as one file and by kustomize, first and again.
+//! `manifests/` is accepted by a real API server, as one file and by kustomize, first and again; and its overlays are.
+
+use std::fs;
 
 use serde_json::Value;
 
 use crate::control_plane::ControlPlane;
 use crate::nodes::INSTALL;
-use crate::support::{Said, until};
+use crate::support::{Said, repository, run, until};
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/manifests");
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/manifests/base");
 
 /// What changes with every write.
 const VERSIONS: &str = "custom-columns=KIND:.kind,NAME:.metadata.name,VERSION:.metadata.resourceVersion";
@@ -25,6 +27,7 @@ fn the_install_file_is_accepted_and_its_policies_know_our_types() {
     assert_eq!(before, versions(), "applied again, it changes something");
     let same = Said::of(&plane.kubectl(&["diff", "-k", FOLDER], ""));
     assert!(same.ok(), "kustomize makes something else than install.yaml: {same:?}");
+    overlays(&plane);
 
     plane.start_manager();
     let policies = || -> Vec<Value> {
@@ -37,5 +40,39 @@ fn the_install_file_is_accepted_and_its_policies_know_our_types() {
     for policy in policies() {
         let warnings = &policy["status"]["typeChecking"]["expressionWarnings"];
         assert!(warnings.is_null(), "{}: {warnings}", policy["metadata"]["name"]);
+    }
+}
+
+/// Each overlay, and production as it is when what watches it is no comment any more.
+fn overlays(plane: &ControlPlane) {
+    let copy = std::env::temp_dir().join(format!("tenet-overlays-{}", std::process::id()));
+    fs::create_dir_all(&copy).unwrap();
+    run(&format!("cp -r {FOLDER}/../../manifests {} {}", repository().join("crds").display(), copy.display()))
+        .expect_ok();
+    let overlay = |name: &str| copy.join("manifests/overlays").join(name);
+    let render = |name: &str| plane.expect(&["kustomize", overlay(name).to_str().unwrap()], "");
+    let (kind, production) = (render("kind"), render("production"));
+    let file = overlay("production").join("kustomization.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    let watched = text.replace("# components:", "components:").replace("# - ../../monitoring", "- ../../monitoring");
+    assert_ne!(text, watched);
+    fs::write(file, watched).unwrap();
+    let watched = render("production");
+    fs::remove_dir_all(&copy).unwrap();
+
+    for (text, says, times) in [
+        (&kind, "imagePullPolicy: Never\n", 3),
+        (&production, "image: registry.example/tenet:0.1.0\n", 3),
+        (&watched, "- --metrics=$(HOST_IP):9471\n", 1),
+        (&watched, "kind: ServiceMonitor\n", 1),
+        (&watched, "grafana_dashboard: ", 1),
+    ] {
+        assert_eq!(text.matches(says).count(), times, "{says}");
+    }
+    for text in [kind, production, watched] {
+        // Kinds of the Prometheus operator, which is not here.
+        let ours = text.split("\n---\n").filter(|document| !document.contains("apiVersion: monitoring.coreos.com/"));
+        let said = plane.expect(&["apply", "--dry-run=server", "-f", "-"], &ours.collect::<Vec<_>>().join("\n---\n"));
+        assert!(!said.contains("Warning"), "{said}");
     }
 }
