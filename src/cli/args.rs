@@ -1,11 +1,14 @@
 //! What can be said on the command line.
 
+mod inspect;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config;
 use crate::dataplane::filter;
+pub use inspect::{Diagnose, Drawing, Protocol, Source, Topology, Trace};
 
 /// Tenant networks, declared: reads YAML, makes networks.
 #[derive(Debug, Parser)]
@@ -77,6 +80,10 @@ pub enum Command {
         tenet get tnet blue -n team-a -o yaml\n\nExit codes: 0 shown; 1 an error, or no such object."
     )]
     Get(Get),
+    /// Draw networks, and what hangs on them
+    #[command(after_help = "Examples:\n  tenet topology -n team-a\n  tenet topology -A -o svg > networks.svg\n\n\
+        Exit codes: 0 drawn; 1 an error.")]
+    Topology(Topology),
     /// Take away everything of Tenet's on this host
     #[command(after_help = "Examples:\n  tenet clean          # asks\n  tenet clean --yes    # in scripts\n\n\
         Exit codes: 0 all is gone; 1 an error, an instance runs, or the answer was no.")]

@@ -7,14 +7,17 @@ mod get;
 mod json_path;
 mod log;
 mod plan;
+mod plugin;
+mod seen;
 mod table;
+mod topology;
 
 use std::error::Error;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::CommandFactory as _;
 
 use crate::cluster::client::Access;
 use crate::local::{self, Options};
@@ -27,7 +30,8 @@ type Ended = Result<u8, Box<dyn Error>>;
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let plugin = config::is_plugin();
+    let cli = match plugin::parse(plugin) {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
@@ -35,7 +39,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::from(error.use_stderr()));
         }
     };
-    match run(cli) {
+    match run(cli, plugin) {
         Ok(code) => ExitCode::from(code),
         // Whoever read our output has enough of it.
         Err(error) if is_broken_pipe(error.as_ref()) => ExitCode::SUCCESS,
@@ -50,7 +54,7 @@ fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
 }
 
-fn run(cli: Cli) -> Ended {
+fn run(cli: Cli, plugin: bool) -> Ended {
     let usual = if matches!(cli.command, Command::Local(_) | Command::Controller(_) | Command::Agent(_)) {
         "info"
     } else {
@@ -104,6 +108,7 @@ fn run(cli: Cli) -> Ended {
         Command::Unplug(args) => client::unplug(&args),
         Command::Confirm(args) => client::confirm(&args.socket),
         Command::Get(args) => get::run(&args),
+        Command::Topology(args) => topology::run(&args, plugin),
         Command::Clean(args) => clean(args),
         Command::Completions { shell } => {
             let mut text = Vec::new();

@@ -16,6 +16,7 @@ pub mod mirror;
 mod multus;
 pub mod pods;
 pub mod probes;
+pub mod read;
 pub mod share;
 pub mod watch;
 pub mod write;

@@ -6,6 +6,7 @@
 pub mod active;
 pub mod agent;
 pub mod allocation;
+pub mod chart;
 mod cut;
 pub mod dhcp_option;
 mod entry;
