@@ -2,7 +2,9 @@
 
 mod age;
 mod args;
+mod bundle;
 mod client;
+mod diagnose;
 mod get;
 mod json_path;
 mod log;
@@ -11,6 +13,7 @@ mod plugin;
 mod seen;
 mod table;
 mod topology;
+mod trace;
 
 use std::error::Error;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -109,6 +112,9 @@ fn run(cli: Cli, plugin: bool) -> Ended {
         Command::Confirm(args) => client::confirm(&args.socket),
         Command::Get(args) => get::run(&args),
         Command::Topology(args) => topology::run(&args, plugin),
+        Command::Trace(args) => trace::run(&args, plugin),
+        Command::Diagnose(args) => diagnose::run(&args, plugin),
+        Command::Bundle(args) => bundle::run(&args, plugin),
         Command::Clean(args) => clean(args),
         Command::Completions { shell } => {
             let mut text = Vec::new();

@@ -9,6 +9,7 @@
 
 pub mod client;
 pub mod event;
+pub mod evidence;
 pub mod figures;
 mod guard;
 pub mod lease;

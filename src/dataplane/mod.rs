@@ -17,4 +17,5 @@ pub mod router;
 pub mod router_rules;
 pub mod state;
 pub mod sysctls;
+pub mod trace;
 pub mod wire;

@@ -100,3 +100,20 @@ pub struct Diagnose {
     #[arg(short, long, value_enum, default_value_t = super::Show::Text)]
     pub output: super::Show,
 }
+
+/// `tenet bundle`
+#[derive(Clone, Debug, Args)]
+pub struct Bundle {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap takes no help on what it flattens")]
+    pub source: Source,
+    /// All namespaces.
+    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    pub all_namespaces: bool,
+    /// Where to write it; `-`: standard output. Default: tenet-bundle-TIME.tar.gz here.
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Last lines of each log.
+    #[arg(long, value_name = "NUMBER", default_value_t = 2000)]
+    pub lines: u32,
+}

@@ -1,8 +1,9 @@
 //! `tenet topology`: networks, and what hangs on them, as a drawing.
 
-mod text;
+pub mod svg;
+pub mod text;
 mod tree;
-mod words;
+pub mod words;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -33,7 +34,7 @@ pub fn run(args: &Topology, plugin: bool) -> Ended {
     }
     let text = match args.output {
         Drawing::Text => text::draw(&chart, args.width.map_or_else(columns, usize::from), names),
-        Drawing::Svg => String::new(),
+        Drawing::Svg => svg::draw(&chart, names),
         Drawing::Json => serde_json::to_string_pretty(&chart)? + "\n",
     };
     io::stdout().write_all(text.as_bytes())?;

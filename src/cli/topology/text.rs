@@ -84,7 +84,7 @@ fn row(line: &Line, width: usize) -> String {
 }
 
 /// Text of at most so many characters; where some are left out, it says so.
-fn fit(text: &str, width: usize) -> String {
+pub fn fit(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
     }

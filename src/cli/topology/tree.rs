@@ -17,10 +17,28 @@ pub enum Item {
 
 /// A connection of a router with a network.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Edge {
-    router: usize,
-    network: usize,
-    label: String,
+pub struct Edge {
+    /// Position of the router.
+    pub router: usize,
+    /// Position of the network.
+    pub network: usize,
+    /// The router's addresses there.
+    pub label: String,
+    /// Whether it leads to the outside.
+    pub external: bool,
+}
+
+impl Edge {
+    /// Whether it ends at a thing.
+    pub fn is_at(&self, item: Item) -> bool {
+        item == Item::Router(self.router) || item == Item::Network(self.network)
+    }
+
+    /// Its other end.
+    pub fn other(&self, item: Item) -> Item {
+        let (router, network) = (Item::Router(self.router), Item::Network(self.network));
+        if item == router { network } else { router }
+    }
 }
 
 /// One thing in the drawing, with what hangs on it.
@@ -57,6 +75,21 @@ pub fn order(chart: &Chart, depth: usize) -> Vec<Branch> {
     roots
 }
 
+/// All things of a drawing, in its order.
+pub fn sequence(roots: &[Branch]) -> Vec<Item> {
+    let mut items = Vec::new();
+    let mut open: Vec<&Branch> = roots.iter().rev().collect();
+    while let Some(branch) = open.pop() {
+        items.push(branch.item);
+        let below = branch.below.iter().rev().filter_map(|(_, below)| match below {
+            Below::Here(branch) => Some(branch),
+            Below::Elsewhere(_) => None,
+        });
+        open.extend(below);
+    }
+    items
+}
+
 struct Order {
     edges: Vec<Edge>,
     drawn: BTreeSet<Item>,
@@ -68,13 +101,11 @@ impl Order {
     fn branch(&mut self, item: Item, depth: usize) -> Branch {
         let mut below = Vec::new();
         for index in 0..self.edges.len() {
-            let Edge { router, network, label } = &self.edges[index];
-            let (router, network) = (Item::Router(*router), Item::Network(*network));
-            let other = if item == router { network } else { router };
-            if (item != router && item != network) || !self.said.insert(index) {
+            let edge = &self.edges[index];
+            if !edge.is_at(item) || !self.said.insert(index) {
                 continue;
             }
-            let label = label.clone();
+            let (label, other) = (edge.label.clone(), edge.other(item));
             // What is too deep is drawn by itself, later.
             let here = depth > 0 && self.drawn.insert(other);
             let what = if here { Below::Here(self.branch(other, depth - 1)) } else { Below::Elsewhere(other) };
@@ -84,7 +115,8 @@ impl Order {
     }
 }
 
-fn edges(chart: &Chart) -> Vec<Edge> {
+/// All connections.
+pub fn edges(chart: &Chart) -> Vec<Edge> {
     let place = |key: &Key| chart.networks.binary_search_by(|network| network.name.cmp(key)).ok();
     let mut edges = Vec::new();
     for (index, router) in chart.routers.iter().enumerate() {
@@ -94,12 +126,12 @@ fn edges(chart: &Chart) -> Vec<Edge> {
             let addresses: Vec<_> = external.addresses.iter().map(ToString::to_string).collect();
             let addresses = if addresses.is_empty() { "no address yet".into() } else { addresses.join(", ") };
             let snat = if external.snat { ", SNAT" } else { ", no SNAT" };
-            edges.push(Edge { router: index, network, label: format!("{addresses}{snat}") });
+            edges.push(Edge { router: index, network, label: format!("{addresses}{snat}"), external: true });
         }
         for leg in &router.legs {
             if let Some(network) = leg.network.as_ref().and_then(&place) {
                 let label = leg.ip.map_or_else(|| "no address yet".into(), |ip| ip.to_string());
-                edges.push(Edge { router: index, network, label });
+                edges.push(Edge { router: index, network, label, external: false });
             }
         }
     }

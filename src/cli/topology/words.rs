@@ -80,6 +80,11 @@ pub fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() || turns(c) { '?' } else { c }).collect()
 }
 
+/// The same of several lines.
+pub fn lines(text: &str) -> String {
+    text.lines().map(|line| clean(line) + "\n").collect()
+}
+
 /// The box of a network.
 pub fn network(network: &NetworkChart, chart: &Chart, names: Names<'_>) -> Card {
     let mut facts = Vec::new();
