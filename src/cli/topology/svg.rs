@@ -67,8 +67,11 @@ pub fn draw(chart: &Chart, names: Names<'_>) -> String {
         boxed(&mut text, placed, chart);
     }
     let legend = "● plugged   ○ not plugged   ✗ not Ready   ⇄ floating IP";
-    let _ =
-        writeln!(text, "<text x=\"{EDGE}\" y=\"{}\" fill=\"#64748b\" font-size=\"11\">{legend}</text>", height - 14);
+    let _ = writeln!(
+        text,
+        "<text x=\"{EDGE}\" y=\"{}\" fill=\"#64748b\" font-size=\"11\" xml:space=\"preserve\">{legend}</text>",
+        height - 14
+    );
     text + "</svg>\n"
 }
 
@@ -134,10 +137,12 @@ fn connect(text: &mut String, all: &mut [Placed], edge: &Edge) {
         (if side == 0 { placed.x } else { placed.x + placed.width }, y)
     };
     let ((x1, y1), (x2, y2)) = (end(left, 1), end(right, 0));
-    let bend = usize::midpoint(x1, x2);
+    // The words stand over a straight end.
+    let flat = x2.saturating_sub(edge.label.chars().count() * LETTER + 12).max(x1);
+    let bend = usize::midpoint(x1, flat);
     let _ = writeln!(
         text,
-        "<path d=\"M{x1} {y1} C{bend} {y1} {bend} {y2} {x2} {y2}\" fill=\"none\" stroke=\"#94a3b8\" stroke-width=\"1.6\"/>"
+        "<path d=\"M{x1} {y1} C{bend} {y1} {bend} {y2} {flat} {y2} H{x2}\" fill=\"none\" stroke=\"#94a3b8\" stroke-width=\"1.6\"/>"
     );
     let (x, y, label) = (x2 - 8, y2 - 4, escape(&edge.label));
     let _ = writeln!(
@@ -165,8 +170,8 @@ fn boxed(text: &mut String, placed: &Placed, chart: &Chart) {
         HEAD - 7,
     );
     let room = (width - 16) / LETTER;
-    let facts = fit(&card.facts, room / 2);
-    let title = fit(&format!("{sign}{}", card.title), room.saturating_sub(facts.chars().count() + 2));
+    let title = fit(&format!("{sign}{}", card.title), room.saturating_sub(4));
+    let facts = fit(&card.facts, room.saturating_sub(title.chars().count() + 2));
     let (left, right) = (x + 10, x + width - 10);
     let head = y + 19;
     write(text, left, head, "fill=\"#ffffff\" font-weight=\"bold\"", &title);

@@ -52,7 +52,8 @@ impl Walk<'_> {
                 return self.dropped(at, Some(&name), why);
             }
         };
-        self.hop(&at, Some(&name), format!("{source} sends {content} to {target}, {by}"));
+        let what = if self.answers { "answers".into() } else { format!("sends {content} to") };
+        self.hop(&at, Some(&name), format!("{source} {what} {target}, {by}"));
         if let Some(end) = self.judge(&place, &from.chart.name, &port, Direction::Egress, packet) {
             return end;
         }
