@@ -53,3 +53,17 @@ pub fn hostname() -> String {
     let name = name.trim().to_lowercase();
     if name.is_empty() { "localhost".into() } else { name }
 }
+
+/// Columns of the terminal that standard output is; none: it is none.
+#[must_use]
+pub fn columns() -> Option<usize> {
+    let (terminal_size::Width(columns), _) = terminal_size::terminal_size_of(std::io::stdout())?;
+    Some(columns.into())
+}
+
+/// Whether we are called as kubectl calls its plugins: by the name `kubectl-tenet`.
+#[must_use]
+pub fn is_plugin() -> bool {
+    let called = std::env::args_os().next().map(std::path::PathBuf::from);
+    called.and_then(|path| Some(path.file_stem()? == "kubectl-tenet")).unwrap_or(false)
+}

@@ -16,6 +16,7 @@ mod faults;
 mod first;
 mod groups;
 mod life;
+mod look;
 mod migrate;
 mod moves;
 mod page;

@@ -1,16 +1,21 @@
 //! What can be said on the command line.
 
+mod inspect;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config;
 use crate::dataplane::filter;
+pub use inspect::{Bundle, Diagnose, Drawing, Protocol, Source, Topology, Trace};
 
 /// Tenant networks, declared: reads YAML, makes networks.
 #[derive(Debug, Parser)]
 #[command(name = "tenet", version, propagate_version = true, disable_help_subcommand = true)]
-#[command(after_help = "Exit codes: 0 done; 1 an error, also in the arguments; `plan` alone ends with 2: changes.")]
+#[command(
+    after_help = "Exit codes: 0 done; 1 an error, also in the arguments; 2 is an answer: of `plan` changes,\nof `trace` dropped, of `diagnose` not well."
+)]
 pub struct Cli {
     /// How log lines are written.
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
@@ -79,6 +84,25 @@ pub enum Command {
         tenet get tnet blue -n team-a -o yaml\n\nExit codes: 0 shown; 1 an error, or no such object."
     )]
     Get(Get),
+    /// Draw networks, and what hangs on them
+    #[command(after_help = "Examples:\n  tenet topology -n team-a\n  tenet topology -A -o svg > networks.svg\n\n\
+        Exit codes: 0 drawn; 1 an error.")]
+    Topology(Topology),
+    /// Say what becomes of a packet: hop by hop, and which rule decides; no packet is sent
+    #[command(
+        after_help = "Examples:\n  tenet trace team-a/web-0 10.0.2.20:5432\n  tenet trace pod/web 203.0.113.10    # an echo request\n  \
+        tenet trace web-0 10.0.0.53:53 --protocol udp -n team-a\n\n\
+        Exit codes: 0 allowed, and the answer, too; 2 dropped; 1 an error."
+    )]
+    Trace(Trace),
+    /// Say what is not Ready and why, by root cause
+    #[command(after_help = "Examples:\n  tenet diagnose -n team-a\n  tenet diagnose -A -o json\n\n\
+        Exit codes: 0 all is well; 2 something is not; 1 an error.")]
+    Diagnose(Diagnose),
+    /// Write all that a bug report needs into one archive; secrets are left out
+    #[command(after_help = "Examples:\n  tenet bundle -A\n  tenet bundle -n team-a --file report.tar.gz\n\n\
+        Exit codes: 0 written; 1 an error.")]
+    Bundle(Bundle),
     /// Take away everything of Tenet's on this host
     #[command(after_help = "Examples:\n  tenet clean          # asks\n  tenet clean --yes    # in scripts\n\n\
         Exit codes: 0 all is gone; 1 an error, an instance runs, or the answer was no.")]

@@ -2,20 +2,26 @@
 
 mod age;
 mod args;
+mod bundle;
 mod client;
 mod cni;
+mod diagnose;
 mod get;
 mod json_path;
 mod log;
 mod plan;
+mod plugin;
+mod seen;
 mod table;
+mod topology;
+mod trace;
 
 use std::error::Error;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::CommandFactory as _;
 
 use crate::cluster::client::Access;
 use crate::cni::chain::Link;
@@ -33,7 +39,8 @@ pub fn main() -> ExitCode {
     if let Some(variables) = config::cni() {
         return cni::run(&variables);
     }
-    let cli = match Cli::try_parse() {
+    let plugin = config::is_plugin();
+    let cli = match plugin::parse(plugin) {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
@@ -41,7 +48,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::from(error.use_stderr()));
         }
     };
-    match run(cli) {
+    match run(cli, plugin) {
         Ok(code) => ExitCode::from(code),
         // Whoever read our output has enough of it.
         Err(error) if is_broken_pipe(error.as_ref()) => ExitCode::SUCCESS,
@@ -56,7 +63,7 @@ fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
 }
 
-fn run(cli: Cli) -> Ended {
+fn run(cli: Cli, plugin: bool) -> Ended {
     let usual = if matches!(cli.command, Command::Local(_) | Command::Controller(_) | Command::Agent(_)) {
         "info"
     } else {
@@ -112,6 +119,10 @@ fn run(cli: Cli) -> Ended {
         Command::Cni(args::Cni { command }) => installed(command),
         Command::Confirm(args) => client::confirm(&args.socket),
         Command::Get(args) => get::run(&args),
+        Command::Topology(args) => topology::run(&args, plugin),
+        Command::Trace(args) => trace::run(&args, plugin),
+        Command::Diagnose(args) => diagnose::run(&args, plugin),
+        Command::Bundle(args) => bundle::run(&args, plugin),
         Command::Clean(args) => clean(args),
         Command::Completions { shell } => {
             let mut text = Vec::new();

@@ -28,11 +28,22 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// # Errors
 /// What is wrong with the kubeconfig or the service account, with what to do.
 pub async fn connect(access: &Access) -> Result<Client, String> {
+    connect_by(access, None).await
+}
+
+/// Connects as `context` of the kubeconfig says; none: as its current one says. Nothing is sent yet.
+///
+/// # Errors
+/// What is wrong with the kubeconfig or the service account, with what to do.
+pub async fn connect_by(access: &Access, context: Option<&str>) -> Result<Client, String> {
+    let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
+    let nowhere = |error: &dyn std::fmt::Display| {
+        format!("there is no API server to be found: {error}; name a kubeconfig with --kubeconfig")
+    };
     let mut config = match &access.kubeconfig {
-        Some(path) => from_file(path).await?,
-        None => Config::infer().await.map_err(|error| {
-            format!("there is no API server to be found: {error}; name a kubeconfig with --kubeconfig")
-        })?,
+        Some(path) => from_file(path, &options).await?,
+        None if context.is_some() => Config::from_kubeconfig(&options).await.map_err(|error| nowhere(&error))?,
+        None => Config::infer().await.map_err(|error| nowhere(&error))?,
     };
     config.connect_timeout = Some(PATIENCE);
     put_together(&config).map_err(|error| format!("no connection to the API server can be made: {error}"))
@@ -62,9 +73,8 @@ fn put_together(config: &Config) -> Result<Client, kube::Error> {
     Ok(ClientBuilder::new(service, config.default_namespace.clone()).build())
 }
 
-async fn from_file(path: &Path) -> Result<Config, String> {
+async fn from_file(path: &Path, options: &KubeConfigOptions) -> Result<Config, String> {
     let wrong = |error: &dyn std::fmt::Display| format!("kubeconfig {}: {error}", path.display());
     let kubeconfig = Kubeconfig::read_from(path).map_err(|error| wrong(&error))?;
-    let options = KubeConfigOptions::default();
-    Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| wrong(&error))
+    Config::from_custom_kubeconfig(kubeconfig, options).await.map_err(|error| wrong(&error))
 }

@@ -9,6 +9,7 @@
 
 pub mod client;
 pub mod event;
+pub mod evidence;
 pub mod figures;
 mod guard;
 pub mod lease;
@@ -16,6 +17,7 @@ pub mod mirror;
 mod multus;
 pub mod pods;
 pub mod probes;
+pub mod read;
 pub mod share;
 pub mod watch;
 pub mod write;

@@ -42,7 +42,7 @@ pub enum PodNews {
 }
 
 /// Pods that can have interfaces: the others are never sent.
-const FIELDS: &str = "spec.hostNetwork=false,status.phase!=Succeeded,status.phase!=Failed";
+pub(super) const FIELDS: &str = "spec.hostNetwork=false,status.phase!=Succeeded,status.phase!=Failed";
 
 /// Watches the pods that ask for interfaces.
 #[must_use]

@@ -19,4 +19,5 @@ pub mod router_rules;
 pub mod state;
 pub mod sysctls;
 pub mod told;
+pub mod trace;
 pub mod wire;

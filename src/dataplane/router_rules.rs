@@ -118,7 +118,7 @@ fn routed(router: &RouterView) -> impl Iterator<Item = Ipv4Net> {
 }
 
 /// Ranges in which stations may be that are no ports of ours: provider subnets, and what is behind a next hop.
-fn open(router: &RouterView) -> Vec<Ipv4Net> {
+pub(in crate::dataplane) fn open(router: &RouterView) -> Vec<Ipv4Net> {
     provider(router).chain(routed(router)).collect()
 }
 
@@ -133,7 +133,7 @@ fn wire(router: &RouterView) -> Vec<Ipv4Net> {
 
 /// All that is on the tenant side. A route that leads the outside itself (a default route) into a tenant network does not
 /// make the outside a tenant.
-fn inner(router: &RouterView) -> Vec<Ipv4Net> {
+pub(in crate::dataplane) fn inner(router: &RouterView) -> Vec<Ipv4Net> {
     let outside: Vec<_> = router.external.iter().flat_map(|e| &e.cidrs).filter_map(v4_net).collect();
     let behind = routed(router).filter(|net| !outside.iter().any(|o| net.contains(o)));
     router.interfaces.iter().filter_map(|i| v4_net(&i.cidr)).chain(behind).collect()

@@ -27,6 +27,12 @@ pub struct Store {
     version: u64,
 }
 
+/// Whether a state directory has a store.
+#[must_use]
+pub fn is_there(dir: &Path) -> bool {
+    dir.join(FILE).exists()
+}
+
 /// What became of an object that a file declares.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Declared {

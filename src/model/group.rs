@@ -96,7 +96,7 @@ pub fn is_default(key: &Key) -> bool {
 }
 
 /// A rule as nodes enforce it; rules that mean the same are the same.
-fn view(rule: &SecurityGroupRule) -> RuleView {
+pub(super) fn view(rule: &SecurityGroupRule) -> RuleView {
     let cidr = rule.remote.as_ref().and_then(|remote| remote.cidr);
     let of = |v4: bool| if v4 { Family::V4 } else { Family::V6 };
     let said = match (rule.family, rule.protocol) {

@@ -6,8 +6,10 @@
 pub mod active;
 pub mod agent;
 pub mod allocation;
+pub mod chart;
 mod cut;
 pub mod dhcp_option;
+pub mod diagnosis;
 mod entry;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot begin ends there")]
@@ -30,6 +32,7 @@ pub mod topology;
 mod uses;
 pub mod valid;
 pub mod view;
+mod written;
 
 pub use id::{Id, Key, Kind, Uid};
 pub use link::{Linker, Role, link};

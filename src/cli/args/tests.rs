@@ -25,6 +25,10 @@ fn the_commands_of_the_contract_are_understood() {
         "tenet get -A -o wide",
         "tenet clean --yes",
         "tenet confirm --socket k",
+        "tenet topology -A -o svg",
+        "tenet trace a/b 10.0.0.1:80 --protocol udp --kubeconfig k --context c",
+        "tenet diagnose -n a -o json",
+        "tenet bundle -A --file - --lines 10",
         "tenet completions zsh",
     ] {
         assert!(parse(line).is_ok(), "{line}: {}", parse(line).unwrap_err());

@@ -146,5 +146,7 @@ mod tests;
 
 pub use flow::State;
 pub use program::{Filter, Filtering, Handed, PROGRAM, Wire};
+#[cfg(test)]
+pub use tables::Question as Asked;
 pub use tables::{Policy, Tables};
 pub use verdict::{By, Reason, Verdict, verdict};

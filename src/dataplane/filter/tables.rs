@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::model::NodeView;
 use crate::model::security::{Direction, Family, Member, Number, Remote, RuleView, SecurityView};
 
 /// What the filters of a node go by.
@@ -42,6 +43,19 @@ pub struct Question {
 }
 
 impl Tables {
+    /// What the filters of a node go by that realises such a view.
+    #[must_use]
+    pub fn of(view: &NodeView) -> Self {
+        let ports = view.networks.values().flat_map(|network| network.ports.values());
+        let policy = |security: Option<Arc<SecurityView>>| security.map_or(Policy::Open, Policy::Guarded);
+        Self {
+            ports: ports.map(|port| (port.uid.into(), policy(port.security.clone()))).collect(),
+            groups: view.security_groups.iter().map(|(number, group)| (*number, group.rules.clone())).collect(),
+            members: view.members.clone(),
+            epoch: 0,
+        }
+    }
+
     /// The first rule that allows it: its group, and its place there from 0.
     #[must_use]
     pub fn rule(&self, security: &SecurityView, question: &Question) -> Option<(Number, usize)> {
