@@ -212,8 +212,8 @@ fn a_web_server_answers_anybody_and_its_database_the_web_server() {
     web.wait_pings("10.0.0.20");
     let groups = host.tenet("get tsg").expect_ok();
     let rows: Vec<String> =
-        groups.lines().map(|row| row.split_whitespace().take(3).collect::<Vec<_>>().join(" ")).collect();
-    assert_eq!(rows, ["NAME STATEFUL PORTS", "db 1 True", "web 1 True"], "{groups}");
+        groups.lines().map(|row| row.split_whitespace().take(4).collect::<Vec<_>>().join(" ")).collect();
+    assert_eq!(rows, ["NAME STATEFUL RULES PORTS", "db 2 1 True", "web 3 1 True"], "{groups}");
 }
 
 /// The commands of the README, block by block, as a reader types them; a reader takes longer than the agent to start.
