@@ -1,5 +1,6 @@
 //! The commands: exit codes, texts, shapes.
 
+use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
@@ -158,17 +159,17 @@ fn a_plug_waits_for_its_port() {
     let mut host = world();
     host.start();
     let guest = host.guest("late");
-    std::thread::scope(|scope| {
-        let plug = scope.spawn(|| {
-            let (tenet, dir) = (env!("CARGO_BIN_EXE_tenet"), host.dir.display());
-            run(&format!("{tenet} plug late --netns late --timeout 10s --socket {dir}/tenet.sock"))
-        });
-        std::thread::sleep(std::time::Duration::from_millis(300));
-        assert!(!plug.is_finished());
-        host.declare("late.yaml", "Port late {networkRef: {name: blue}}");
-        let said = plug.join().unwrap();
-        assert!(said.ok() && said.err.contains("waiting: Port default/late does not exist"), "{said:?}");
-    });
+    let mut plug = Command::new(env!("CARGO_BIN_EXE_tenet"))
+        .args(["plug", "late", "--netns", "late", "--timeout", "20s", "--socket"])
+        .arg(host.socket())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    BufReader::new(plug.stderr.take().unwrap()).read_line(&mut said).unwrap();
+    assert!(said.contains("waiting: Port default/late does not exist"), "{said}");
+    host.declare("late.yaml", "Port late {networkRef: {name: blue}}");
+    assert!(plug.wait().unwrap().success());
     assert!(guest.run("ip link show eth0").ok());
 }
 

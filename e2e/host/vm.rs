@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tenet::api::Protocol::TCP;
 
@@ -20,6 +20,9 @@ Port far {networkRef: {name: blue}, addresses: [{ip: 10.0.1.12}]}
 Router r {interfaces: [{subnetRef: {name: web}}, {subnetRef: {name: db}}], externalGateway: {networkRef: {name: public}}}
 FloatingIP f {networkRef: {name: public}, ip: 203.0.113.100, portRef: {name: vm}}
 ";
+
+/// A kernel in software boots in 15 s where nothing else runs.
+const BOOTS: Duration = Duration::from_mins(2);
 
 /// What the machine does: it loads what its network card needs, gets a lease, pings its neighbour, through the router and the
 /// outside, with packets as large as the network carries, says how that went, and answers on port 80.
@@ -126,10 +129,9 @@ fn a_virtual_machine_boots_takes_its_lease_and_is_on_its_network_and_outside() {
     let start = Instant::now();
     let mut machine = Machine::boot(&host, &mac);
     host.tenet("plug vm --tap tap0 --timeout 10s").expect_ok();
-    until("the machine is up", || {
-        let said = machine.said();
-        said.contains("SAYS done") || start.elapsed().as_secs() > 28
-    });
+    while !machine.said().contains("SAYS done") && start.elapsed() < BOOTS {
+        std::thread::sleep(Duration::from_millis(100));
+    }
     println!("up after {:?}", start.elapsed());
     let said = machine.said();
     let told = ["ip=10.0.0.11/24", "router=10.0.0.1", "mtu=1400", "hostname=machine", "SAYS mtu 1400"];
