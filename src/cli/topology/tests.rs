@@ -37,6 +37,8 @@ fn a_network_of_two_routers_is_drawn_once_and_named_again() {
         Router r1 {interfaces: [{subnetRef: {name: mid}}, {subnetRef: {name: end}}]}
         Router r2 {interfaces: [{subnetRef: {name: mid}, ip: 10.0.0.254}, {subnetRef: {name: end}, ip: 10.0.1.254}]}",
     );
+    // A topology knows what was recorded before it was linked.
+    settle(&mut snapshot);
     let text = draw(&settle(&mut snapshot).0.chart(), 80, HOME);
     assert_eq!(text.matches("┬ Network mid").count() + text.matches("┌ Network mid").count(), 1, "{text}");
     assert!(text.contains("drawn elsewhere") && text.matches("10.0.1.254").count() == 1, "{text}");

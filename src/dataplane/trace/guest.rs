@@ -164,7 +164,8 @@ impl Walk<'_> {
                 None
             }
             (Verdict::Drop(Reason::NotAllowed), Some(security)) => {
-                let why = none_of(place, &security, way, packet);
+                let answer = if self.answers { " (the answer)" } else { "" };
+                let why = none_of(place, &security, way, packet) + answer;
                 Some(self.dropped(at, Some(&place.name), why))
             }
             (Verdict::Drop(Reason::Source), _) => {

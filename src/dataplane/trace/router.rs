@@ -52,7 +52,8 @@ impl Walk<'_> {
             packet = to;
             self.translated = true;
         } else if is_own(&router, packet.target) {
-            return self.itself(&at, node, packet);
+            let forwards = external.is_some_and(|e| e.forwarding.contains_key(&IpAddr::V4(packet.target)));
+            return self.itself(&at, node, packet, forwards);
         }
         let out = if from_outside && external.is_some_and(|e| e.part == Part::Floating) {
             // What came by the outside goes to who has the floating IP; that is here.
@@ -143,14 +144,15 @@ impl Walk<'_> {
         End::Leaves { at: format!("the outside, as {source} or a floating IP; what is there is not yours to read") }
     }
 
-    /// A packet is for a router itself.
-    fn itself(&mut self, at: &str, node: Option<&str>, packet: Packet) -> End {
+    /// A packet is for a router itself. `forwards`: the address is a floating IP with port forwardings.
+    fn itself(&mut self, at: &str, node: Option<&str>, packet: Packet, forwards: bool) -> End {
         if !matches!(packet.content, Content::Echo { answer: false }) {
-            return self.dropped(
-                at,
-                node,
-                format!("{} is the router's own address, which answers ping only", packet.target),
-            );
+            let why = if forwards {
+                format!("floating IP {} forwards no {}", packet.target, packet.content)
+            } else {
+                format!("{} is the router's own address, which answers ping only", packet.target)
+            };
+            return self.dropped(at, node, why);
         }
         self.hop(at, node, format!("{} is its own address: it answers", packet.target));
         self.answers = true;
