@@ -5,6 +5,10 @@
 mod bed;
 #[path = "../control_plane.rs"]
 mod control_plane;
+#[path = "../demo/show.rs"]
+mod show;
+#[path = "../story/mod.rs"]
+mod story;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -12,3 +16,4 @@ mod attached;
 mod install;
 mod leavings;
 mod multus;
+mod told;
