@@ -1,6 +1,6 @@
 # What a newcomer types: `make demo`, `make test`. Both install what is missing; both need root, because they make
 # network namespaces.
-.PHONY: demo cluster cluster-light cluster-down kubernetes image test bench bench-cluster deps lint crds manifests kube soak clean
+.PHONY: demo demo-cluster cluster cluster-light cluster-down kubernetes image test bench bench-cluster deps lint crds manifests kube soak clean
 
 export PATH := $(PATH):/usr/sbin:/sbin:$(HOME)/.cargo/bin:/usr/local/go/bin:$(CURDIR)/.cache/go/bin
 
@@ -9,6 +9,11 @@ demo:
 	@e2e/deps.sh demo
 	cargo build --release --bin tenet --example demo
 	@target/release/examples/demo $(if $(KEEP),--keep)
+
+# The same on a Kubernetes cluster of three nodes with pods: nodes that die, agents that are upgraded. KEEP=1 leaves it up.
+demo-cluster: kubernetes
+	cargo build --release --bin tenet --example up
+	@target/release/examples/up --demo $(if $(KEEP),--keep)
 
 # Leaves a Kubernetes cluster of three nodes up, with Tenet in it, and says what to try; Ctrl-C takes it down.
 cluster: kubernetes

@@ -223,21 +223,29 @@ spec:
         ));
     }
 
-    /// A running pod of namespace `default` as a station: what the tests' guests can, it can.
+    /// A running pod, `[NAMESPACE/]NAME`, as a station: what the tests' guests can, it can.
     pub fn station(&self, pod: &str) -> Guest {
-        let node = self.get("pod", pod)["spec"]["nodeName"].as_str().unwrap().to_owned();
-        let node = self.nodes.iter().find(|known| known.name == node).unwrap();
-        Guest { name: pod.to_owned(), path: node.path(&self.netns(pod)) }
+        Guest { name: pod.to_owned(), path: self.node_of(pod).path(&self.netns(pod)) }
     }
 
-    /// Where a running pod's network namespace is, as its node sees it.
+    fn node_of(&self, pod: &str) -> &Node {
+        let (namespace, name) = pod.split_once('/').unwrap_or(("default", pod));
+        let pod = self.get(&format!("-n {namespace} pod"), name);
+        self.nodes.iter().find(|known| pod["spec"]["nodeName"] == known.name.as_str()).expect("the pod has a node")
+    }
+
+    /// Where the network namespace of a running pod, `[NAMESPACE/]NAME`, is, as its node sees it.
     pub fn netns(&self, pod: &str) -> String {
-        let node = self.get("pod", pod)["spec"]["nodeName"].as_str().unwrap().to_owned();
-        let node = self.nodes.iter().find(|known| known.name == node).unwrap();
-        let ctr = bin().join("ctr").display().to_string();
-        let found = node.run(&format!("{ctr} -n k8s.io containers ls -q labels.\"io.kubernetes.pod.name\"=={pod},labels.\"io.cri-containerd.kind\"==sandbox")).expect_ok();
+        let (node, (namespace, name)) = (self.node_of(pod), pod.split_once('/').unwrap_or(("default", pod)));
+        let labels = [
+            ("kubernetes.pod.namespace", namespace),
+            ("kubernetes.pod.name", name),
+            ("cri-containerd.kind", "sandbox"),
+        ];
+        let filter = labels.map(|(label, value)| format!("labels.\"io.{label}\"=={value}")).join(",");
+        let found = node.ctr(&format!("containers ls -q {filter}")).expect_ok();
         let sandbox = found.lines().next().expect("the pod runs").to_owned();
-        let spec = node.run(&format!("{ctr} -n k8s.io containers info --spec {sandbox}")).expect_ok();
+        let spec = node.ctr(&format!("containers info --spec {sandbox}")).expect_ok();
         let spec: Value = serde_json::from_str(&spec).unwrap();
         let spaces = spec["linux"]["namespaces"].as_array().unwrap();
         let network = spaces.iter().find(|space| space["type"] == "network").unwrap();

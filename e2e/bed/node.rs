@@ -106,6 +106,11 @@ impl Node {
         Said::of(&self.enter(Path::new(words.next().unwrap())).args(words).output().unwrap())
     }
 
+    /// Runs a command line of containerd's `ctr` on the node, where kubelet has its containers and images.
+    pub fn ctr(&self, line: &str) -> Said {
+        self.run(&format!("{} -n k8s.io {line}", bin().join("ctr").display()))
+    }
+
     /// Starts containerd.
     pub fn start_containerd(&mut self) {
         let mut command = self.enter(&bin().join("containerd"));
@@ -148,7 +153,14 @@ impl Node {
         end(&mut self.containerd);
     }
 
-    /// The node falls: everything on it ends.
+    /// The node falls as if its power were gone: its wires are dead, and nothing that it was remains.
+    pub fn fall(&mut self) {
+        ip(&format!("link del u{}", self.number));
+        self.end();
+        ip(&format!("netns del {}", self.name));
+    }
+
+    /// Everything on the node ends.
     pub fn end(&mut self) {
         let _ = self.holder.kill();
         let _ = self.holder.wait();

@@ -3,12 +3,16 @@
 use std::any::Any;
 use std::io::IsTerminal as _;
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// What was shown so far.
 pub struct Show {
     colour: bool,
     failed: u32,
+    /// True: no further step is done.
+    stop: Arc<AtomicBool>,
 }
 
 impl Show {
@@ -16,7 +20,19 @@ impl Show {
     pub fn new() -> Self {
         panic::set_hook(Box::new(|_| {}));
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self { colour: std::io::stdout().is_terminal() && !plain, failed: 0 }
+        Self { colour: std::io::stdout().is_terminal() && !plain, failed: 0, stop: Arc::default() }
+    }
+
+    /// The same beside others, whose panics are told as ever.
+    #[allow(dead_code, reason = "the demo is alone")]
+    pub fn beside() -> Self {
+        Self { colour: false, failed: 0, stop: Arc::default() }
+    }
+
+    /// The same as the first; once `stop` is true, the steps that are left are not done, and are failures.
+    #[allow(dead_code, reason = "the demo is short")]
+    pub fn stopped_by(stop: Arc<AtomicBool>) -> Self {
+        Self { stop, ..Self::new() }
     }
 
     /// A headline.
@@ -27,7 +43,8 @@ impl Show {
     /// Does a step and prints its line: what was seen and how long it took. None: it failed.
     pub fn step<T>(&mut self, what: &str, step: impl FnOnce() -> (T, String)) -> Option<T> {
         let start = Instant::now();
-        let done = panic::catch_unwind(AssertUnwindSafe(step));
+        let go = !self.stop.load(Ordering::Relaxed);
+        let done = panic::catch_unwind(AssertUnwindSafe(|| if go { step() } else { panic!("stopped by a signal") }));
         let ms = start.elapsed().as_secs_f64() * 1000.0;
         match done {
             Ok((value, seen)) => {

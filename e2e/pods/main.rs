@@ -5,6 +5,10 @@
 mod bed;
 #[path = "../control_plane.rs"]
 mod control_plane;
+#[path = "../demo/show.rs"]
+mod show;
+#[path = "../story/mod.rs"]
+mod story;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -13,3 +17,4 @@ mod ci;
 mod install;
 mod leavings;
 mod multus;
+mod told;

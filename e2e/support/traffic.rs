@@ -30,6 +30,8 @@ impl Guest {
     pub fn answers_with(&self, port: u16, says: impl Fn(SocketAddr) -> String + Clone + Send + 'static) {
         let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
         let (tcp, udp) = self.within(|| (TcpListener::bind(any).unwrap(), UdpSocket::bind(any).unwrap()));
+        // What waits for a thread that gets no processor is not lost.
+        setsockopt(&udp, sockopt::RcvBufForce, &(8 << 20)).unwrap();
         let by_udp = says.clone();
         thread::spawn(move || {
             for stream in tcp.incoming() {
