@@ -9,6 +9,7 @@ mod control_plane;
 mod support;
 
 mod attached;
+mod faults;
 mod install;
 mod leavings;
 mod multus;
