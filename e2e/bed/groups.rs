@@ -41,11 +41,13 @@ pub(super) fn make(cgroup: &str) {
     }
 }
 
-/// Takes control groups of a cluster away, in every hierarchy, the innermost first; waits for what still ends in them.
+/// Takes control groups of a cluster or a node away, in every hierarchy, the innermost first; waits for what still ends in
+/// them.
 pub fn sweep(cgroup: &str) {
+    let cgroup = cgroup.trim_start_matches('/');
     let which = format!("( -path */{cgroup} -o -path */{cgroup}/* )");
     until("all control groups are gone", || {
         run(&format!("find {ROOT} -depth -type d {which} -exec rmdir {{}} ;"));
-        run(&format!("find {ROOT} -type d -name {cgroup}")).out.is_empty()
+        run(&format!("find {ROOT} -type d -path */{cgroup}")).out.is_empty()
     });
 }

@@ -129,10 +129,21 @@ impl Bed {
     fn route_pods(&self) {
         for node in &self.nodes {
             ip(&format!("route add {} via {}", node.pods(), node.address));
-            for other in self.nodes.iter().filter(|other| other.name != node.name) {
-                ip(&format!("-n {} route add {} via {}", node.name, other.pods(), other.address));
-            }
+            self.route_from(node);
         }
+    }
+
+    fn route_from(&self, node: &Node) {
+        for other in self.nodes.iter().filter(|other| other.name != node.name) {
+            ip(&format!("-n {} route add {} via {}", node.name, other.pods(), other.address));
+        }
+    }
+
+    /// A node falls with all that runs there, and starts again with what is on its disk. Not waited for.
+    pub fn reboot(&mut self, number: usize) {
+        self.nodes[number - 1].end();
+        self.nodes[number - 1].boot();
+        self.route_from(&self.nodes[number - 1]);
     }
 
     /// Joins the nodes of these numbers to one wire by a bridge `br-ext` each. The outside host there has 203.0.113.1.
@@ -237,19 +248,19 @@ spec:
     /// Where the network namespace of a running pod, `[NAMESPACE/]NAME`, is, as its node sees it.
     pub fn netns(&self, pod: &str) -> String {
         let (node, (namespace, name)) = (self.node_of(pod), pod.split_once('/').unwrap_or(("default", pod)));
-        let labels = [
-            ("kubernetes.pod.namespace", namespace),
-            ("kubernetes.pod.name", name),
-            ("cri-containerd.kind", "sandbox"),
-        ];
-        let filter = labels.map(|(label, value)| format!("labels.\"io.{label}\"=={value}")).join(",");
-        let found = node.ctr(&format!("containers ls -q {filter}")).expect_ok();
-        let sandbox = found.lines().next().expect("the pod runs").to_owned();
-        let spec = node.ctr(&format!("containers info --spec {sandbox}")).expect_ok();
-        let spec: Value = serde_json::from_str(&spec).unwrap();
-        let spaces = spec["linux"]["namespaces"].as_array().unwrap();
-        let network = spaces.iter().find(|space| space["type"] == "network").unwrap();
-        network["path"].as_str().unwrap().replace("/var/run/", "/run/")
+        let known = self.get(&format!("-n {namespace} pod"), name);
+        let uid = known["metadata"]["uid"].as_str().unwrap();
+        // Older pods of that name, and older sandboxes of this one, are remembered for a while.
+        let which = format!("labels.\"io.kubernetes.pod.uid\"=={uid},labels.\"io.cri-containerd.kind\"==sandbox");
+        let found = node.ctr(&format!("containers ls -q {which}")).expect_ok();
+        let path = |sandbox: &str| {
+            let spec = node.ctr(&format!("containers info --spec {sandbox}")).expect_ok();
+            let spec: Value = serde_json::from_str(&spec).unwrap();
+            let spaces = spec["linux"]["namespaces"].as_array().unwrap();
+            let network = spaces.iter().find(|space| space["type"] == "network").unwrap();
+            network["path"].as_str().unwrap().replace("/var/run/", "/run/")
+        };
+        found.lines().map(path).find(|path| node.path(path).exists()).expect("the pod runs")
     }
 
     /// Resident memory of everything that runs, in octets: by program, that of all nodes together.
@@ -268,8 +279,7 @@ spec:
         let mut text = String::new();
         for node in &self.nodes {
             for part in ["holder", "import", "containerd", "kubelet"] {
-                let all = fs::read_to_string(self.host.dir.join(&node.name).join(format!("{part}.log")));
-                let all = all.unwrap_or_default();
+                let all = node.log(part);
                 let lines: Vec<&str> = all.lines().rev().take(12).collect();
                 let lines: Vec<&str> = lines.into_iter().rev().collect();
                 text.extend([format!("==> {part} of {}\n{}\n", node.name, lines.join("\n"))]);

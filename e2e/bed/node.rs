@@ -8,7 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::{bin, groups};
-use crate::support::{Guest, Said, ip, until};
+use crate::support::{Guest, Said, ip, run, until};
 
 /// A node.
 pub struct Node {
@@ -22,7 +22,11 @@ pub struct Node {
     containerd: Option<Child>,
     kubelet: Option<Child>,
     folder: PathBuf,
+    cgroup: String,
 }
+
+/// What of a node's outlives a reboot, beside `/etc`.
+const DISK: [&str; 3] = ["var/lib", "var/log", "opt"];
 
 /// A command whose end comes with ours at the latest.
 fn bound(program: &str) -> Command {
@@ -42,22 +46,17 @@ impl Node {
     /// kubelet's; `cgroup`: path of its pods' control groups.
     pub(super) fn new(number: usize, folder: PathBuf, kubeconfig: &str, cgroup: &str) -> Self {
         let (name, address) = (format!("node-{number}"), format!("192.0.2.{}", 10 + number));
-        ip(&format!(
-            "netns add {name}
-             link add u{number} type veth peer name eth0 netns {name}
-             link set u{number} master underlay up
-             -n {name} link set lo up
-             -n {name} addr add {address}/24 dev eth0
-             -n {name} link set eth0 up
-             -n {name} route add default via {server}",
-            server = super::SERVER,
-        ));
         let own = folder.join("run/node");
         fs::create_dir_all(&own).unwrap();
         fs::write(own.join("containerd.toml"), include_str!("containerd.toml")).unwrap();
         fs::write(own.join("kubelet.yaml"), include_str!("kubelet.yaml").replace("CGROUP", cgroup)).unwrap();
         fs::write(own.join("kubeconfig"), kubeconfig).unwrap();
-        groups::make(cgroup);
+        // Its disk outlives a reboot. Each is a file system that kubelet can tell from the others.
+        for path in DISK {
+            let place = folder.join(path);
+            fs::create_dir_all(&place).unwrap();
+            run(&format!("mount -t tmpfs tmpfs {}", place.display())).expect_ok();
+        }
         let plugins = folder.join("opt/cni/bin");
         fs::create_dir_all(&plugins).unwrap();
         for plugin in ["ptp", "host-local"] {
@@ -67,19 +66,40 @@ impl Node {
         fs::create_dir_all(&networks).unwrap();
         fs::write(networks.join("10-first.conflist"), first_network(number)).unwrap();
 
-        let mut command = bound("nsenter");
-        command.arg(format!("--net=/run/netns/{name}"));
-        command.args(["unshare", "--mount", "--uts", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"]);
-        command.args(["sh", "-c", include_str!("node.sh"), "node", &name]).arg(&folder);
-        let holder = spawn(&mut command, &folder.join("holder.log"));
-        let node = Self { name, address, number, holder, containerd: None, kubelet: None, folder };
+        let cgroup = cgroup.to_owned();
+        let holder = boot(number, &name, &address, &folder, &cgroup);
+        let node = Self { name, address, number, holder, containerd: None, kubelet: None, folder, cgroup };
+        node.wait_for_mounts();
+        node
+    }
+
+    fn wait_for_mounts(&self) {
         until("the node has its mounts", || {
-            let ready = node.path("/run/node/ready").exists();
-            let log = || fs::read_to_string(node.folder.join("holder.log")).unwrap_or_default();
+            let ready = self.path("/run/node/ready").exists();
+            let log = || fs::read_to_string(self.folder.join("holder.log")).unwrap_or_default();
             assert!(ready || log().is_empty(), "{}", log());
             ready
         });
-        node
+    }
+
+    /// What has fallen starts with what is on its disk and nothing else, up to its kubelet. It has no way to other nodes' pods.
+    pub(super) fn boot(&mut self) {
+        ip(&format!("link del u{}\nnetns del {}", self.number, self.name));
+        groups::sweep(&self.cgroup);
+        self.holder = boot(self.number, &self.name, &self.address, &self.folder, &self.cgroup);
+        self.wait_for_mounts();
+        self.start_containerd();
+        self.start_kubelet();
+    }
+
+    /// All that a part (`kubelet`, `containerd`) said so far.
+    pub fn log(&self, part: &str) -> String {
+        fs::read_to_string(self.folder.join(format!("{part}.log"))).unwrap_or_default()
+    }
+
+    /// Runs containerd's client on the node.
+    pub fn ctr(&self, line: &str) -> Said {
+        self.run(&format!("{} -n k8s.io {line}", bin().join("ctr").display()))
     }
 
     /// The addresses of pods here, by the first network.
@@ -195,6 +215,26 @@ fn first_network(number: usize) -> String {
     format!(
         "{{\"cniVersion\": \"1.1.0\", \"name\": \"first\", \"plugins\": [{{\"type\": \"ptp\", \"mtu\": 1500, \"ipam\": {ipam}}}]}}\n"
     )
+}
+
+/// Makes a node's namespaces and its place on the underlay, and starts its first process there.
+fn boot(number: usize, name: &str, address: &str, folder: &Path, cgroup: &str) -> Child {
+    ip(&format!(
+        "netns add {name}
+         link add u{number} type veth peer name eth0 netns {name}
+         link set u{number} master underlay up
+         -n {name} link set lo up
+         -n {name} addr add {address}/24 dev eth0
+         -n {name} link set eth0 up
+         -n {name} route add default via {server}",
+        server = super::SERVER,
+    ));
+    groups::make(cgroup);
+    let mut command = bound("nsenter");
+    command.arg(format!("--net=/run/netns/{name}"));
+    command.args(["unshare", "--mount", "--uts", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"]);
+    command.args(["sh", "-c", include_str!("node.sh"), "node", name]).arg(folder);
+    spawn(&mut command, &folder.join("holder.log"))
 }
 
 /// Kills what runs on a node: not nsenter, which waits for it, but its child.

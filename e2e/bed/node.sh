@@ -3,11 +3,9 @@
 set -eu
 name=$1 folder=$2
 hostname "$name"
-# What of the machine's a node writes to is its own, each a file system that kubelet can tell from the others.
+# What of the machine's a node writes to is its own.
 for path in /var/lib /var/log /opt; do
-	mount -t tmpfs tmpfs "$path"
-	mkdir -p "$folder$path"
-	cp -a "$folder$path/." "$path"
+	mount --bind "$folder$path" "$path"
 done
 # A folder more in /etc needs no such folder on the machine.
 mkdir -p "$folder/etc" "$folder/work"

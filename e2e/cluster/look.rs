@@ -80,7 +80,9 @@ fn a_trace_says_what_packets_do() {
     cluster.wait("tport/web-0 tport/db-0 tport/quiet tport/mute tport/isle", "Programmed");
     cluster.wait("tfip --all", "Ready");
     for port in [22, 5432, 8080] {
-        guests.iter().for_each(|(name, guest)| guest.serve(port, name));
+        for (name, guest) in &guests {
+            guest.serve(port, name);
+        }
         outside.serve(port, "outside");
     }
     let guest = |name: &str| &guests.iter().find(|(known, _)| *known == name).unwrap().1;
@@ -132,7 +134,9 @@ Port other/c {networkRef: {name: red}}";
 #[test]
 fn everybody_sees_what_is_theirs_and_no_secret_leaves() {
     let cluster = Cluster::start(1);
-    ["team-a", "other"].iter().for_each(|namespace| _ = cluster.kubectl(&format!("create namespace {namespace}")));
+    for namespace in ["team-a", "other"] {
+        cluster.kubectl(&format!("create namespace {namespace}"));
+    }
     cluster.apply(TENANT);
     cluster.kubectl("wait -n team-a tport/a tport/b --for=condition=Ready --timeout=30s");
     let admin = cluster.plane.kubeconfig();

@@ -87,6 +87,31 @@ fn an_agent_that_is_killed_in_the_middle_leaves_what_a_del_takes_away() {
 }
 
 #[test]
+fn an_agent_that_is_replaced_refuses_no_pod() {
+    let mut host = host();
+    let a = host.guest("a");
+    let pod = Pod::new(&host, &a, &[("ports", "web-0, web-1")]);
+    host.stop(Signal::SIGTERM);
+    let waits = pod.start("ADD", pod.config.to_string().as_bytes());
+    host.start();
+    let said = Said::of(&waits.wait_with_output().unwrap());
+    assert!(said.ok(), "{said:?}");
+    pod.quiet("DEL");
+
+    // In the middle of it, too: what the first began is not in the second's way.
+    let pod = Pod::new(&host, &a, &[("ports", "web-0, late")]);
+    let waits = pod.start("ADD", pod.config.to_string().as_bytes());
+    until("the first port is plugged", || a.run("ip link show net1").ok());
+    host.stop(Signal::SIGKILL);
+    host.declare("late.yaml", "Port late {networkRef: {name: blue}}");
+    host.start();
+    let said = Said::of(&waits.wait_with_output().unwrap());
+    assert!(said.ok(), "{said:?}");
+    pod.quiet("CHECK");
+    pod.quiet("DEL");
+}
+
+#[test]
 fn a_pod_that_is_given_up_is_waited_for_no_more() {
     let host = host();
     let a = host.guest("a");

@@ -14,6 +14,7 @@ mod support;
 
 mod attached;
 mod ci;
+mod faults;
 mod install;
 mod leavings;
 mod multus;

@@ -5,7 +5,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::agent::RECORD;
 use crate::agent::protocol::{Answer, Request};
@@ -17,6 +18,8 @@ use crate::config;
 
 /// How long the agent may be silent beyond what it is asked to wait: it may be busy with a whole node.
 const BUSY: Duration = Duration::from_secs(20);
+/// How often an agent that is away is looked for.
+const LOOK: Duration = Duration::from_millis(50);
 /// The longest line of the agent's, bytes.
 const ANSWER: u64 = 1 << 20;
 
@@ -69,9 +72,21 @@ fn add(wanted: Add, place: &Place) -> Result<String, Error> {
     let netns = std::fs::metadata(&wanted.netns)
         .map_err(|error| Error::new(Code::Environment, format!("CNI_NETNS {}: {error}", wanted.netns)))?;
     let request = wanted.request(netns.ino());
-    let answer = ask(&place.socket, &request, Duration::from_millis(PATIENCE) + BUSY)
-        .map_err(|error| silent(Code::Again, &place.socket, &error))?;
-    wanted.result(answer)
+    let (patience, start) = (Duration::from_millis(PATIENCE), Instant::now());
+    let answer = loop {
+        match ask(&place.socket, &request, patience + BUSY) {
+            // It is being replaced or started again: a pod need not fail for that. What one began the next goes on with.
+            Err(error) if is_away(&error) && start.elapsed() < patience => thread::sleep(LOOK),
+            answer => break answer,
+        }
+    };
+    wanted.result(answer.map_err(|error| silent(Code::Again, &place.socket, &error))?)
+}
+
+/// Whether nobody listens, or nobody any more.
+fn is_away(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionRefused, ConnectionReset, NotFound, UnexpectedEof};
+    matches!(error.kind(), NotFound | ConnectionRefused | ConnectionReset | BrokenPipe | UnexpectedEof)
 }
 
 fn question(wanted: &Ask, place: &Place) -> Result<String, Error> {

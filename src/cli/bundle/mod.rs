@@ -71,9 +71,9 @@ async fn collect(args: &Bundle, plugin: bool, now: Timestamp) -> Result<Vec<Pape
     papers.push(("topology.txt".into(), topology::text::draw(&chart, 120, Names { home: namespace.as_deref() })));
     papers.push(("topology.svg".into(), topology::svg::draw(&chart, Names { home: namespace.as_deref() })));
     let mut about = format!("tenet {} at {now}\n", env!("CARGO_PKG_VERSION"));
-    about += &format!("namespace: {}\n", namespace.as_deref().unwrap_or("all"));
+    about.extend(["namespace: ", namespace.as_deref().unwrap_or("all"), "\n"]);
     if let Some(client) = &world.client {
-        about += &format!("Kubernetes: {}\n", evidence::server(client).await);
+        about.extend(["Kubernetes: ", &evidence::server(client).await, "\n"]);
         papers.extend(around(client, args.lines, namespace.as_deref(), &mut gaps).await);
     } else {
         about += "local mode\n";
@@ -81,7 +81,7 @@ async fn collect(args: &Bundle, plugin: bool, now: Timestamp) -> Result<Vec<Pape
     gaps.sort();
     gaps.dedup();
     for gap in &gaps {
-        about += &format!("not read: {gap}\n");
+        about.extend(["not read: ", gap, "\n"]);
         let _ = writeln!(io::stderr(), "note: not read: {gap}");
     }
     papers.insert(0, ("about.txt".into(), about));

@@ -110,7 +110,7 @@ impl<'t> Walk<'t> {
         if let Some(place) = self.station(network, node, next) {
             return self.receive(network, node, &place, next, packet);
         }
-        if let Some(router) = self.leg(network, node, next) {
+        if let Some(router) = Self::leg(network, node, next) {
             return self.route(&router, node, packet, false);
         }
         if let Some((router, place)) = self.outside(network, node, next) {
@@ -154,14 +154,10 @@ impl<'t> Walk<'t> {
     }
 
     /// The router that has an address of a tenant's network, as a node has it.
-    fn leg(&mut self, network: &Key, node: &Rc<Place>, ip: Ipv4Addr) -> Option<Key> {
-        let is = |place: &Place| {
-            let mut routers = place.view.routers.iter();
-            let leg =
-                routers.find(|(_, r)| r.interfaces.iter().any(|i| i.network == *network && i.ip == IpAddr::V4(ip)));
-            leg.map(|(key, _)| key.clone())
-        };
-        is(node)
+    fn leg(network: &Key, node: &Place, ip: Ipv4Addr) -> Option<Key> {
+        let mut routers = node.view.routers.iter();
+        let leg = routers.find(|(_, r)| r.interfaces.iter().any(|i| i.network == *network && i.ip == IpAddr::V4(ip)));
+        leg.map(|(key, _)| key.clone())
     }
 
     /// The router that has an address of an external network, and the node on which it answers for it.
