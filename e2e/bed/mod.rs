@@ -220,7 +220,8 @@ spec:
 
     /// A running pod, `[NAMESPACE/]NAME`, as a station: what the tests' guests can, it can.
     pub fn station(&self, pod: &str) -> Guest {
-        Guest { name: pod.to_owned(), path: self.node_of(pod).path(&self.netns(pod)) }
+        let node = self.node_of(pod);
+        Guest { name: pod.to_owned(), path: node.path(&netns(node, pod)) }
     }
 
     fn node_of(&self, pod: &str) -> &Node {
@@ -231,20 +232,7 @@ spec:
 
     /// Where the network namespace of a running pod, `[NAMESPACE/]NAME`, is, as its node sees it.
     pub fn netns(&self, pod: &str) -> String {
-        let (node, (namespace, name)) = (self.node_of(pod), pod.split_once('/').unwrap_or(("default", pod)));
-        let labels = [
-            ("kubernetes.pod.namespace", namespace),
-            ("kubernetes.pod.name", name),
-            ("cri-containerd.kind", "sandbox"),
-        ];
-        let filter = labels.map(|(label, value)| format!("labels.\"io.{label}\"=={value}")).join(",");
-        let found = node.ctr(&format!("containers ls -q {filter}")).expect_ok();
-        let sandbox = found.lines().next().expect("the pod runs").to_owned();
-        let spec = node.ctr(&format!("containers info --spec {sandbox}")).expect_ok();
-        let spec: Value = serde_json::from_str(&spec).unwrap();
-        let spaces = spec["linux"]["namespaces"].as_array().unwrap();
-        let network = spaces.iter().find(|space| space["type"] == "network").unwrap();
-        network["path"].as_str().unwrap().replace("/var/run/", "/run/")
+        netns(self.node_of(pod), pod)
     }
 
     /// Resident memory of everything that runs, in octets: by program, that of all nodes together.
@@ -278,6 +266,21 @@ spec:
         }
         text
     }
+}
+
+/// Where the network namespace of a pod on a node is.
+fn netns(node: &Node, pod: &str) -> String {
+    let (namespace, name) = pod.split_once('/').unwrap_or(("default", pod));
+    let labels =
+        [("kubernetes.pod.namespace", namespace), ("kubernetes.pod.name", name), ("cri-containerd.kind", "sandbox")];
+    let filter = labels.map(|(label, value)| format!("labels.\"io.{label}\"=={value}")).join(",");
+    let found = node.ctr(&format!("containers ls -q {filter}")).expect_ok();
+    let sandbox = found.lines().next().expect("the pod runs").to_owned();
+    let spec = node.ctr(&format!("containers info --spec {sandbox}")).expect_ok();
+    let spec: Value = serde_json::from_str(&spec).unwrap();
+    let spaces = spec["linux"]["namespaces"].as_array().unwrap();
+    let network = spaces.iter().find(|space| space["type"] == "network").unwrap();
+    network["path"].as_str().unwrap().replace("/var/run/", "/run/")
 }
 
 /// Pods know the server by its service's address, which no kube-proxy translates here.
