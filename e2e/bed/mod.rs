@@ -236,31 +236,22 @@ spec:
 
     /// A running pod, `[NAMESPACE/]NAME`, as a station: what the tests' guests can, it can.
     pub fn station(&self, pod: &str) -> Guest {
-        Guest { name: pod.to_owned(), path: self.node_of(pod).path(&self.netns(pod)) }
-    }
-
-    fn node_of(&self, pod: &str) -> &Node {
-        let (namespace, name) = pod.split_once('/').unwrap_or(("default", pod));
-        let pod = self.get(&format!("-n {namespace} pod"), name);
-        self.nodes.iter().find(|known| pod["spec"]["nodeName"] == known.name.as_str()).expect("the pod has a node")
+        let (node, uid) = self.place(pod);
+        Guest { name: pod.to_owned(), path: node.path(&netns(node, &uid)) }
     }
 
     /// Where the network namespace of a running pod, `[NAMESPACE/]NAME`, is, as its node sees it.
     pub fn netns(&self, pod: &str) -> String {
-        let (node, (namespace, name)) = (self.node_of(pod), pod.split_once('/').unwrap_or(("default", pod)));
-        let known = self.get(&format!("-n {namespace} pod"), name);
-        let uid = known["metadata"]["uid"].as_str().unwrap();
-        // Older pods of that name, and older sandboxes of this one, are remembered for a while.
-        let which = format!("labels.\"io.kubernetes.pod.uid\"=={uid},labels.\"io.cri-containerd.kind\"==sandbox");
-        let found = node.ctr(&format!("containers ls -q {which}")).expect_ok();
-        let path = |sandbox: &str| {
-            let spec = node.ctr(&format!("containers info --spec {sandbox}")).expect_ok();
-            let spec: Value = serde_json::from_str(&spec).unwrap();
-            let spaces = spec["linux"]["namespaces"].as_array().unwrap();
-            let network = spaces.iter().find(|space| space["type"] == "network").unwrap();
-            network["path"].as_str().unwrap().replace("/var/run/", "/run/")
-        };
-        found.lines().map(path).find(|path| node.path(path).exists()).expect("the pod runs")
+        let (node, uid) = self.place(pod);
+        netns(node, &uid)
+    }
+
+    /// Node and UID of a running pod.
+    fn place(&self, pod: &str) -> (&Node, String) {
+        let (namespace, name) = pod.split_once('/').unwrap_or(("default", pod));
+        let pod = self.get(&format!("-n {namespace} pod"), name);
+        let node = self.nodes.iter().find(|known| pod["spec"]["nodeName"] == known.name.as_str());
+        (node.expect("the pod has a node"), pod["metadata"]["uid"].as_str().unwrap().to_owned())
     }
 
     /// Resident memory of everything that runs, in octets: by program, that of all nodes together.
@@ -293,6 +284,21 @@ spec:
         }
         text
     }
+}
+
+/// Where the network namespace of a pod on a node is.
+fn netns(node: &Node, uid: &str) -> String {
+    // Older pods of that name, and older sandboxes of this one, are remembered for a while.
+    let which = format!("labels.\"io.kubernetes.pod.uid\"=={uid},labels.\"io.cri-containerd.kind\"==sandbox");
+    let found = node.ctr(&format!("containers ls -q {which}")).expect_ok();
+    let path = |sandbox: &str| {
+        let spec = node.ctr(&format!("containers info --spec {sandbox}")).expect_ok();
+        let spec: Value = serde_json::from_str(&spec).unwrap();
+        let spaces = spec["linux"]["namespaces"].as_array().unwrap();
+        let network = spaces.iter().find(|space| space["type"] == "network").unwrap();
+        network["path"].as_str().unwrap().replace("/var/run/", "/run/")
+    };
+    found.lines().map(path).find(|path| node.path(path).exists()).expect("the pod runs")
 }
 
 /// Pods know the server by its service's address, which no kube-proxy translates here.

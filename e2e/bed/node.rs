@@ -97,11 +97,6 @@ impl Node {
         fs::read_to_string(self.folder.join(format!("{part}.log"))).unwrap_or_default()
     }
 
-    /// Runs containerd's client on the node.
-    pub fn ctr(&self, line: &str) -> Said {
-        self.run(&format!("{} -n k8s.io {line}", bin().join("ctr").display()))
-    }
-
     /// The addresses of pods here, by the first network.
     pub fn pods(&self) -> String {
         format!("10.244.{}.0/24", self.number)

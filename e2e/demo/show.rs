@@ -40,6 +40,18 @@ impl Show {
         println!("\n{}", self.paint("1", text));
     }
 
+    /// What is typed.
+    #[allow(dead_code, reason = "the demo on one host has no commands")]
+    pub fn says(&self, line: &str) {
+        println!("  {}", self.paint("36", line));
+    }
+
+    /// Lines of a file, or of what a command said.
+    #[allow(dead_code, reason = "the demo on one host quotes nothing")]
+    pub fn quotes(&self, text: &str) {
+        text.lines().for_each(|line| println!("    {}", self.paint("2", line)));
+    }
+
     /// Does a step and prints its line: what was seen and how long it took. None: it failed.
     pub fn step<T>(&mut self, what: &str, step: impl FnOnce() -> (T, String)) -> Option<T> {
         let start = Instant::now();

@@ -7,11 +7,8 @@ use super::{Cast, FLOATING, OUTSIDE, PORT, ms};
 use crate::bed::Bed;
 use crate::show::Show;
 
-/// How long the outside may be away.
-const AWAY: Duration = Duration::from_secs(3);
-
-/// The gateway node falls: the outside is away for less than three seconds, and the others do not notice.
-pub fn fall(bed: &mut Bed, cast: &Cast, show: &mut Show) -> Option<()> {
+/// The gateway node falls: the outside is away for no longer than `most`, and the others do not notice.
+pub fn fall(bed: &mut Bed, cast: &Cast, show: &mut Show, most: Duration) -> Option<()> {
     let gateway = |bed: &Bed| bed.get("-n team-a trtr", "main")["status"]["gatewayNode"].as_str().map(str::to_owned);
     let old = gateway(bed)?;
     let at = bed.nodes.iter().position(|node| node.name == old)?;
@@ -27,6 +24,7 @@ pub fn fall(bed: &mut Bed, cast: &Cast, show: &mut Show) -> Option<()> {
     ];
     let flows = ways.map(|(_, from, to)| Flow::start(from, &format!("{to}:{PORT}")));
     std::thread::sleep(Duration::from_millis(500));
+    show.says(&format!("# {old}: its wires are cut, and all its processes and namespaces end"));
     let moved = show.step("killed; another node is the gateway", || {
         bed.nodes[at].fall();
         bed.until("another node is the gateway", || gateway(bed).is_some_and(|now| now != old));
@@ -48,7 +46,7 @@ pub fn fall(bed: &mut Bed, cast: &Cast, show: &mut Show) -> Option<()> {
     for (name, told) in [("SNAT", snat), ("the floating IP", floating)] {
         show.step(&format!("{name} was away, from last to first answer"), || {
             let (away, words) = (told.away(), told.words());
-            assert!(away <= AWAY, "{:.0} ms, more than {AWAY:?}; {words} packets lost", ms(away));
+            assert!(away <= most, "{:.0} ms, more than {most:?}; {words} packets lost", ms(away));
             ((), format!("{:.0} ms, {words} packets lost", ms(away)))
         });
     }

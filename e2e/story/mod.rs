@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use crate::bed::Bed;
 use crate::show::Show;
 use crate::support::Guest;
@@ -29,21 +31,22 @@ const PORT: u16 = 80;
 struct Cast {
     outside: Guest,
     /// Pods of team A: web-1, web-2, shop.
-    pods: Vec<Guest>,
+    pods: [Guest; 3],
     /// Their addresses.
-    addresses: Vec<String>,
+    addresses: [String; 3],
 }
 
 /// Tells all of it; none: a step failed without which the others are pointless. `outside`: the host on the wire of the first
 /// two nodes.
-pub fn tell(bed: &mut Bed, outside: Guest, show: &mut Show) -> Option<()> {
+/// `most`: how long the outside may be away when its gateway node dies.
+pub fn tell(bed: &mut Bed, outside: Guest, show: &mut Show, most: Duration) -> Option<()> {
     outside.serve(PORT, "outside");
     rights(bed, show)?;
     let cast = teams(bed, outside, show)?;
     outside_world(bed, &cast, show)?;
     group(bed, &cast, show)?;
     upgrade::upgrade(bed, &cast, show)?;
-    fall::fall(bed, &cast, show)
+    fall::fall(bed, &cast, show, most)
 }
 
 fn rights(bed: &Bed, show: &mut Show) -> Option<()> {
@@ -92,30 +95,21 @@ fn teams(bed: &Bed, outside: Guest, show: &mut Show) -> Option<Cast> {
         }
         ((), "each with net1 beside the cluster's own eth0".into())
     })?;
-    let (pods, addresses) = show.step("which address is whose: kubectl get tport", || {
-        let ports = |user: User| {
-            let columns = "-o custom-columns=N:.metadata.name,A:.status.addresses[0].ip,B:.status.binding.nodeName";
-            user.runs(bed, &format!("get tport --no-headers {columns}")).expect_ok()
-        };
-        let serve = |user: User, pod: &str| {
-            let name = format!("{}/{pod}", user.namespace);
-            let station = bed.station(&name);
-            station.serve(PORT, &name);
-            station
-        };
-        let pods: Vec<Guest> = ["web-1", "web-2", "shop"].map(|pod| serve(ANNA, pod)).into();
-        for pod in ["web-1", "web-2", "shop"] {
-            serve(BEN, pod);
-        }
-        let (ours, theirs) = (ports(ANNA), ports(BEN));
-        let words: Vec<Vec<&str>> = ours.lines().map(|line| line.split_whitespace().collect()).collect();
+    let ports =
+        "get tport -o custom-columns=PORT:.metadata.name,ADDRESS:.status.addresses[0].ip,NODE:.status.binding.nodeName";
+    ANNA.says(show, ports);
+    let (pods, addresses, table) = show.step("which address is whose", || {
+        let table = ANNA.runs(bed, ports).expect_ok();
+        let words: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
         let address = |port: &str| words.iter().find(|line| line[0] == port).expect("the pod has a Port")[1].to_owned();
-        let addresses = ["web-1-net1", "web-2-net1", "shop"].map(address).to_vec();
-        let short = |text: &str| {
-            text.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>().join(", ")
-        };
-        ((pods, addresses), format!("team-a: {}; team-b: {}", short(&ours), short(&theirs)))
+        // Ben's pod with the address of one of anna's.
+        serve(bed, BEN, "web-2");
+        let pods = ["web-1", "web-2", "shop"].map(|pod| serve(bed, ANNA, pod));
+        let addresses = ["web-1-net1", "web-2-net1", "shop"].map(address);
+        let seen = addresses.join(", ");
+        ((pods, addresses, table), seen)
     })?;
+    show.quotes(&table);
     let cast = Cast { outside, pods, addresses };
 
     show.part("The overlay: pods of a team reach each other from node to node, and nobody else");
@@ -123,9 +117,10 @@ fn teams(bed: &Bed, outside: Guest, show: &mut Show) -> Option<Cast> {
     pings(bed, show, ANNA, "web-1", "10.0.0.10", "from node-1 to node-3");
     answers(show, &cast.pods[0], &cast.addresses[1], "team-a/web-2 sees ", "who is there: her own");
     pings(bed, show, BEN, "web-1", "10.0.0.77", "ben reaches his shop");
-    ANNA.says(show, "exec web-1 -- ping -c 2 -W 1 10.0.0.77");
+    let line = "exec web-1 -- ping -c 3 -i 0.2 -W 1 10.0.0.77";
+    ANNA.says(show, line);
     show.step("anna does not: her 10.0.0.77 is nobody", || {
-        let said = ANNA.runs(bed, "exec web-1 -- ping -c 2 -i 0.2 -W 1 10.0.0.77");
+        let said = ANNA.runs(bed, line);
         assert!(!said.ok() && said.out.contains("100% packet loss"), "{said:?}");
         ((), ping_words(&said.out))
     });
@@ -134,13 +129,12 @@ fn teams(bed: &Bed, outside: Guest, show: &mut Show) -> Option<Cast> {
 
 fn outside_world(bed: &Bed, cast: &Cast, show: &mut Show) -> Option<()> {
     show.part("The router: SNAT to the outside, on one of the nodes that have the wire");
-    let router = show.step("kubectl -n team-a get trtr main: gateway and address", || {
+    show.step("kubectl -n team-a get trtr main: gateway and address", || {
         let router = bed.get("-n team-a trtr", "main");
-        let (node, address) =
-            (router["status"]["gatewayNode"].clone(), router["status"]["externalAddresses"][0].clone());
-        ((), format!("{node}, {address}"))
-    });
-    router?;
+        let status = &router["status"];
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        ((), format!("{}, {}", text(&status["gatewayNode"]), text(&status["externalAddresses"][0])))
+    })?;
     pings(bed, show, ANNA, "web-1", OUTSIDE, "a pod reaches the outside");
     answers(show, &cast.pods[0], OUTSIDE, "outside sees 203.0.113.", "which sees the router's address");
 
@@ -206,10 +200,19 @@ fn group(bed: &Bed, cast: &Cast, show: &mut Show) -> Option<()> {
     })
 }
 
+/// A pod as a station that says who it is.
+fn serve(bed: &Bed, user: User, pod: &str) -> Guest {
+    let name = format!("{}/{pod}", user.namespace);
+    let station = bed.station(&name);
+    station.serve(PORT, &name);
+    station
+}
+
 fn pings(bed: &Bed, show: &mut Show, user: User, pod: &str, to: &str, what: &str) {
-    user.says(show, &format!("exec {pod} -- ping -c 3 {to}"));
+    let line = format!("exec {pod} -- ping -c 3 -i 0.2 {to}");
+    user.says(show, &line);
     show.step(what, || {
-        let said = user.runs(bed, &format!("exec {pod} -- ping -c 3 -i 0.2 -W 2 {to}"));
+        let said = user.runs(bed, &line);
         assert!(said.ok() && said.out.contains(" 0% packet loss"), "{said:?}");
         ((), ping_words(&said.out))
     });

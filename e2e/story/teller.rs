@@ -25,7 +25,7 @@ impl User {
 
     /// Says a line of kubectl.
     pub fn says(self, show: &Show, line: &str) {
-        println!("  {}", show.paint("36", &format!("$ kubectl {}{line}", self.flags())));
+        show.says(&format!("$ kubectl {}{line}", self.flags()));
     }
 
     /// Runs a line of kubectl.
@@ -36,9 +36,7 @@ impl User {
     /// Says a line and what is in the file.
     pub fn shows(self, show: &Show, file: &str, text: &str) {
         self.says(show, &format!("apply -f {file}"));
-        for line in text.lines() {
-            println!("  {}", show.paint("2", &format!("  {line}")));
-        }
+        show.quotes(text);
     }
 
     /// Applies YAML; what kubectl says.

@@ -11,7 +11,7 @@ const NEXT: &str = "tenet:0.1.0-next";
 /// A rolling update of all agents under three flows; none of them loses a packet.
 pub fn upgrade(bed: &Bed, cast: &Cast, show: &mut Show) -> Option<()> {
     show.part("All agents are upgraded by a rolling update, under three flows of 1000 packets a second");
-    let [one, two, _] = &cast.pods[..] else { return None };
+    let [one, two, _] = &cast.pods;
     let ways = [
         ("overlay, node-1 to node-2", one, cast.addresses[1].as_str()),
         ("SNAT, node-2 to the outside", two, OUTSIDE),
@@ -20,11 +20,13 @@ pub fn upgrade(bed: &Bed, cast: &Cast, show: &mut Show) -> Option<()> {
     let flows = ways.map(|(name, from, to)| (name, Flow::start(from, &format!("{to}:{PORT}"))));
     let line = format!("-n tenet-system set image daemonset/tenet-agent cni={NEXT} agent={NEXT}");
     let rollout = "-n tenet-system rollout status daemonset/tenet-agent --timeout=120s";
+    let tag = format!("images tag docker.io/library/tenet:0.1.0 docker.io/library/{NEXT}");
+    show.says(&format!("$ ctr -n k8s.io {tag}   # on each node, as a pull would"));
     ADMIN.says(show, &line);
     ADMIN.says(show, rollout);
     let done = show.step("every node's agent is a new one, and Ready", || {
         for node in &bed.nodes {
-            node.ctr(&format!("images tag docker.io/library/tenet:0.1.0 docker.io/library/{NEXT}")).expect_ok();
+            node.ctr(&tag).expect_ok();
         }
         bed.kubectl(&line);
         bed.kubectl(rollout);

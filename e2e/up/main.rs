@@ -22,7 +22,7 @@ mod story;
 mod support;
 
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bed::Bed;
 use nix::unistd::Uid;
@@ -32,6 +32,8 @@ use signals::Signals;
 use support::Guest;
 
 const NODES: usize = 3;
+/// How long the outside may be away when a gateway node dies.
+const AWAY: Duration = Duration::from_secs(3);
 
 fn main() -> ExitCode {
     if !Uid::effective().is_root() {
@@ -68,7 +70,7 @@ fn demo(keep: bool) -> ExitCode {
         start.elapsed().as_secs_f64()
     );
     let (mut show, start) = (Show::stopped_by(signals.came()), Instant::now());
-    let whole = story::tell(&mut bed, outside, &mut show).is_some() && show.failed() == 0;
+    let whole = story::tell(&mut bed, outside, &mut show, AWAY).is_some() && show.failed() == 0;
     let took = start.elapsed().as_secs_f64();
     if whole {
         println!("\n{}", show.paint("32", &format!("All as promised, told in {took:.0} s.")));
