@@ -31,23 +31,27 @@ mod support;
 mod yaml;
 
 mod api;
+mod crowd;
 mod groups;
 mod kubelets;
 mod moves;
 mod outside;
 mod overlay;
 mod ports;
+mod roll;
 mod world;
 
 use rows::Group;
 
-const GROUPS: [Group; 7] = [
+const GROUPS: [Group; 9] = [
     (&["one", "burst", "offer", "restart", "memory", "rates"], ports::rows),
     (&["gateway", "floating-ip", "routers", "resync"], outside::rows),
     (&["overlay"], overlay::rows),
     (&["rule", "member"], groups::rows),
     (&["move", "migrate", "migrate-lost", "takeover"], moves::rows),
     (&["kubelets"], kubelets::rows),
+    (&["crowd"], crowd::rows),
+    (&["roll"], roll::rows),
     (&["never-seen", "in-place", "foreign"], world::rows),
 ];
 

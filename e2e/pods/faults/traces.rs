@@ -26,15 +26,17 @@ fn on(node: &Node) -> Vec<String> {
     if !vswitch.path.exists() {
         return all;
     }
+    // Whoever was asked for last is remembered for a while by any kernel.
+    let shown = ["-o link", "-o addr", "route show table all", "neigh show nud permanent"];
     for (place, guest) in [("node", node.station()), ("vswitch", vswitch)] {
-        // Whoever was asked for last is remembered for a while by any kernel.
-        for what in ["-o link", "-o addr", "route show table all", "neigh show nud permanent"] {
+        for what in shown {
             let said = guest.run(&format!("ip {what}")).expect_ok();
-            let name = |line: &str| match what {
-                "-o link" => line.split(": ").nth(1).unwrap_or_default().to_owned(),
-                _ => line.trim().to_owned(),
-            };
-            all.extend(said.lines().map(|line| format!("{place}: ip {what}: {}", name(line))));
+            let links = |line: &str| line.split(": ").nth(1).unwrap_or_default().to_owned();
+            let line = |line: &str| if what == "-o link" { links(line) } else { line.trim().to_owned() };
+            let (firsts, lines): (Vec<_>, Vec<_>) = said.lines().map(line).partition(|line| line.contains("veth"));
+            all.extend(lines.into_iter().map(|line| format!("{place}: ip {what}: {line}")));
+            // Of the first network, whose names and addresses are new after a restart.
+            all.push(format!("{place}: ip {what}: {} lines of the first network", firsts.len()));
         }
     }
     let record = fs::read_to_string(node.path("/var/lib/tenet/plugged.json")).unwrap();
