@@ -1,12 +1,13 @@
 //! A flow of packets that are answered, for as long as a scene lasts: how many were lost, and when no answers came.
 
 use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use nix::sys::socket::{setsockopt, sockopt};
+use nix::sys::socket::{MsgFlags, send, setsockopt, sockopt};
 
 use crate::support::Guest;
 
@@ -43,9 +44,9 @@ impl Flow {
             let (start, mut sent) = (Instant::now(), 0);
             while !here.load(Ordering::Relaxed) {
                 // What a busy machine delays is sent later, so that the rate stays.
-                while u128::from(sent) <= start.elapsed().as_millis() {
-                    // Also what cannot leave is lost.
-                    let _ = socket.send(b"?");
+                while !here.load(Ordering::Relaxed) && u128::from(sent) <= start.elapsed().as_millis() {
+                    // Also what cannot leave is lost; nobody waits for room behind an address that does not answer.
+                    let _ = send(socket.as_raw_fd(), b"?", MsgFlags::MSG_DONTWAIT);
                     sent += 1;
                 }
                 thread::sleep(Duration::from_millis(1));
