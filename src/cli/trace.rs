@@ -64,8 +64,8 @@ fn sent(protocol: Option<Protocol>, port: Option<u16>) -> Result<Sent, String> {
 
 /// The port that is meant: by its name, or as the only one of a pod.
 fn sender(text: &str, namespace: &str, chart: &Chart, snapshot: &Snapshot) -> Result<Key, String> {
-    let parts: Vec<&str> = text.split('/').collect();
-    let (namespace, pod) = match parts[..] {
+    let words: Vec<&str> = text.split('/').collect();
+    let (namespace, pod) = match words[..] {
         [name] => return Ok(Key::new(namespace, name)),
         ["pod", pod] => (namespace, pod),
         [namespace, name] => return Ok(Key::new(namespace, name)),

@@ -29,6 +29,7 @@ pub struct Seen {
 }
 
 /// How much of a kind was read.
+#[derive(Clone, Copy)]
 enum Extent {
     All,
     Namespace,

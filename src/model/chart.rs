@@ -209,7 +209,7 @@ impl Topology {
         }
         for (entry, node) in self.entries.iter().zip(&self.ports) {
             at(&entry.key.referred(&entry.object.spec.network_ref), &mut |network| {
-                network.ports.push(port(entry, node))
+                network.ports.push(port(entry, node));
             });
         }
         let routers: Vec<_> = self.routers.iter().map(|node| self.router_chart(node)).collect();
@@ -217,9 +217,13 @@ impl Topology {
         for router in &routers {
             let legs = router.legs.iter().filter_map(|leg| leg.network.as_ref());
             legs.for_each(|network| at(network, &mut |_| {}));
-            router.external.iter().for_each(|external| at(&external.network, &mut |network| network.external = true));
+            if let Some(external) = &router.external {
+                at(&external.network, &mut |network| network.external = true);
+            }
         }
-        floating_ips.iter().for_each(|ip| at(&ip.network, &mut |_| {}));
+        for ip in &floating_ips {
+            at(&ip.network, &mut |_| {});
+        }
         Chart { networks: networks.into_values().collect(), routers, floating_ips }
     }
 

@@ -193,13 +193,11 @@ impl Diagnosis {
         for ((what, reason, message), nodes) in found {
             let told =
                 self.findings.iter_mut().find(|f| f.what == what && (f.message == message || f.reason == reason));
-            match told {
-                Some(finding) => finding.message += &format!(" (said by node {})", nodes.join(", ")),
-                None => {
-                    let mut finding = Finding::new(what, &reason, message);
-                    finding.message += &format!(" (on node {})", nodes.join(", "));
-                    self.findings.push(finding);
-                }
+            let nodes = nodes.join(", ");
+            if let Some(finding) = told {
+                finding.message = format!("{} (said by node {nodes})", finding.message);
+            } else {
+                self.findings.push(Finding::new(what, &reason, format!("{message} (on node {nodes})")));
             }
         }
     }

@@ -178,23 +178,20 @@ impl Walk<'_> {
 
     /// A rule as its author wrote it.
     fn rule(&self, place: &Place, group: &Key, rule: &RuleView) -> String {
-        match self.topology.written(group, rule) {
-            Some((index, written)) => {
-                let what = written.description.as_ref().map_or(String::new(), |text| format!(" (\"{text}\")"));
-                format!("rule {index} of SecurityGroup {group}{what}: {}", words(written))
-            }
-            None => {
-                let other = match rule.remote {
-                    Remote::Group(number) => place.view.security_groups.get(&number).map_or_else(
-                        || "members of the same group".into(),
-                        |group| format!("members of {}", group.key),
-                    ),
-                    _ => "anywhere".into(),
-                };
-                let way = if rule.direction == Direction::Egress { "Egress to" } else { "Ingress from" };
-                format!("what is implied of SecurityGroup {group}: {way} {other}")
-            }
+        if let Some((index, written)) = self.topology.written(group, rule) {
+            let what = written.description.as_ref().map_or(String::new(), |text| format!(" (\"{text}\")"));
+            return format!("rule {index} of SecurityGroup {group}{what}: {}", words(written));
         }
+        let other = match rule.remote {
+            Remote::Group(number) => place
+                .view
+                .security_groups
+                .get(&number)
+                .map_or_else(|| "members of the same group".into(), |group| format!("members of {}", group.key)),
+            _ => "anywhere".into(),
+        };
+        let way = if rule.direction == Direction::Egress { "Egress to" } else { "Ingress from" };
+        format!("what is implied of SecurityGroup {group}: {way} {other}")
     }
 }
 
