@@ -217,7 +217,9 @@ impl Topology {
         for router in &routers {
             let legs = router.legs.iter().filter_map(|leg| leg.network.as_ref());
             legs.for_each(|network| at(network, &mut |_| {}));
-            router.external.iter().for_each(|external| at(&external.network, &mut |network| network.external = true));
+            if let Some(external) = &router.external {
+                at(&external.network, &mut |network| network.external = true);
+            }
         }
         for ip in &floating_ips {
             at(&ip.network, &mut |_| {});

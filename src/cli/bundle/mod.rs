@@ -70,21 +70,21 @@ async fn collect(args: &Bundle, plugin: bool, now: Timestamp) -> Result<Vec<Pape
     let chart = if let Some(namespace) = &namespace { chart.of_namespace(namespace) } else { chart };
     papers.push(("topology.txt".into(), topology::text::draw(&chart, 120, Names { home: namespace.as_deref() })));
     papers.push(("topology.svg".into(), topology::svg::draw(&chart, Names { home: namespace.as_deref() })));
-    let mut about = format!("tenet {} at {now}\n", env!("CARGO_PKG_VERSION"));
-    about.extend(["namespace: ", namespace.as_deref().unwrap_or("all"), "\n"]);
+    let mut about = vec![format!("tenet {} at {now}", env!("CARGO_PKG_VERSION"))];
+    about.push(format!("namespace: {}", namespace.as_deref().unwrap_or("all")));
     if let Some(client) = &world.client {
-        about.extend(["Kubernetes: ", &evidence::server(client).await, "\n"]);
+        about.push(format!("Kubernetes: {}", evidence::server(client).await));
         papers.extend(around(client, args.lines, namespace.as_deref(), &mut gaps).await);
     } else {
-        about += "local mode\n";
+        about.push("local mode".into());
     }
     gaps.sort();
     gaps.dedup();
     for gap in &gaps {
-        about.extend(["not read: ", gap, "\n"]);
+        about.push(format!("not read: {gap}"));
         let _ = writeln!(io::stderr(), "note: not read: {gap}");
     }
-    papers.insert(0, ("about.txt".into(), about));
+    papers.insert(0, ("about.txt".into(), about.join("\n") + "\n"));
     Ok(papers)
 }
 

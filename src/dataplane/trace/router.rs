@@ -187,8 +187,7 @@ fn refused(router: &RouterView, packet: Packet, from_outside: bool) -> Option<St
     let external = router.external.as_ref()?;
     let public = is_public(external, packet.target);
     let plain = external.part != Part::Floating && !external.snat;
-    let inward = plain && inner(router).iter().any(|net| net.contains(&packet.target));
-    if !public && !inward {
+    if !(public || plain && inner(router).iter().any(|net| net.contains(&packet.target))) {
         return Some(format!("{} is no public address of it", packet.target));
     }
     inside.then(|| format!("{} is an address of its inside, and comes from the outside", packet.source))

@@ -8,7 +8,7 @@ use super::packet::Packet;
 use super::{End, Hop};
 use crate::dataplane::filter::{State, Tables};
 use crate::model::chart::{Chart, NetworkChart, PortChart};
-use crate::model::view::NodeView;
+use crate::model::view::{NodeView, RouterView};
 use crate::model::{Key, Topology};
 
 /// Most stations and routers on a way.
@@ -110,7 +110,7 @@ impl<'t> Walk<'t> {
         if let Some(place) = self.station(network, node, next) {
             return self.receive(network, node, &place, next, packet);
         }
-        if let Some(router) = Self::leg(network, node, next) {
+        if let Some(router) = leg(network, node, next) {
             return self.route(&router, node, packet, false);
         }
         if let Some((router, place)) = self.outside(network, node, next) {
@@ -153,13 +153,6 @@ impl<'t> Walk<'t> {
         nodes.into_iter().map(|name| self.place(name)).find(|place| has(place))
     }
 
-    /// The router that has an address of a tenant's network, as a node has it.
-    fn leg(network: &Key, node: &Place, ip: Ipv4Addr) -> Option<Key> {
-        let mut routers = node.view.routers.iter();
-        let leg = routers.find(|(_, r)| r.interfaces.iter().any(|i| i.network == *network && i.ip == IpAddr::V4(ip)));
-        leg.map(|(key, _)| key.clone())
-    }
-
     /// The router that has an address of an external network, and the node on which it answers for it.
     fn outside(&mut self, network: &Key, node: &Rc<Place>, ip: Ipv4Addr) -> Option<(Key, Rc<Place>)> {
         let ip = IpAddr::V4(ip);
@@ -189,4 +182,10 @@ impl<'t> Walk<'t> {
             self.hop(at, Some(&from.name), format!("to node {} {way}", to.name));
         }
     }
+}
+
+/// The router that has an address of a tenant's network, as a node has it.
+fn leg(network: &Key, node: &Place, ip: Ipv4Addr) -> Option<Key> {
+    let is = |router: &RouterView| router.interfaces.iter().any(|i| i.network == *network && i.ip == IpAddr::V4(ip));
+    node.view.routers.iter().find(|(_, router)| is(router)).map(|(key, _)| key.clone())
 }
