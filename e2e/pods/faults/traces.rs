@@ -27,13 +27,13 @@ fn on(node: &Node) -> Vec<String> {
         return all;
     }
     // Whoever was asked for last is remembered for a while by any kernel.
-    let shown = ["-o link", "-o addr", "route show table all", "neigh show nud permanent"];
+    let asked = ["-o link", "-o addr", "route show table all", "neigh show nud permanent"];
     for (place, guest) in [("node", node.station()), ("vswitch", vswitch)] {
-        for what in shown {
+        for what in asked {
             let said = guest.run(&format!("ip {what}")).expect_ok();
-            let links = |line: &str| line.split(": ").nth(1).unwrap_or_default().to_owned();
-            let line = |line: &str| if what == "-o link" { links(line) } else { line.trim().to_owned() };
-            let (firsts, lines): (Vec<_>, Vec<_>) = said.lines().map(line).partition(|line| line.contains("veth"));
+            let link = |line: &str| line.split(": ").nth(1).unwrap_or_default().to_owned();
+            let shown = |line: &str| if what == "-o link" { link(line) } else { line.trim().to_owned() };
+            let (firsts, lines): (Vec<_>, Vec<_>) = said.lines().map(shown).partition(|line| line.contains("veth"));
             all.extend(lines.into_iter().map(|line| format!("{place}: ip {what}: {line}")));
             // Of the first network, whose names and addresses are new after a restart.
             all.push(format!("{place}: ip {what}: {} lines of the first network", firsts.len()));
