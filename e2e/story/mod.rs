@@ -38,7 +38,7 @@ struct Cast {
 
 /// Tells all of it; none: a step failed without which the others are pointless. `outside`: the host on the wire of the first
 /// two nodes.
-/// `most`: how long the outside may be away when its gateway node dies.
+/// `most`: how long SNAT may be away when its gateway node dies.
 pub fn tell(bed: &mut Bed, outside: Guest, show: &mut Show, most: Duration) -> Option<()> {
     outside.serve(PORT, "outside");
     rights(bed, show)?;

@@ -22,6 +22,7 @@ mod story;
 mod support;
 
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bed::Bed;
@@ -32,7 +33,7 @@ use signals::Signals;
 use support::Guest;
 
 const NODES: usize = 3;
-/// How long the outside may be away when a gateway node dies.
+/// How long SNAT may be away when a gateway node dies.
 const AWAY: Duration = Duration::from_secs(3);
 
 fn main() -> ExitCode {
@@ -77,7 +78,7 @@ fn demo(keep: bool) -> ExitCode {
     } else {
         println!("\n{}\n{}", bed.logs(), show.paint("31", &format!("{} failed.", show.failed())));
     }
-    if keep {
+    if keep && !signals.came().load(Ordering::Relaxed) {
         story::try_this(&record.enter.display().to_string());
         signals.wait();
         println!("taking it down");
