@@ -31,12 +31,12 @@ fn on(node: &Node) -> Vec<String> {
     for (place, guest) in [("node", node.station()), ("vswitch", vswitch)] {
         for what in shown {
             let said = guest.run(&format!("ip {what}")).expect_ok();
-            let links = |line: &str| line.split(": ").nth(1).unwrap_or_default().to_owned();
-            let line = |line: &str| if what == "-o link" { links(line) } else { line.trim().to_owned() };
-            let (firsts, lines): (Vec<_>, Vec<_>) = said.lines().map(line).partition(|line| line.contains("veth"));
-            all.extend(lines.into_iter().map(|line| format!("{place}: ip {what}: {line}")));
+            let name = |line: &str| line.split(": ").nth(1).unwrap_or_default().to_owned();
+            let line_of = |line: &str| if what == "-o link" { name(line) } else { line.trim().to_owned() };
+            let (first, others): (Vec<_>, Vec<_>) = said.lines().map(line_of).partition(|line| line.contains("veth"));
+            all.extend(others.into_iter().map(|line| format!("{place}: ip {what}: {line}")));
             // Of the first network, whose names and addresses are new after a restart.
-            all.push(format!("{place}: ip {what}: {} lines of the first network", firsts.len()));
+            all.push(format!("{place}: ip {what}: {} lines of the first network", first.len()));
         }
     }
     let record = fs::read_to_string(node.path("/var/lib/tenet/plugged.json")).unwrap();
