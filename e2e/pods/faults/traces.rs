@@ -27,16 +27,16 @@ fn on(node: &Node) -> Vec<String> {
         return all;
     }
     // Whoever was asked for last is remembered for a while by any kernel.
-    let asked = ["-o link", "-o addr", "route show table all", "neigh show nud permanent"];
+    let shown = ["-o link", "-o addr", "route show table all", "neigh show nud permanent"];
     for (place, guest) in [("node", node.station()), ("vswitch", vswitch)] {
-        for what in asked {
+        for what in shown {
             let said = guest.run(&format!("ip {what}")).expect_ok();
-            let link = |line: &str| line.split(": ").nth(1).unwrap_or_default().to_owned();
-            let shown = |line: &str| if what == "-o link" { link(line) } else { line.trim().to_owned() };
-            let (firsts, lines): (Vec<_>, Vec<_>) = said.lines().map(shown).partition(|line| line.contains("veth"));
-            all.extend(lines.into_iter().map(|line| format!("{place}: ip {what}: {line}")));
+            let name = |line: &str| line.split(": ").nth(1).unwrap_or_default().to_owned();
+            let line_of = |line: &str| if what == "-o link" { name(line) } else { line.trim().to_owned() };
+            let (first, others): (Vec<_>, Vec<_>) = said.lines().map(line_of).partition(|line| line.contains("veth"));
+            all.extend(others.into_iter().map(|line| format!("{place}: ip {what}: {line}")));
             // Of the first network, whose names and addresses are new after a restart.
-            all.push(format!("{place}: ip {what}: {} lines of the first network", firsts.len()));
+            all.push(format!("{place}: ip {what}: {} lines of the first network", first.len()));
         }
     }
     let record = fs::read_to_string(node.path("/var/lib/tenet/plugged.json")).unwrap();
