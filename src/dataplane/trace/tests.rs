@@ -97,7 +97,9 @@ fn what_is_not_there_or_not_routed_is_told() {
         Port lost {networkRef: {name: gone}}",
     );
     settle(&mut snapshot);
-    ["a", "b", "none", "lost"].iter().for_each(|port| plug(&mut snapshot, port));
+    for port in ["a", "b", "none", "lost"] {
+        plug(&mut snapshot, port);
+    }
     settle(&mut snapshot);
     let says = |from: &str, to: &str| ask(&snapshot, from, to, Sent::Echo).end.sentence();
     assert!(says("a", "10.9.9.9").contains("no route to 10.9.9.9"));
@@ -150,7 +152,9 @@ proptest! {
             Port x {{networkRef: {{name: blue}}, securityGroupRefs: [{{name: g0}}, {{name: g2}}]}}
             Port y {{networkRef: {{name: blue}}, securityGroupRefs: [{{name: g1}}]}}"));
         settle(&mut snapshot);
-        ["x", "y"].iter().for_each(|port| plug(&mut snapshot, port));
+        for port in ["x", "y"] {
+            plug(&mut snapshot, port);
+        }
         settle(&mut snapshot);
         let topology = link(&snapshot).0;
         let view = topology.view(NODE);
