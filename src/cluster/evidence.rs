@@ -214,6 +214,8 @@ fn short(error: &kube::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::api::coordination::v1::LeaseSpec;
+
     use super::*;
 
     #[test]
@@ -229,10 +231,7 @@ mod tests {
     #[test]
     fn nobody_leads_whose_lease_is_old_empty_or_missing() {
         assert!(headless(None, Timestamp::UNIX_EPOCH).is_some());
-        let lease = Lease {
-            metadata: kube::core::ObjectMeta::default(),
-            spec: Some(k8s_openapi::api::coordination::v1::LeaseSpec::default()),
-        };
+        let lease = Lease { metadata: kube::core::ObjectMeta::default(), spec: Some(LeaseSpec::default()) };
         assert!(headless(Some(&lease), Timestamp::UNIX_EPOCH).is_some());
     }
 }
