@@ -15,19 +15,7 @@ SecurityGroup default {rules: [{direction: Ingress}, {direction: Egress}]}
 Port web-0 {networkRef: {name: red}, addresses: [{ip: 10.1.0.50}]}";
 
 /// As Multus installs it.
-const KIND: &str = "
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: network-attachment-definitions.k8s.cni.cncf.io}
-spec:
-  group: k8s.cni.cncf.io
-  scope: Namespaced
-  names: {plural: network-attachment-definitions, singular: network-attachment-definition, kind: NetworkAttachmentDefinition, shortNames: [net-attach-def]}
-  versions:
-  - name: v1
-    served: true
-    storage: true
-    schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {config: {type: string}}}}}}";
+const KIND: &str = include_str!("../support/multus.yaml");
 
 /// Puts Multus before the node's network.
 fn install(bed: &Bed) {

@@ -72,7 +72,7 @@ pub fn sync_directory(path: &Path) -> io::Result<()> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot begin ends there")]
 mod tests {
     use std::io::Write as _;
     use std::os::unix::fs::PermissionsExt as _;

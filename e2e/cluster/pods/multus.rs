@@ -7,19 +7,7 @@ use crate::nodes::Cluster;
 use crate::support::until;
 
 /// As Multus installs it.
-const DEFINITIONS: &str = "
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: network-attachment-definitions.k8s.cni.cncf.io}
-spec:
-  group: k8s.cni.cncf.io
-  scope: Namespaced
-  names: {plural: network-attachment-definitions, singular: network-attachment-definition, kind: NetworkAttachmentDefinition, shortNames: [net-attach-def]}
-  versions:
-  - name: v1
-    served: true
-    storage: true
-    schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {config: {type: string}}}}}}";
+const DEFINITIONS: &str = include_str!("../../support/multus.yaml");
 
 fn define(cluster: &Cluster, name: &str, config: &serde_json::Value) {
     let object = json!({
