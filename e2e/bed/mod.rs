@@ -93,11 +93,14 @@ impl Bed {
         }
         bed.nodes.iter_mut().for_each(Node::start_containerd);
         bed.plane.start_all_managers();
-        let imports: Vec<_> = bed.nodes.iter().flat_map(|node| images.iter().map(|image| node.import(image))).collect();
         bed.nodes.iter_mut().for_each(Node::start_kubelet);
         bed.route_pods();
-        for mut import in imports {
-            assert!(import.wait().unwrap().success(), "an image cannot be imported: {}", bed.logs());
+        // One image of a node after the other: two at once may wait for each other until both give up.
+        for image in &images {
+            let imports: Vec<_> = bed.nodes.iter().map(|node| node.import(image)).collect();
+            for mut import in imports {
+                assert!(import.wait().unwrap().success(), "an image cannot be imported: {}", bed.logs());
+            }
         }
         // A Node that is not there yet cannot be waited for.
         bed.until("all nodes have joined", || bed.kubectl("get nodes -o name").lines().count() == nodes);
