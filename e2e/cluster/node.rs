@@ -225,6 +225,25 @@ impl Node {
         text
     }
 
+    /// Waits until our namespaces hold what they held; says what is different, where they never do.
+    #[track_caller]
+    pub fn wait_kernel(&self, before: &str) {
+        let start = std::time::Instant::now();
+        loop {
+            let now = self.kernel();
+            if now == before {
+                return;
+            }
+            let only = |one: &str, other: &str| -> Vec<String> {
+                let known: std::collections::HashSet<&str> = other.lines().collect();
+                one.lines().filter(|line| !known.contains(line)).map(str::to_owned).collect()
+            };
+            let (gone, new) = (only(before, &now), only(&now, before));
+            assert!(start.elapsed() < crate::support::SOON, "gone: {gone:#?}\nnew: {new:#?}");
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    }
+
     /// Runs `tenet` on the node.
     pub fn tenet(&self, line: &str) -> Said {
         let mut command = self.enter(&program());

@@ -71,9 +71,10 @@ impl Cluster {
         run("mount --make-rshared /run").expect_ok();
         host.bridge("underlay", &format!("{SERVER}/24"));
         let mut plane = ControlPlane::start_with(SERVER, flags);
-        plane.start_manager();
         plane.expect(&["create", "-f", INSTALL], "");
         plane.expect(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"], "");
+        // After our types are there: it looks for new ones only every 30 s, and quotas and owners wait for that.
+        plane.start_manager();
         let kubeconfig = plane.kubeconfig_for("controller", &plane.token(NAMESPACE, "tenet-controller", None));
         let mut cluster = Self { plane, nodes: Vec::new(), controllers: Vec::new(), kubeconfig, host, forbids: false };
         cluster.start_controller();

@@ -30,7 +30,7 @@ impl Rights {
         let mut plane = ControlPlane::start();
         plane.expect(&["create", "-f", INSTALL], "");
         plane.expect(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"], "");
-        // After our types are there, so that it need not find out about them later.
+        // After our types are there: it looks for new ones only every 30 s, and quotas and owners wait for that.
         plane.start_manager();
         let rights = Self { plane };
         rights.admin("apply --server-side -f -", objects).expect_ok();

@@ -155,8 +155,11 @@ struct Instance {
 impl Instance {
     async fn run(mut self) -> Result<(), String> {
         let mut stop = std::pin::pin!(stopped());
+        let mut due: Option<Instant> = None;
         loop {
             let now = Instant::now();
+            // Also where something else woke us just then: it would be waited for no more.
+            self.dirty |= due.is_some_and(|at| at < now);
             let leads = self.leads.borrow().is_some_and(|until| until > now);
             if leads && self.mirror.is_whole() {
                 if self.dirty && self.queue.is_low() {
@@ -168,7 +171,7 @@ impl Instance {
                     self.flights.push(sent.boxed());
                 }
             }
-            let due = self.queue.deadline(now).into_iter().chain(self.pulse.deadline(now)).min();
+            due = self.queue.deadline(now).into_iter().chain(self.pulse.deadline(now)).min();
             // A moment later, so that what is due is over.
             let wake = due.map_or(IDLE, |at| at.saturating_duration_since(now) + MOMENT).min(IDLE);
             tokio::select! {
@@ -203,7 +206,7 @@ impl Instance {
                     let lead = self.leads.borrow().is_some();
                     self.dirty |= lead != std::mem::replace(&mut self.led, lead) || self.lost() != self.lost;
                 }
-                () = tokio::time::sleep(wake) => self.dirty = true,
+                () = tokio::time::sleep(wake) => {}
             }
         }
     }

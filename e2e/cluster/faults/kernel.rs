@@ -78,7 +78,7 @@ fn an_agent_that_is_killed_between_any_two_messages_to_the_kernel_leaves_nothing
             a.wait_pings("10.0.1.11");
             cluster.nodes[0].tenet("unplug k").expect_ok();
             ip("netns del k");
-            until("nothing of it is left", || cluster.nodes[0].kernel() == before);
+            cluster.nodes[0].wait_kernel(&before);
         }
     }
     println!("{deaths} deaths");
@@ -159,7 +159,7 @@ fn what_the_kernel_refuses_once_is_done_by_the_same_agent_and_one_whose_watches_
             a.wait_pings("10.0.1.11");
             cluster.nodes[0].tenet("unplug k").expect_ok();
             ip("netns del k");
-            until("nothing of it is left", || cluster.nodes[0].kernel() == before);
+            cluster.nodes[0].wait_kernel(&before);
             let hit = std::fs::read_to_string(&trace).unwrap().contains("(INJECTED)");
             println!("{inject}: {hit}");
             (refused, rounds) = (refused + usize::from(hit), rounds + 1);

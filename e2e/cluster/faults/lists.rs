@@ -111,6 +111,7 @@ fn lists_that_are_empty_or_old_and_objects_that_cannot_be_read_take_nothing_away
     cluster.apply("Port after-nothing {networkRef: {name: blue}}");
     cluster.guest(1, "after-nothing").wait_pings("10.0.0.11");
     lies(&mut cluster, &proxy, old);
+    let before = cluster.nodes[0].kernel();
     cluster.apply("Port after-old {networkRef: {name: blue}}");
     cluster.guest(1, "after-old").wait_pings("10.0.0.11");
     // What went while the agent was dead is gone: the server says so when it is asked.
@@ -118,16 +119,17 @@ fn lists_that_are_empty_or_old_and_objects_that_cannot_be_read_take_nothing_away
     cluster.kubectl("delete tport/after-old");
     cluster.nodes[0].start_agent();
     until("its guest is unplugged", || cluster.nodes[0].tenet("unplug after-old").out.contains("nothing was plugged"));
+    cluster.nodes[0].wait_kernel(&before);
 
     // An object that cannot be read is as it was known.
     let good = spoil(&cluster, "a");
     let unread = |cluster: &Cluster| cluster.said().matches("an object cannot be read").count();
     until("controller and agent say so", || unread(&cluster) >= 2);
-    let before = cluster.nodes[0].kernel();
     cluster.apply("Port beside {networkRef: {name: blue}}");
     cluster.guest(1, "beside").wait_pings("10.0.0.11");
     cluster.nodes[0].tenet("unplug beside").expect_ok();
-    until("nothing else has changed", || cluster.nodes[0].kernel() == before);
+    // Nothing else has changed.
+    cluster.nodes[0].wait_kernel(&before);
     flow.whole();
     // Who never knew it serves all others, and gives its address to nobody.
     let said = unread(&cluster);
