@@ -26,7 +26,7 @@ use std::sync::Arc;
 use crate::api::{AgentKernel, Reason};
 use crate::dataplane::attachment::{Attachment, Attachments, Target};
 use crate::dataplane::dhcp::Table;
-use crate::dataplane::filter::Filtering;
+use crate::dataplane::filter::{Filtering, render as filter};
 use crate::dataplane::kernel::{Failures, Feature, Kernel, dhcp::Server, guest_netns, netns};
 use crate::dataplane::names::Prefix;
 use crate::dataplane::plan::{self, Plan};
@@ -194,6 +194,19 @@ impl Agent {
             tracing::error!(%error, "DHCP is not answered");
         }
         outcome
+    }
+
+    /// As [`Agent::converge`], where since a convergence that left nothing undone only rules of security groups and their
+    /// members are others. What was done; none: it is not enough, and all is to be looked at.
+    pub fn regroup(&mut self, view: &NodeView) -> Option<usize> {
+        let mut wanted = State::default();
+        if self.kernel.observed().is_guarded() {
+            filter::groups(view, &mut wanted);
+        }
+        let plan = plan::diff_groups(&wanted, self.kernel.observed());
+        let failed = self.kernel.apply(&plan);
+        let left = plan::diff_groups(&wanted, self.kernel.observed());
+        (failed.is_empty() && left.0.is_empty()).then_some(plan.0.len())
     }
 
     /// Loads the packet filters before anybody waits for them. That they cannot be loaded is said at each port that needs them.

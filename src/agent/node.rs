@@ -23,6 +23,8 @@ pub trait Node {
     fn detach(&mut self, port: &Key) -> Result<(), Error>;
     /// Makes the node like `view`.
     fn converge(&mut self, view: &NodeView) -> Outcome;
+    /// Brings into force what only rules of security groups have changed.
+    fn regroup(&mut self, view: &NodeView) -> Option<usize>;
     /// Descriptors to poll.
     fn watched(&self) -> Vec<BorrowedFd<'_>>;
     /// Empties them; whether the node may differ from the view.
@@ -51,6 +53,10 @@ impl Node for Agent {
 
     fn converge(&mut self, view: &NodeView) -> Outcome {
         Self::converge(self, view)
+    }
+
+    fn regroup(&mut self, view: &NodeView) -> Option<usize> {
+        Self::regroup(self, view)
     }
 
     fn watched(&self) -> Vec<BorrowedFd<'_>> {

@@ -55,10 +55,23 @@ impl Change {
 /// and namespaces, children first.
 #[must_use]
 pub fn diff(desired: &State, observed: &State) -> Plan {
+    between(desired.0.iter(), observed.0.iter())
+}
+
+/// The same, of security groups and their members alone.
+#[must_use]
+pub fn diff_groups(desired: &State, observed: &State) -> Plan {
+    between(desired.groups(), observed.groups())
+}
+
+fn between<'a>(
+    desired: impl Iterator<Item = (&'a Item, &'a Entry)>,
+    observed: impl Iterator<Item = (&'a Item, &'a Entry)>,
+) -> Plan {
     // Both are in order, so they are walked side by side: nothing is looked up.
-    let mut there = observed.0.iter().peekable();
+    let mut there = observed.peekable();
     let (mut gone, mut wanted) = (Vec::new(), Vec::new());
-    for (item, entry) in &desired.0 {
+    for (item, entry) in desired {
         gone.extend(std::iter::from_fn(|| there.next_if(|(other, _)| *other < item)));
         let found = there.next_if(|(other, _)| *other == item).map(|(_, found)| &found.spec);
         if found != Some(&entry.spec) {

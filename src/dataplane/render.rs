@@ -54,7 +54,9 @@ pub fn render(view: &NodeView, attachments: &Attachments, facts: &Facts, rules: 
     }
     view.tunnel.iter().for_each(|tunnel| guard::render(tunnel, &mut out.state));
     rules.forget_others(view.routers.values());
-    filter::groups(view, &mut out.state);
+    if out.state.is_guarded() {
+        filter::groups(view, &mut out.state);
+    }
     vswitch(facts, &mut out);
     out.dhcp = dhcp_table(view, &out.state);
     out

@@ -297,6 +297,21 @@ impl State {
         self.0.insert(item, Entry { spec, owner: Some(owner.clone()), make });
     }
 
+    /// Security groups and their members.
+    pub fn groups(&self) -> impl Iterator<Item = (&Item, &Entry)> {
+        self.0.range(Item::Group(Number(0))..Item::Policy(Number(0)))
+    }
+
+    /// Whether any port is judged by groups.
+    #[must_use]
+    pub fn is_guarded(&self) -> bool {
+        let mut policies = self.0.range(Item::Policy(Number(0))..).map_while(|(_, entry)| match &entry.spec {
+            Spec::Policy(policy) => Some(policy),
+            _ => None,
+        });
+        policies.any(|policy| matches!(policy, Policy::Guarded(_)))
+    }
+
     /// Adds what is there.
     pub fn found(&mut self, item: Item, spec: Spec, owner: Option<Id>) {
         self.0.insert(item, Entry { spec, owner, make: None });

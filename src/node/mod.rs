@@ -23,6 +23,7 @@ mod pairs;
 mod plugs;
 mod probe;
 mod rehearsal;
+mod rules;
 mod run;
 mod speak;
 pub mod watches;

@@ -159,7 +159,7 @@ impl Instance {
             }
         }
         if awake.clients && (self.desk.hear(&mut self.world, now) || self.desk.is_busy()) {
-            self.news = Heed::Now;
+            (self.news, self.world.strayed) = (Heed::Now, true);
         }
         if awake.node && self.world.node.disturbed() {
             self.pace.disturbed();
@@ -175,7 +175,11 @@ impl Instance {
     /// Plugs what can be plugged, converges when anything changed, and answers whoever waits for that.
     fn settle(&mut self) {
         let now = Instant::now();
-        let due = std::mem::take(&mut self.dirty) || self.due().is_some_and(|at| at <= now);
+        self.world.strayed |= self.dirty || self.desk.is_busy();
+        let mut due = std::mem::take(&mut self.dirty) || self.due().is_some_and(|at| at <= now);
+        if due && self.timed(World::regroup) {
+            due = false;
+        }
         if due {
             self.desk.attach(&mut self.world);
             self.converge();
@@ -191,15 +195,22 @@ impl Instance {
     }
 
     fn converge(&mut self) {
-        let start = Instant::now();
-        self.news = Heed::Never;
-        let done = self.world.converge(self.desk.awaited().cloned().collect(), Timestamp::now());
+        let awaited = self.desk.awaited().cloned().collect();
+        let done = self.timed(|world| world.converge(awaited, Timestamp::now()));
         self.pace.ended(&Ok(done));
-        let (end, took) = (Instant::now(), start.elapsed());
-        let [rest, lull] = [REST, LULL].map(|(times, most)| end + (took * times).min(most));
-        (self.rest, self.lull) = (rest, lull);
         for (port, why) in std::mem::take(&mut self.world.lost) {
             self.dirty |= self.desk.refuse(&mut self.world, &port, &why);
         }
+    }
+
+    /// Looks at all news; those that come next wait the longer, the longer that takes.
+    fn timed(&mut self, look: impl FnOnce(&mut World<Agent>) -> bool) -> bool {
+        let start = Instant::now();
+        self.news = Heed::Never;
+        let done = look(&mut self.world);
+        let (end, took) = (Instant::now(), start.elapsed());
+        let [rest, lull] = [REST, LULL].map(|(times, most)| end + (took * times).min(most));
+        (self.rest, self.lull) = (rest, lull);
+        done
     }
 }

@@ -19,8 +19,9 @@ use super::watches::Watches;
 use super::words::Words;
 use crate::agent::ears::Ears;
 use crate::agent::node::Node as Hands;
-use crate::cluster::mirror::{Heard, Mirror, News};
+use crate::cluster::mirror::{Heard, Mirror, News, Thing};
 use crate::cluster::write::Done;
+use crate::model::object::Object;
 use crate::model::view::{Active, NetworkView, Node, Takeovers};
 use crate::model::{Id, Key, Kind, Linker, NodeView, Report, Role, Topology};
 
@@ -74,6 +75,8 @@ pub struct World<N> {
     pub(super) introduced: bool,
     /// Whether the view says what this node is to hold: before the first walk it says nothing.
     pub(super) walked: bool,
+    /// Whether since the last walk anything but rules of security groups may have become different, or it left something undone.
+    pub(super) strayed: bool,
 }
 
 impl<N: Hands> World<N> {
@@ -115,13 +118,19 @@ impl<N: Hands> World<N> {
             active: Active::new(),
             introduced: false,
             walked: false,
+            strayed: true,
         }
     }
 
     /// Takes in what the API server said; how soon to converge.
     pub fn hear(&mut self, told: Told) -> Heed {
         let heed = if self.is_elsewhere(&told) { Heed::Later } else { Heed::Now };
-        if self.take_in(told) { heed } else { Heed::Never }
+        let rules = matches!(&told, Told::News(_, News::Put(Thing::Object(Object::SecurityGroup(_)))));
+        if !self.take_in(told) {
+            return Heed::Never;
+        }
+        self.strayed |= !rules;
+        heed
     }
 
     /// Whether news are about nothing that this node holds or is about to hold.
@@ -286,15 +295,22 @@ impl<N: Hands> World<N> {
         }
         self.hand_over();
         self.speak(&released, &unprepared, now);
-        outcome.vanished.is_empty() && self.report.faults.is_empty()
+        let done = outcome.vanished.is_empty() && self.report.faults.is_empty();
+        self.strayed = !done;
+        done
     }
 
     /// What this node is to hold.
     fn cut(&mut self) {
+        self.view = self.topology.view(self.eye());
+    }
+
+    /// This node, as views are cut for it.
+    pub(super) fn eye(&self) -> Node<'_> {
         let (name, labels) = (&*self.myself.node, Some(&self.labels));
         let cut_off = self.fence.is_shut();
         let (takeovers, fresh, departed) = (&self.takeovers, &self.active, self.migrations.left());
-        self.view = self.topology.view(Node { name, labels, takeovers, cut_off, fresh, departed });
+        Node { name, labels, takeovers, cut_off, fresh, departed }
     }
 
     /// Whether all is known of what this node uses.

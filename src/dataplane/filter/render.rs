@@ -18,12 +18,8 @@ pub fn wire(port: &PortView, network: &NetworkView, handed: Option<Handed>) -> W
     Wire { port: Number::from(port.uid), network: network.uid.into(), mac: port.mac, handed }
 }
 
-/// Wants the groups of the ports that are plugged here, and the members of those that these name.
+/// Wants the groups of the ports of this node, and the members of those that these name.
 pub fn groups(view: &NodeView, state: &mut State) {
-    let guarded = state.0.values().any(|entry| matches!(entry.spec, Spec::Policy(Policy::Guarded(_))));
-    if !guarded {
-        return;
-    }
     for (number, group) in &view.security_groups {
         let owner = Id::new(Kind::SecurityGroup, group.key.clone());
         state.want(Item::Group(*number), Spec::Group(group.rules.clone()), &owner, None);

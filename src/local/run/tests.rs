@@ -59,6 +59,10 @@ impl Node for Fake {
         Outcome { vanished, ..Outcome::default() }
     }
 
+    fn regroup(&mut self, _: &NodeView) -> Option<usize> {
+        None
+    }
+
     fn watched(&self) -> Vec<BorrowedFd<'_>> {
         Vec::new()
     }

@@ -10,8 +10,34 @@ use crate::model::entry::PortEntry;
 use crate::model::group::{Lead, default_rules};
 use crate::model::id::Key;
 use crate::model::security::{GroupView, Member, Number, Pair, Remote, RuleView, SecurityView};
-use crate::model::topology::{PortNode, Standing, Topology};
-use crate::model::view::NodeView;
+use crate::model::topology::{PortNode, SecurityGroupNode, Standing, Topology};
+use crate::model::view::{Node, NodeView};
+
+/// The security groups of a topology.
+#[derive(Debug)]
+pub struct Groups(Vec<SecurityGroupNode>);
+
+impl Topology {
+    /// Takes the security groups out of a topology that is not needed any more, to compare them with the next one's.
+    pub fn take_groups(&mut self) -> Groups {
+        Groups(std::mem::take(&mut self.security_groups))
+    }
+
+    /// Of two topologies whose objects differ in security groups alone: whether views of them differ in rules alone, because
+    /// every port is in the groups that it was in.
+    #[must_use]
+    pub fn differs_by_rules(&self, before: &Groups) -> bool {
+        let goes_by = |node: &SecurityGroupNode| (node.standing, node.entry.number, node.entry.stateful);
+        let same = |(a, b): (&SecurityGroupNode, &SecurityGroupNode)| a.key == b.key && goes_by(a) == goes_by(b);
+        self.security_groups.len() == before.0.len() && self.security_groups.iter().zip(&before.0).all(same)
+    }
+
+    /// Replaces in a view what rules of security groups say.
+    pub fn regroup<'a>(&self, node: impl Into<Node<'a>>, view: &mut NodeView) {
+        (view.security_groups, view.members, view.member_networks) = Default::default();
+        Cut::new(self, node.into()).groups(view);
+    }
+}
 
 /// Groups of a port, and whether they are stateful. Those of both kinds at once are none.
 fn groups(topology: &Topology, entry: &PortEntry) -> (BTreeSet<Number>, bool) {

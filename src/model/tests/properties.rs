@@ -47,13 +47,16 @@ fn line() -> impl Strategy<Value = String> {
         };
         format!("FloatingIP f{name} {{networkRef: {{name: public}}, {to}}}")
     });
-    let group = (0..4u8, 0..5u8, any::<bool>()).prop_map(|(name, remote, stateful)| {
+    prop_oneof![5 => port, 2 => router, 2 => floating, 2 => group()]
+}
+
+fn group() -> impl Strategy<Value = String> {
+    (0..4u8, 0..5u8, any::<bool>()).prop_map(|(name, remote, stateful)| {
         let (name, remote) = [name, remote].map(|n| if n == 3 { "default".to_owned() } else { format!("g{n}") }).into();
         let rules =
             format!("[{{direction: Ingress, remote: {{groupRef: {{name: {remote}}}}}}}, {{direction: Egress}}]");
         format!("SecurityGroup {name} {{stateful: {stateful}, rules: {rules}}}")
-    });
-    prop_oneof![5 => port, 2 => router, 2 => floating, 2 => group]
+    })
 }
 
 /// Ports that count are plugged here, so that the view shows them.
@@ -124,6 +127,24 @@ proptest! {
         record(&mut snapshot, statuses);
         prop_assert_eq!(link(&snapshot).0.view(NODE), before);
         prop_assert_eq!(judge(&snapshot), Statuses::default());
+    }
+
+    #[test]
+    fn where_only_rules_are_others_a_view_is_mended_as_it_would_be_cut(
+        lines in prop::collection::vec(line(), 5..30),
+        edits in prop::collection::vec(group(), 1..8),
+    ) {
+        let mut snapshot = with(&lines);
+        for (age, edit) in edits.iter().enumerate() {
+            let mut before = link(&snapshot).0;
+            let mut view = before.view(NODE);
+            add(&mut snapshot, 200 + age, edit);
+            let after = link(&snapshot).0;
+            if after.differs_by_rules(&before.take_groups()) {
+                after.regroup(NODE, &mut view);
+                prop_assert_eq!(view, after.view(NODE));
+            }
+        }
     }
 
     #[test]

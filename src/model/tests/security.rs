@@ -169,6 +169,33 @@ fn groups_of_both_kinds_on_one_port_leave_it_closed() {
 }
 
 #[test]
+fn a_rule_that_comes_or_goes_is_all_that_is_different() {
+    let group = |more: &str| format!("SecurityGroup web {{rules: [{{direction: Egress}}{more}]}}");
+    let mut snapshot = with(&format!(
+        "{}
+         SecurityGroup db
+         Port p {{networkRef: {{name: blue}}, securityGroupRefs: [{{name: web}}]}}
+         Port q {{networkRef: {{name: blue}}, securityGroupRefs: [{{name: db}}]}}",
+        group("")
+    ));
+    let mut becomes = |line: &str| {
+        let mut before = link(&snapshot).0;
+        let mut mended = before.view(NODE);
+        add(&mut snapshot, 50, line);
+        let after = link(&snapshot).0;
+        let rules = after.differs_by_rules(&before.take_groups());
+        after.regroup(NODE, &mut mended);
+        (rules, mended == after.view(NODE))
+    };
+    assert_eq!(becomes(&group(", {direction: Ingress, protocol: TCP, port: 80}")), (true, true));
+    assert_eq!(becomes(&group(", {direction: Ingress, remote: {groupRef: {name: db}}}")), (true, true), "with members");
+    assert_eq!(becomes(&group("")), (true, true));
+    assert!(!becomes("SecurityGroup web {stateful: false}").0, "its ports are judged otherwise");
+    assert!(!becomes("SecurityGroup web {rules: [{direction: Egress, port: 1, icmpType: 8}]}").0, "it is none");
+    assert!(!becomes("SecurityGroup default").0, "ports are in another group");
+}
+
+#[test]
 fn a_group_says_how_many_ports_are_in_it_and_how_many_of_its_rules_are_in_force() {
     let mut snapshot = with(
         "SecurityGroup web {rules: [{direction: Egress}, {direction: Ingress, remote: {groupRef: {name: web}}}]}
