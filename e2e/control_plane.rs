@@ -151,6 +151,8 @@ impl ControlPlane {
         // Also a test that is killed, and cannot drop anything, leaves nothing behind.
         let mut command = Command::new("setpriv");
         command
+            // By default Go collects garbage so often that a third of what these programs do is that. Memory there is enough.
+            .env("GOGC", "300")
             .args(["--pdeathsig", "KILL"])
             .arg(self.bin.join(name))
             .args(flags)

@@ -11,7 +11,8 @@ use crate::lane::{Calls, Lane, PORT, Way, costs};
 use crate::paths::outside;
 use crate::plug::Client;
 use crate::row::{Row, Unit};
-use crate::support::Host;
+use crate::support::traffic::hastened;
+use crate::support::{Host, run};
 use crate::yaml;
 
 const MANY: u32 = 10_000;
@@ -51,6 +52,7 @@ pub fn rows() -> Vec<Row> {
     for (guest, port) in [(&one, "one".into()), (&many, name(last))] {
         guest.take(&Client::plug(&host.socket(), &port, guest).plugged());
     }
+    hastened(run, &host.dir.join("filters"), 2);
     assert_eq!(translated(&host), [1, MANY as usize], "floating IPs in force");
     let outside = outside("br-ext", "198.19.255.2/15");
     let ends = [(&one, Ipv4Addr::from(ONE)), (&many, Ipv4Addr::from(FIRST + last))];

@@ -13,7 +13,8 @@ use crate::lane::{Calls, Lane, Way, costs};
 use crate::meter::{self, ms, quantile};
 use crate::plug::Client;
 use crate::row::{Row, Unit};
-use crate::support::{Host, until};
+use crate::support::traffic::hastened;
+use crate::support::{Host, run, until};
 use crate::yaml;
 
 const PORTS: usize = 1000;
@@ -64,6 +65,7 @@ impl World {
         new.iter().zip(&plugged).for_each(|(guest, plugged)| guest.take(plugged));
         self.guests.extend(new);
         self.plugged.extend(plugged);
+        hastened(run, &self.host.dir.join("filters"), count as u32);
     }
 
     fn restart(&mut self, arguments: &[&'static str]) {

@@ -10,7 +10,8 @@ use crate::lane::{self, Counted, Lane, PORT, Way, costs};
 use crate::meter::Dice;
 use crate::plug::Client;
 use crate::row::{Row, Unit};
-use crate::support::{Host, ip, until};
+use crate::support::traffic::hastened;
+use crate::support::{Host, ip, run, until};
 use crate::yaml;
 
 const ROUNDS: usize = 9;
@@ -73,6 +74,7 @@ impl Cloud {
         for ((name, _), guest) in ports.iter().zip(&guests) {
             guest.take(&Client::plug(&host.socket(), name, guest).plugged());
         }
+        hastened(run, &host.dir.join("filters"), 3);
         host.wait_ready("floatingip", "a");
         let outside = outside("br-ext", &format!("{OUTSIDE}/24"));
         Self { host, guests, outside }

@@ -7,6 +7,7 @@ use crate::lane::{Lane, PORT, Way, costs};
 use crate::nodes::Cluster;
 use crate::plug::Client;
 use crate::row::{Row, Unit};
+use crate::support::traffic::hastened;
 
 const ROUNDS: usize = 9;
 
@@ -24,6 +25,7 @@ Port b {networkRef: {name: blue}, addresses: [{ip: 10.0.0.12}]}",
         guest.take(&Client::plug(&node.socket(), name, guest).plugged());
     }
     cluster.wait("tport/a tport/b", "Programmed");
+    cluster.nodes.iter().for_each(|node| hastened(|line| node.run(line), &node.run_dir().join("filters"), 1));
     join((left, "eth0", "10.9.0.1/24"), (right, "eth0", "10.9.0.2/24"));
     let raw = Lane::new(left, right, Ipv4Addr::new(10, 9, 0, 2), PORT);
     let ours = Lane::new(a, b, Ipv4Addr::new(10, 0, 0, 12), PORT);

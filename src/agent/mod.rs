@@ -22,6 +22,7 @@ use std::net::IpAddr;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::api::{AgentKernel, Reason};
 use crate::dataplane::attachment::{Attachment, Attachments, Target};
@@ -337,6 +338,17 @@ impl Agent {
     #[must_use]
     pub fn watched(&self) -> Vec<BorrowedFd<'_>> {
         self.kernel.watched()
+    }
+
+    /// When something is to be done that waits for a moment of rest.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.kernel.deadline()
+    }
+
+    /// Does the next such thing: a port's packets get a shorter way.
+    pub fn hasten(&mut self) {
+        self.kernel.hasten();
     }
 
     /// How often the kernel could not tell all its news since the program began; all is looked at again then.

@@ -1,6 +1,7 @@
 //! What the loop asks of a node: an [`Agent`], or in tests a make-believe one.
 
 use std::os::fd::BorrowedFd;
+use std::time::Instant;
 
 use super::{Agent, Error, Outcome};
 use crate::dataplane::attachment::{Attachment, Attachments};
@@ -25,6 +26,10 @@ pub trait Node {
     fn converge(&mut self, view: &NodeView) -> Outcome;
     /// Brings into force what only rules of security groups have changed.
     fn regroup(&mut self, view: &NodeView) -> Option<usize>;
+    /// When something is to be done that waits for a moment of rest.
+    fn deadline(&self) -> Option<Instant>;
+    /// Does the next such thing.
+    fn hasten(&mut self);
     /// Descriptors to poll.
     fn watched(&self) -> Vec<BorrowedFd<'_>>;
     /// Empties them; whether the node may differ from the view.
@@ -57,6 +62,14 @@ impl Node for Agent {
 
     fn regroup(&mut self, view: &NodeView) -> Option<usize> {
         Self::regroup(self, view)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        Self::deadline(self)
+    }
+
+    fn hasten(&mut self) {
+        Self::hasten(self);
     }
 
     fn watched(&self) -> Vec<BorrowedFd<'_>> {

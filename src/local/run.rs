@@ -85,9 +85,10 @@ impl<N: Node> Instance<N> {
 
     fn deadline(&self) -> Option<Instant> {
         let heard = self.world.ears.deadline();
-        let all =
-            [self.world.removals.deadline(), self.desk.deadline(&self.world), self.pace.deadline(), self.look, heard];
-        all.into_iter().flatten().min()
+        let world = &self.world;
+        let rest = [world.removals.deadline(), world.node.deadline(), heard];
+        let all = [self.desk.deadline(world), self.pace.deadline(), self.look].into_iter().chain(rest);
+        all.flatten().min()
     }
 
     fn wake(&mut self, awake: Awake) {
@@ -116,6 +117,8 @@ impl<N: Node> Instance<N> {
         if self.pace.repairs(now) {
             let done = self.world.repair(Timestamp::now());
             self.pace.ended(&done);
+        } else if self.world.node.deadline().is_some_and(|at| at <= now) {
+            self.world.node.hasten();
         }
     }
 

@@ -132,8 +132,10 @@ impl Instance {
     }
 
     fn sleep(&self) -> io::Result<Awake> {
-        let deadlines = [self.desk.deadline(&self.world), self.pace.deadline(), self.world.deadline(), self.due()];
-        let (deadline, signals) = (deadlines.into_iter().flatten().min(), self.signals.as_fd());
+        let world = &self.world;
+        let rest = [world.deadline(), world.node.deadline()];
+        let deadlines = [self.desk.deadline(world), self.pace.deadline(), self.due()].into_iter().chain(rest);
+        let (deadline, signals) = (deadlines.flatten().min(), self.signals.as_fd());
         // What comes while others rest is taken in with them.
         let news = (self.news < Heed::Now).then_some(self.api.bell());
         sleep(deadline, signals, news, &self.world.node.watched(), self.desk.watched())
@@ -169,6 +171,8 @@ impl Instance {
         if self.pace.repairs(now) {
             let done = self.world.repair(Timestamp::now());
             self.pace.ended(&Ok(done));
+        } else if self.world.node.deadline().is_some_and(|at| at <= now) {
+            self.world.node.hasten();
         }
     }
 

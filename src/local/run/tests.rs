@@ -63,6 +63,12 @@ impl Node for Fake {
         None
     }
 
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    fn hasten(&mut self) {}
+
     fn watched(&self) -> Vec<BorrowedFd<'_>> {
         Vec::new()
     }

@@ -6,7 +6,7 @@ use std::io;
 use crate::dataplane::kernel::Kernel;
 use crate::dataplane::kernel::apply::{Failures, Step};
 use crate::dataplane::kernel::filter::{attach, tables::Tables};
-use crate::dataplane::kernel::{features, links, netns};
+use crate::dataplane::kernel::{features, links};
 use crate::dataplane::plan::{Action, Change};
 use crate::dataplane::state::{IfName, Item, Netns, Spec};
 
@@ -53,7 +53,7 @@ fn write(tables: &mut Tables, change: &Change) -> io::Result<()> {
 /// Puts filters on links that were made or have others, before they are set up. A link that gets none stays down.
 pub fn guard(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
     let mut requests: BTreeMap<&Netns, (Vec<_>, Vec<links::For>)> = BTreeMap::new();
-    let mut guarded: BTreeMap<&Netns, Vec<(IfName, u32)>> = BTreeMap::new();
+    let mut guarded: Vec<(IfName, u32)> = Vec::new();
     for (position, change) in steps {
         if failures.contains_key(position) {
             continue;
@@ -63,7 +63,7 @@ pub fn guard(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
         let made = kernel.space(netns).and_then(|space| space.index(name)).and_then(|index| {
             let (tables, programs) = kernel.filters.ready()?;
             filter.wire.iter().try_for_each(|wire| tables.set_wire(index, wire))?;
-            guarded.entry(netns).or_default().push((name.clone(), index));
+            guarded.push((name.clone(), index));
             Ok(attach::attach(index, programs, &filter.program))
         });
         match made {
@@ -78,21 +78,13 @@ pub fn guard(kernel: &mut Kernel, steps: &[Step], failures: &mut Failures) {
     for (netns, (requests, positions)) in requests {
         links::send(kernel, netns, requests, &positions, failures);
     }
-    for (netns, links) in guarded {
-        if let Err(error) = hasten(kernel, netns, &links) {
-            tracing::warn!(%error, "packets take the longer way to their filters");
-        }
+    if kernel.has(features::TCX)
+        && !guarded.is_empty()
+        && let Ok((tables, _)) = kernel.filters.ready()
+    {
+        tables.short.wait(guarded);
     }
     if steps.iter().all(|(position, _)| !failures.contains_key(position)) {
         kernel.filters.replaced();
     }
-}
-
-fn hasten(kernel: &mut Kernel, netns: &Netns, links: &[(IfName, u32)]) -> io::Result<()> {
-    if !kernel.features().iter().any(|feature| feature.name == features::TCX && feature.found) {
-        return Ok(());
-    }
-    let Kernel { spaces, filters, .. } = kernel;
-    let Some(space) = spaces.get(netns) else { return Ok(()) };
-    netns::within(space.as_fd(), || filters.hasten(links))?
 }

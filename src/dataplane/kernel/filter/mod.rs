@@ -15,6 +15,7 @@ mod trial;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use aya::EbpfLoader;
 use aya::programs::{ProgramError, SchedClassifier};
@@ -104,14 +105,20 @@ impl Filters {
         Ok((tables, [from.as_fd(), to.as_fd()]))
     }
 
-    /// Lets packets of these links, by name and index, come to the programs by the shortest way that the kernel has. The calling
-    /// thread is in their namespace.
+    /// When the next port is to be given the short way to the programs.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.tables.as_ref()?.short.deadline()
+    }
+
+    /// Gives the short way to the port that waits longest for it. The calling thread is in its namespace.
     ///
     /// # Errors
-    /// There is none; the usual way is there.
-    pub fn hasten(&mut self, links: &[(IfName, u32)]) -> io::Result<()> {
-        let (Some(tables), Some(programs)) = (&self.tables, &mut self.programs) else { return Err(absent()) };
-        links.iter().try_for_each(|(name, index)| tables.short.attach(programs, name, *index))
+    /// It has none; the usual way is there.
+    pub fn hasten(&mut self) -> io::Result<()> {
+        let (Some(tables), Some(programs)) = (&mut self.tables, &mut self.programs) else { return Err(absent()) };
+        let Some((name, index)) = tables.short.next() else { return Ok(()) };
+        tables.short.attach(programs, &name, index)
     }
 
     fn load(&mut self) -> io::Result<()> {
@@ -156,15 +163,22 @@ impl Filters {
         }
     }
 
-    /// Puts what the filters go by into `state`, the first time: from then on nobody writes there but us.
+    /// Puts what the filters go by into `state`, the first time: from then on nobody writes there but us. `links`: all of the
+    /// namespace of ports.
     ///
     /// # Errors
     /// The tables could not be read.
-    pub fn observe(&mut self, state: &mut State) -> io::Result<()> {
+    pub fn observe<'a>(
+        &mut self,
+        links: impl Iterator<Item = (&'a IfName, &'a u32)>,
+        state: &mut State,
+    ) -> io::Result<()> {
         if !self.seen
-            && let Some(tables) = &self.tables
+            && let Some(tables) = &mut self.tables
         {
             tables.observe(state)?;
+            let ports = links.filter(|(name, _)| Prefix::of(name) == Some(Prefix::Port));
+            tables.short.lack(ports.map(|(name, index)| (name.clone(), *index)));
             self.sweep();
         }
         self.seen = true;

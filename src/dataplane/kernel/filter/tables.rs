@@ -8,7 +8,7 @@ use std::sync::Arc;
 use aya::Pod;
 use aya::maps::{Array, HashMap, Map, MapData, MapError};
 
-use super::tcx::Pins;
+use super::tcx::Short;
 use crate::dataplane::filter::layout::{self, FLOW, FRAGMENT, GROUP, MEMBER, PORT, STATION};
 use crate::dataplane::filter::{Policy, Wire};
 use crate::dataplane::state::{Item, Spec, State};
@@ -40,7 +40,7 @@ pub struct Tables {
     /// Interfaces by their ports: of an interface that vanishes with its guest nobody tells us by its port.
     pub(super) behind: BTreeMap<(Number, u32), Wire>,
     /// The short way to the programs, of each interface.
-    pub(super) short: Pins,
+    pub(super) short: Short,
 }
 
 impl Tables {
@@ -60,7 +60,7 @@ impl Tables {
             flows: hash(Map::LruHashMap(pinned("flows")?))?,
             pending: hash(Map::LruHashMap(pinned("pending")?))?,
             fragments: hash(Map::LruHashMap(pinned("fragments")?))?,
-            short: Pins::below(dir),
+            short: Short::below(dir),
             policies: BTreeMap::new(),
             behind: BTreeMap::new(),
         };
