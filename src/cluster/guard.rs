@@ -34,14 +34,55 @@ impl<'de, K: DeserializeOwned> Deserialize<'de> for Guarded<K> {
     /// Reads JSON only: its text is read a second time where the first does not fit.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Box::<RawValue>::deserialize(deserializer)?;
-        if let Ok(object) = serde_json::from_str(text.get()) {
+        let text = without_bookkeeping(text.get());
+        if let Ok(object) = serde_json::from_str(&text) {
             return Ok(Self(Ok(object)));
         }
-        let Named { metadata } = serde_json::from_str(text.get()).map_err(D::Error::custom)?;
-        let wrong = serde_path_to_error::deserialize::<_, K>(&mut serde_json::Deserializer::from_str(text.get()));
+        let Named { metadata } = serde_json::from_str(&text).map_err(D::Error::custom)?;
+        let wrong = serde_path_to_error::deserialize::<_, K>(&mut serde_json::Deserializer::from_str(&text));
         let error = wrong.err().map(|error| error.to_string()).unwrap_or_default();
         Ok(Self(Err(Unreadable { metadata, error })))
     }
+}
+
+/// An object's text without what the server keeps of who wrote which field: it is most of the text, nobody here looks at it,
+/// and read it would leave holes in memory between what stays.
+fn without_bookkeeping(text: &str) -> Cow<'_, str> {
+    // In a string its first quote would have a backslash before the last; no field of ours has the name.
+    const FIELD: &str = r#""managedFields":["#;
+    let cut = text.find(FIELD).and_then(|start| {
+        let list = start + FIELD.len() - 1;
+        let after = list + length(&text.as_bytes()[list..])?;
+        let (front, back) = (&text[..start], &text[after..]);
+        // One of the commas around it goes with it.
+        Some(match back.strip_prefix(',') {
+            Some(back) => [front, back].concat(),
+            None => [front.strip_suffix(',').unwrap_or(front), back].concat(),
+        })
+    });
+    cut.map_or(Cow::Borrowed(text), Cow::Owned)
+}
+
+/// How many octets the list is long that the text begins with.
+fn length(text: &[u8]) -> Option<usize> {
+    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
+    for (at, octet) in text.iter().enumerate() {
+        match octet {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => quoted = !quoted,
+            _ if quoted => {}
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => {
+                depth = depth.checked_sub(1)?;
+                if depth == 0 {
+                    return Some(at + 1);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 impl<K: Resource> Resource for Guarded<K> {
@@ -92,6 +133,27 @@ mod tests {
         assert_eq!((port.name_any(), port.namespace()), ("web".into(), Some("shop".into())));
         let error = port.0.unwrap_err().error;
         assert!(error.starts_with("spec.networkRef: "), "{error}");
+    }
+
+    #[test]
+    fn who_wrote_which_field_is_not_read() {
+        let list = r#"[{"manager":"a ] \" } b","fieldsV1":{"f:spec":{"f:x":{},"k:{\"type\":\"Ready\"}":{".":{}}}}},{"manager":"c"}]"#;
+        let note = r#""annotations":{"last":"{\"managedFields\":[]}"}"#;
+        for (text, cut) in [
+            (format!(r#"{{"metadata":{{"name":"web",{note},"managedFields":{list}}},"spec":1}}"#), true),
+            (format!(r#"{{"metadata":{{"managedFields":{list},"name":"web",{note}}},"spec":1}}"#), true),
+            (format!(r#"{{"metadata":{{{note},"managedFields":{list},"name":"web"}},"spec":1}}"#), true),
+            (format!(r#"{{"metadata":{{"name":"web",{note}}},"spec":1}}"#), false),
+        ] {
+            let left = without_bookkeeping(&text);
+            assert_eq!(matches!(left, Cow::Owned(_)), cut);
+            let mut whole: serde_json::Value = serde_json::from_str(&text).unwrap();
+            whole["metadata"].as_object_mut().unwrap().remove("managedFields");
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&left).unwrap(), whole, "{left}");
+        }
+        assert_eq!(without_bookkeeping(r#"{"managedFields":[{"#), r#"{"managedFields":[{"#, "half of it");
+        let only = r#"{"metadata":{"managedFields":[]}}"#;
+        assert_eq!(without_bookkeeping(only), r#"{"metadata":{}}"#);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::agent::{self, Agent};
 use crate::api::{Binding, Port};
 use crate::dataplane::attachment::Attachment;
 use crate::dataplane::plan::Plan;
-use crate::model::status::{statuses, told};
+use crate::model::status::{of_groups, statuses, told};
 use crate::model::{Id, Key, Kind, Report, Topology, Uid, view};
 
 /// How often a convergence starts over because something went while it ran.
@@ -60,7 +60,36 @@ impl<N: Node> World<N> {
             let (networks, routers) = (self.view.networks.len(), self.view.routers.len());
             info!(changes, networks, ports, routers, ms = millis(start.elapsed()), "converged");
         }
-        Ok(self.report.faults.is_empty())
+        self.strayed = !self.report.faults.is_empty();
+        Ok(!self.strayed)
+    }
+
+    /// Brings into force what is new since the last walk, if that is nothing but rules of security groups: they concern every
+    /// port of a group, and change nothing about any of them. Whether it was; if not, the node is to converge.
+    ///
+    /// # Errors
+    /// The store cannot be written; the node is as it was.
+    pub fn regroup(&mut self, now: Timestamp) -> io::Result<bool> {
+        if std::mem::replace(&mut self.strayed, true) {
+            return Ok(false);
+        }
+        let start = Instant::now();
+        let before = self.topology.take_groups();
+        self.link();
+        if !self.topology.released.is_empty() || !self.topology.differs_by_rules(&before) {
+            return Ok(false);
+        }
+        let said = of_groups(self.store.snapshot(), &self.topology, &self.problems, &self.report, now);
+        self.store.record(said);
+        self.store.commit(true)?;
+        let node = view::Node { fresh: &self.active, ..(&self.name).into() };
+        self.topology.regroup(node, &mut self.view);
+        debug_assert_eq!(self.view, self.topology.view(node), "only rules were different");
+        let Some(changes) = self.node.regroup(&self.view) else { return Ok(false) };
+        self.strayed = false;
+        self.say();
+        info!(changes, ms = millis(start.elapsed()), "rules in force");
+        Ok(true)
     }
 
     /// Takes in what guests have announced; whether the node is to be another.

@@ -103,14 +103,14 @@ impl<N: Node> Instance<N> {
         if self.world.removals.deadline().is_some_and(|at| at <= now) {
             self.dirty |= self.world.judge(Timestamp::now());
         }
-        if awake.clients {
-            self.dirty |= self.desk.hear(&mut self.world, now);
-        }
+        let asked = awake.clients && self.desk.hear(&mut self.world, now);
         if awake.node && self.world.node.disturbed() {
             self.pace.disturbed();
         }
-        self.dirty |= awake.node && self.world.listen(now);
-        self.dirty |= self.pace.retries(now) || self.world.ears.deadline().is_some_and(|at| at <= now);
+        let heard = awake.node && self.world.listen(now);
+        if asked || heard || self.pace.retries(now) || self.world.ears.deadline().is_some_and(|at| at <= now) {
+            (self.dirty, self.world.strayed) = (true, true);
+        }
         if self.dirty || self.desk.is_busy() {
             self.settle();
         }
@@ -150,9 +150,14 @@ impl<N: Node> Instance<N> {
 
     /// Plugs what can be plugged, converges when anything changed, and answers whoever waits for that.
     fn settle(&mut self) {
-        self.dirty |= self.desk.attach(&mut self.world);
+        if self.desk.attach(&mut self.world) {
+            (self.dirty, self.world.strayed) = (true, true);
+        }
         if std::mem::take(&mut self.dirty) {
-            let done = self.world.converge(Timestamp::now());
+            let done = match self.world.regroup(Timestamp::now()) {
+                Ok(false) => self.world.converge(Timestamp::now()),
+                done => done,
+            };
             self.pace.ended(&done);
         }
         if self.desk.answer(&mut self.world, Instant::now()) {

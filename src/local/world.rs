@@ -22,7 +22,7 @@ use crate::agent::plugs::Ports;
 use crate::agent::protocol::Answer;
 use crate::api::Port;
 use crate::model::view::Active;
-use crate::model::{Id, Key, Linker, NodeView, Problems, Report, Topology};
+use crate::model::{Id, Key, Kind, Linker, NodeView, Problems, Report, Topology};
 
 /// A host's objects and the node that realises them.
 #[derive(Debug)]
@@ -53,6 +53,8 @@ pub struct World<N> {
     pub(super) active: Active,
     refused: BTreeMap<Id, String>,
     pub(super) said: Said,
+    /// Whether since the last walk anything but rules of security groups may have become different, or it left something undone.
+    pub(super) strayed: bool,
 }
 
 impl<N: Node> World<N> {
@@ -80,6 +82,7 @@ impl<N: Node> World<N> {
             active: Active::new(),
             refused: BTreeMap::new(),
             said: Said::default(),
+            strayed: true,
         }
     }
 
@@ -104,7 +107,10 @@ impl<N: Node> World<N> {
                 self.refused.remove(&id);
                 match self.store.declare(object, &path.to_string_lossy(), now) {
                     Declared::Same => {}
-                    Declared::Changed => changed = true,
+                    Declared::Changed => {
+                        changed = true;
+                        self.strayed |= id.kind != Kind::SecurityGroup;
+                    }
                     Declared::Refused(remark) => {
                         let why = format!("{}: {id} keeps its old spec: {}", path.display(), remark.message);
                         self.refused.insert(id, why);
@@ -153,6 +159,7 @@ impl<N: Node> World<N> {
         for id in ids {
             info!(object = %id, "no file declares it any more: it goes");
             self.store.delete(id, now);
+            self.strayed = true;
         }
     }
 

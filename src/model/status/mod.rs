@@ -72,6 +72,19 @@ pub fn told(
     Judge { snapshot, topology, problems, report: Some(report), only_told: true, now }.all()
 }
 
+/// As [`statuses`], of security groups alone.
+#[must_use]
+pub fn of_groups(
+    snapshot: &Snapshot,
+    topology: &Topology,
+    problems: &Problems,
+    report: &Report,
+    now: Timestamp,
+) -> Statuses {
+    let judge = Judge { snapshot, topology, problems, report: Some(report), only_told: false, now };
+    Statuses { security_groups: judge.security_groups(), ..Statuses::default() }
+}
+
 /// What all statuses are made of.
 struct Judge<'a> {
     snapshot: &'a Snapshot,
