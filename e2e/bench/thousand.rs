@@ -15,7 +15,8 @@ use crate::guest::Guest;
 use crate::meter;
 use crate::plug::Client;
 use crate::row::{Row, Unit};
-use crate::support::{Host, until};
+use crate::support::traffic::hastened;
+use crate::support::{Host, run, until};
 use crate::yaml;
 
 const PORTS: usize = 1000;
@@ -76,6 +77,7 @@ fn build(host: &Host, guests: &[Guest]) -> (Vec<Row>, Vec<Plugged>) {
 
 fn idle(host: &Host) -> Vec<Row> {
     let pid = host.pid().unwrap();
+    hastened(run, &host.dir.join("filters"), PORTS as u32);
     std::thread::sleep(Duration::from_secs(3));
     let (before, cpu) = (meter::sleeps(pid), meter::process(pid));
     std::thread::sleep(IDLE);
