@@ -91,8 +91,16 @@ impl Cluster {
 
     /// As [`Self::start_controller`], by another way to the API server and with more arguments.
     pub fn start_controller_with(&mut self, kubeconfig: &Path, arguments: &[&str]) {
+        self.start_controller_under(&[], kubeconfig, arguments);
+    }
+
+    /// As [`Self::start_controller_with`], under another program, which is given with its arguments.
+    pub fn start_controller_under(&mut self, other: &[&str], kubeconfig: &Path, arguments: &[&str]) {
         let log = self.host.dir.join(format!("controller-{}.log", self.controllers.len()));
-        let mut command = bound(&program());
+        let program = program();
+        let words: Vec<&str> = other.iter().copied().chain([program.as_str()]).collect();
+        let mut command = bound(words[0]);
+        command.args(&words[1..]);
         command.args(["--log-level", "info,tenet=debug", "controller", "--kubeconfig"]).arg(kubeconfig).args(arguments);
         // All are on one host here.
         command.args(["--metrics", &format!("{SERVER}:{}", CONTROLLER_METRICS + self.controllers.len())]);

@@ -3,6 +3,7 @@
 
 pub mod audit;
 mod churn;
+mod clock;
 mod compaction;
 mod conflicts;
 mod crowd;
