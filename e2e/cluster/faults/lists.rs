@@ -81,12 +81,17 @@ fn lies(cluster: &mut Cluster, proxy: &Proxy, lie: impl Fn(&str) -> Manner + Sen
     proxy.treat(|_| Manner::Pass);
 }
 
-/// Writes a port into the store that no API server would have taken.
-fn spoil(cluster: &Cluster, port: &str) -> Vec<u8> {
+/// A port as it is stored.
+pub fn stored(cluster: &Cluster, port: &str) -> Value {
     let mut stored = cluster.get("tport", port);
     // The server keeps them apart from what is stored.
-    let metadata = stored["metadata"].as_object_mut().unwrap();
-    metadata.remove("resourceVersion");
+    stored["metadata"].as_object_mut().unwrap().remove("resourceVersion");
+    stored
+}
+
+/// Writes a port into the store that no API server would have taken.
+fn spoil(cluster: &Cluster, port: &str) -> Vec<u8> {
+    let mut stored = stored(cluster, port);
     let good = stored.to_string().into_bytes();
     stored["spec"]["networkRef"] = 7.into();
     etcd::put("ports", &format!("default/{port}"), stored.to_string().as_bytes());
