@@ -17,6 +17,7 @@ mod node;
 mod outage;
 pub mod proxy;
 mod server;
+mod tokens;
 mod unlisted;
 pub mod writes;
 
