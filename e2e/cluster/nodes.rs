@@ -160,8 +160,16 @@ impl Cluster {
     /// Makes the Node that Kubernetes knows, and a token as the agent's pod there would have it.
     fn agent_token(&self, node: &str) -> String {
         let object = format!("{{apiVersion: v1, kind: Node, metadata: {{name: {node}}}}}");
-        let uid = self.plane.expect(&["create", "-f", "-", "-o", "jsonpath={.metadata.uid}"], &object);
+        let uid = self.plane.expect(&["apply", "-f", "-", "-o", "jsonpath={.metadata.uid}"], &object);
         self.plane.token(NAMESPACE, "tenet-agent", Some((node, &uid)))
+    }
+
+    /// Gives controllers and agents new tokens, which they take when they are started again.
+    pub fn renew_tokens(&self) {
+        self.plane.kubeconfig_for("controller", &self.plane.token(NAMESPACE, "tenet-controller", None));
+        for node in &self.nodes {
+            self.plane.kubeconfig_for(&node.name, &self.agent_token(&node.name));
+        }
     }
 
     /// Applies objects, one to a line, as [`yaml()`] reads them.

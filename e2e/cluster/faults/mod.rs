@@ -13,6 +13,7 @@ mod junk;
 mod kernel;
 mod leaders;
 mod lists;
+mod namespaces;
 mod node;
 mod outage;
 pub mod proxy;
