@@ -16,6 +16,7 @@ mod lists;
 mod namespaces;
 mod node;
 mod outage;
+mod panic;
 pub mod proxy;
 mod server;
 mod tokens;
