@@ -46,6 +46,8 @@ missing=$(echo "$wanted" | while read -r program package; do
 done)
 # The linker is of no use without the C library's files.
 [ -e /usr/include/stdlib.h ] || missing="$missing libc6-dev"
+# What steps the clock of one process is a library.
+[ "$what" = demo ] || ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || missing="$missing libfaketime"
 go=
 built() { [ -x "${TENET_KUBE_BIN:-$root/.cache/kube}/kubelet" ] && [ -x "${TENET_NODE_BIN:-$root/.cache/node}/containerd" ]; }
 if [ "$what" != demo ] && ! built && ! command -v go >/dev/null; then

@@ -91,8 +91,16 @@ impl Cluster {
 
     /// As [`Self::start_controller`], by another way to the API server and with more arguments.
     pub fn start_controller_with(&mut self, kubeconfig: &Path, arguments: &[&str]) {
+        self.start_controller_under(&[], kubeconfig, arguments);
+    }
+
+    /// As [`Self::start_controller_with`], under another program, which is given with its arguments.
+    pub fn start_controller_under(&mut self, other: &[&str], kubeconfig: &Path, arguments: &[&str]) {
         let log = self.host.dir.join(format!("controller-{}.log", self.controllers.len()));
-        let mut command = bound(&program());
+        let program = program();
+        let words: Vec<&str> = other.iter().copied().chain([program.as_str()]).collect();
+        let mut command = bound(words[0]);
+        command.args(&words[1..]);
         command.args(["--log-level", "info,tenet=debug", "controller", "--kubeconfig"]).arg(kubeconfig).args(arguments);
         // All are on one host here.
         command.args(["--metrics", &format!("{SERVER}:{}", CONTROLLER_METRICS + self.controllers.len())]);
@@ -152,8 +160,16 @@ impl Cluster {
     /// Makes the Node that Kubernetes knows, and a token as the agent's pod there would have it.
     fn agent_token(&self, node: &str) -> String {
         let object = format!("{{apiVersion: v1, kind: Node, metadata: {{name: {node}}}}}");
-        let uid = self.plane.expect(&["create", "-f", "-", "-o", "jsonpath={.metadata.uid}"], &object);
+        let uid = self.plane.expect(&["apply", "-f", "-", "-o", "jsonpath={.metadata.uid}"], &object);
         self.plane.token(NAMESPACE, "tenet-agent", Some((node, &uid)))
+    }
+
+    /// Gives controllers and agents new tokens, which they take when they are started again.
+    pub fn renew_tokens(&self) {
+        self.plane.kubeconfig_for("controller", &self.plane.token(NAMESPACE, "tenet-controller", None));
+        for node in &self.nodes {
+            self.plane.kubeconfig_for(&node.name, &self.agent_token(&node.name));
+        }
     }
 
     /// Applies objects, one to a line, as [`yaml()`] reads them.

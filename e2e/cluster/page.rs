@@ -33,7 +33,12 @@ pub fn figure(page: &str, name: &str) -> u64 {
 pub fn writes(cluster: &Cluster) -> Vec<u64> {
     let agents = cluster.nodes.iter().map(|node| format!("{}:{METRICS}", node.address));
     let all = [format!("{SERVER}:{CONTROLLER_METRICS}")].into_iter().chain(agents);
-    all.map(|address| figure(&get(&address, "/metrics").1, "tenet_api_writes_total{result=\"written\"}")).collect()
+    all.map(|address| written(&address)).collect()
+}
+
+/// How often who serves this page wrote.
+pub fn written(address: &str) -> u64 {
+    figure(&get(address, "/metrics").1, "tenet_api_writes_total{result=\"written\"}")
 }
 
 /// Waits until an agent has made its kernel as it is to be.

@@ -11,7 +11,10 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tower::retry::RetryLayer;
 use tower::timeout::TimeoutLayer;
+use tower::util::MapRequestLayer;
 use tower::{BoxError, ServiceBuilder};
+
+use super::token::TokenFile;
 
 /// How to reach the API server.
 #[derive(Clone, Debug, Default)]
@@ -46,12 +49,15 @@ pub async fn connect_by(access: &Access, context: Option<&str>) -> Result<Client
         None => Config::infer().await.map_err(|error| nowhere(&error))?,
     };
     config.connect_timeout = Some(PATIENCE);
-    put_together(&config).map_err(|error| format!("no connection to the API server can be made: {error}"))
+    // A token in a file is not left to kube.
+    let file = config.auth_info.token.is_none().then(|| config.auth_info.token_file.take()).flatten();
+    let token = file.map(|path| TokenFile::open(Path::new(&path))).transpose()?;
+    put_together(&config, token).map_err(|error| format!("no connection to the API server can be made: {error}"))
 }
 
 /// What `Client::try_from` does, over sockets that send at once. Without that a request on a new connection waits for the
 /// server's acknowledgement of the handshake, which takes its 40 ms (RFC 1122, 4.2.3.2 and 4.2.3.4).
-fn put_together(config: &Config) -> Result<Client, kube::Error> {
+fn put_together(config: &Config, token: Option<TokenFile>) -> Result<Client, kube::Error> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
@@ -67,6 +73,7 @@ fn put_together(config: &Config) -> Result<Client, kube::Error> {
         .layer(config.base_uri_layer())
         .layer(RetryLayer::new(RetryPolicy::server_retry()))
         .option_layer(config.auth_layer()?)
+        .option_layer(token.map(|token| MapRequestLayer::new(move |request| token.sign(request))))
         .layer(TimeoutLayer::new(PATIENCE * 2))
         .map_err(BoxError::from)
         .service(http);

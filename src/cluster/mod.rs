@@ -19,6 +19,7 @@ pub mod pods;
 pub mod probes;
 pub mod read;
 pub mod share;
+mod token;
 pub mod watch;
 pub mod write;
 

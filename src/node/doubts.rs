@@ -1,7 +1,9 @@
-//! What lists lack, and this node has plugged: before anything of it is taken away, the server itself says that it is gone.
+//! What lists lack, and this node has plugged, or routes or translates: before anything of it is taken away, the server itself says
+//! that it is gone.
 //!
 //! A list may be made of a cache that has lost its way, or of a store that was put back from an old copy. This node knows by its
-//! own record what there should be. Until list and server agree, nothing changes here, and packets go on as before.
+//! own record what there should be, and once it runs, by what it does. Until list and server agree, nothing changes here, and
+//! packets go on as before.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -13,6 +15,7 @@ use super::world::World;
 use crate::agent::node::Node as Hands;
 use crate::cluster::mirror::{Mirror, Name, News};
 use crate::dataplane::attachment::Attachments;
+use crate::model::object::Object;
 use crate::model::{Id, Key, Kind, Uid};
 
 /// How long lists are believed to be wrong before they are read again, and a server that did not answer is asked again.
@@ -21,8 +24,8 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// What is known of objects that lists lack.
 #[derive(Debug, Default)]
 pub struct Doubts {
-    /// Ports that a watch saw going: nobody has to be asked.
-    seen: BTreeSet<Key>,
+    /// What a watch saw going: nobody has to be asked.
+    seen: BTreeSet<Id>,
     words: BTreeMap<Id, Word>,
 }
 
@@ -38,29 +41,34 @@ enum Word {
 }
 
 impl Doubts {
-    /// Takes in what a watch tells: a port that is seen to go needs no second word.
+    /// Takes in what a watch tells: what is seen to go needs no second word.
     pub fn hear(&mut self, news: &News, attachments: &Attachments) {
-        if let News::Gone(Name::Object(id)) = news
-            && id.kind == Kind::Port
-            && attachments.contains_key(&id.key)
-        {
-            self.seen.insert(id.key.clone());
+        let News::Gone(Name::Object(id)) = news else { return };
+        let matters = match id.kind {
+            Kind::Port => attachments.contains_key(&id.key),
+            Kind::Router | Kind::FloatingIP => true,
+            _ => false,
+        };
+        if matters {
+            self.seen.insert(id.clone());
         }
     }
 
-    /// What of all that is plugged, or that these ports are on, is in no list.
-    fn missing(&self, attachments: &Attachments, mirror: &Mirror) -> BTreeSet<Id> {
+    /// What of all that is plugged, that these ports are on, or that is `done` here otherwise, is in no list.
+    fn missing(&self, attachments: &Attachments, done: &BTreeSet<Id>, mirror: &Mirror) -> BTreeSet<Id> {
         let snapshot = mirror.snapshot();
         let missing = |key: &Key| {
             let Some(port) = snapshot.ports.get(key) else {
-                return (!self.seen.contains(key)).then(|| Id::new(Kind::Port, key.clone()));
+                return Some(Id::new(Kind::Port, key.clone()));
             };
             let network = key.referred(&port.spec.network_ref);
             let had = port.status.as_ref().is_some_and(|status| status.network_uid.is_some());
             (had && !snapshot.networks.contains_key(&network)).then(|| Id::new(Kind::Network, network))
         };
+        let done = done.iter().filter(|id| Object::find(snapshot, id).is_none()).cloned();
         // What cannot be read is there.
-        attachments.keys().filter_map(missing).filter(|id| !mirror.tells_of(id)).collect()
+        let unsure = |id: &Id| !self.seen.contains(id) && !mirror.tells_of(id);
+        attachments.keys().filter_map(missing).chain(done).filter(unsure).collect()
     }
 
     /// What to ask for of what is missing; none: all of it is gone.
@@ -87,9 +95,11 @@ impl Doubts {
 impl<N: Hands> World<N> {
     /// Whether what lists lack is gone by the server's own word, so far as this node has it.
     pub(super) fn is_sure(&mut self) -> bool {
-        let attachments = self.node.attachments();
-        self.doubts.seen.retain(|key| attachments.contains_key(key));
-        let missing = self.doubts.missing(attachments, &self.mirror);
+        let done: BTreeSet<Id> = self.translated().collect();
+        let (attachments, snapshot) = (self.node.attachments(), self.mirror.snapshot());
+        let held = |id: &Id| done.contains(id) || id.kind == Kind::Port && attachments.contains_key(&id.key);
+        self.doubts.seen.retain(|id| held(id) && Object::find(snapshot, id).is_none());
+        let missing = self.doubts.missing(attachments, &done, &self.mirror);
         let ask = self.doubts.ask(&missing);
         let sure = ask.is_none();
         self.orders.extend(ask.into_iter().flatten().map(Order::Ask));

@@ -155,14 +155,18 @@ impl<N: Hands> World<N> {
 
     /// What the view has of the objects that this node speaks for.
     fn realised(&self) -> BTreeSet<Id> {
-        let id = |kind| move |key: &Key| Id::new(kind, key.clone());
-        let ports = self.view.networks.values().flat_map(|network| network.ports.keys().map(id(Kind::Port)));
-        let routers = self.view.routers.keys().map(id(Kind::Router));
+        let ports = self.view.networks.values().flat_map(|network| network.ports.keys());
+        ports.map(|key| Id::new(Kind::Port, key.clone())).chain(self.translated()).collect()
+    }
+
+    /// Routers and floating IPs that the view has.
+    pub(super) fn translated(&self) -> impl Iterator<Item = Id> {
+        let routers = self.view.routers.keys().map(|key| Id::new(Kind::Router, key.clone()));
         let floating = self.view.routers.values().filter_map(|router| router.external.as_ref()).flat_map(|external| {
             let whole = external.floating.values().map(|f| Id::new(Kind::FloatingIP, f.key.clone()));
             whole.chain(external.forwarding.values().map(|f| Id::new(Kind::FloatingIP, f.key.clone())))
         });
-        ports.chain(routers).chain(floating).collect()
+        routers.chain(floating)
     }
 }
 

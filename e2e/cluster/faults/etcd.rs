@@ -10,8 +10,16 @@ const ETCD: &str = "127.0.0.1:2379";
 
 /// Replaces what is stored of an object.
 pub fn put(resource: &str, name: &str, value: &[u8]) {
-    let key = format!("/registry/tenet.network/{resource}/{name}");
-    ask("put", &json!({ "key": base64(key.as_bytes()), "value": base64(value) }));
+    ask("put", &json!({ "key": key(resource, name), "value": base64(value) }));
+}
+
+/// Takes away what is stored of an object, whoever still has a word to say to that.
+pub fn delete(resource: &str, name: &str) {
+    ask("deleterange", &json!({ "key": key(resource, name) }));
+}
+
+fn key(resource: &str, name: &str) -> String {
+    base64(format!("/registry/tenet.network/{resource}/{name}").as_bytes())
 }
 
 fn ask(what: &str, body: &Value) {

@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use super::proxy::{Manner, Proxy};
-use super::{audit, etcd};
+use super::{World, audit, etcd};
 use crate::flow::Flow;
 use crate::nodes::Cluster;
+use crate::page::converged;
 use crate::support::until;
 
 const WORLD: &str = "
@@ -16,6 +17,10 @@ Port b {networkRef: {name: blue}, addresses: [{ip: 10.0.0.12}]}
 Port c {networkRef: {name: blue}, addresses: [{ip: 10.0.0.13}]}";
 
 const API: &str = "/apis/tenet.network/v1alpha1";
+
+/// What a server says on a watch that would go on from what is forgotten.
+pub const EXPIRED: &str = r#"{"type":"ERROR","object":{"apiVersion":"v1","kind":"Status","status":"Failure","code":410,"reason":"Expired"}}
+"#;
 
 /// The kind and the selector of a list of objects of all namespaces.
 fn listed(line: &str) -> Option<(&str, &str)> {
@@ -81,16 +86,59 @@ fn lies(cluster: &mut Cluster, proxy: &Proxy, lie: impl Fn(&str) -> Manner + Sen
     proxy.treat(|_| Manner::Pass);
 }
 
-/// Writes a port into the store that no API server would have taken.
-fn spoil(cluster: &Cluster, port: &str) -> Vec<u8> {
+/// A port as it is stored.
+pub fn stored(cluster: &Cluster, port: &str) -> Value {
     let mut stored = cluster.get("tport", port);
     // The server keeps them apart from what is stored.
-    let metadata = stored["metadata"].as_object_mut().unwrap();
-    metadata.remove("resourceVersion");
+    stored["metadata"].as_object_mut().unwrap().remove("resourceVersion");
+    stored
+}
+
+/// Writes a port into the store that no API server would have taken.
+fn spoil(cluster: &Cluster, port: &str) -> Vec<u8> {
+    let mut stored = stored(cluster, port);
     let good = stored.to_string().into_bytes();
     stored["spec"]["networkRef"] = 7.into();
     etcd::put("ports", &format!("default/{port}"), stored.to_string().as_bytes());
     good
+}
+
+/// There are no routers and no floating IPs any more, and whoever watches them has to read them anew.
+fn forgets_routers(lie: impl Fn(&str) -> Manner + Send + 'static) -> impl Fn(&str) -> Manner + Send + 'static {
+    move |line| match ["routers?", "floatingips?"].iter().any(|kind| line.contains(&format!("{API}/{kind}"))) {
+        true if listed(line).is_some() => lie(line),
+        true => Manner::Say("200 OK", "", EXPIRED.into()),
+        false => Manner::Pass,
+    }
+}
+
+#[test]
+fn lists_without_routers_and_floating_ips_take_none_away_from_an_agent_that_runs() {
+    let mut world = World::start(&[]);
+    world.cluster.apply("FloatingIP f {networkRef: {name: public}, ip: 203.0.113.50, portRef: {name: a}}");
+    world.outside.wait_pings("203.0.113.50");
+    let at = usize::from(world.gateway() != "node-1");
+    let proxy = Proxy::start(&world.cluster, world.cluster.nodes[at].kubeconfig());
+    let node = &mut world.cluster.nodes[at];
+    node.kill_agent();
+    node.takes(Some(&proxy.kubeconfig));
+    node.start_agent();
+    converged(node);
+    let (before, flows) = (world.kernel(), world.flows());
+    let floating = Flow::start(&world.outside, &world.a, "203.0.113.50");
+    proxy.treat(forgets_routers(empty(&world.cluster)));
+    until("it asks the server itself", || {
+        world.cluster.said().matches("a list lacks it, and it is there").count() >= 2
+    });
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    assert_eq!(before, world.kernel());
+    floating.whole();
+    // What goes meanwhile is gone once the server is asked.
+    world.cluster.kubectl("delete tfip/f");
+    proxy.treat(|_| Manner::Pass);
+    until("the floating IP leads nowhere", || !world.outside.pings("203.0.113.50"));
+    world.serves("late");
+    flows.hold();
 }
 
 #[test]

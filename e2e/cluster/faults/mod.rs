@@ -3,6 +3,7 @@
 
 pub mod audit;
 mod churn;
+mod clock;
 mod compaction;
 mod conflicts;
 mod crowd;
@@ -12,10 +13,14 @@ mod junk;
 mod kernel;
 mod leaders;
 mod lists;
+mod namespaces;
 mod node;
 mod outage;
+mod panic;
 pub mod proxy;
 mod server;
+mod tokens;
+mod unlisted;
 pub mod writes;
 
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! Faults of a node: news of the kernel that are lost, a disk that takes nothing, few descriptors, a loop that hangs, a reboot.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use nix::unistd::Pid;
 use super::ends::again;
 use crate::flow::Flow;
 use crate::nodes::Cluster;
-use crate::page::get;
+use crate::page::{converged, get};
 use crate::support::{Guest, ip, until};
 
 const WORLD: &str = "
@@ -42,6 +43,50 @@ fn storm(cluster: &Cluster, pid: Pid) {
     )
     .unwrap();
     in_space(cluster, "vswitch", &format!("ip -batch {}", file.display()));
+}
+
+/// An agent that cannot start ends with these words, and leaves what the kernel holds.
+fn ends_with(cluster: &mut Cluster, words: &[&str]) {
+    let before = cluster.nodes[0].kernel();
+    cluster.nodes[0].kill_agent();
+    let said = cluster.nodes[0].log().len();
+    cluster.nodes[0].start_agent();
+    until("it ends", || cluster.nodes[0].has_no_agent());
+    let log = cluster.nodes[0].log();
+    assert!(words.iter().all(|words| log[said..].contains(words)), "{words:?}: {}", &log[said..]);
+    assert_eq!(before, cluster.nodes[0].kernel());
+}
+
+/// The disk turns read-only: one that runs wires nothing new and goes on, one that starts says so.
+fn read_only(cluster: &mut Cluster, state: &Path) {
+    cluster.nodes[0].run(&format!("mount --bind {0} {0}", state.display())).expect_ok();
+    cluster.nodes[0].run(&format!("mount -o remount,bind,ro {}", state.display())).expect_ok();
+    let before = cluster.nodes[0].kernel();
+    ip("netns add c");
+    let plugged = cluster.nodes[0].tenet("plug c --netns c --timeout 2");
+    assert!(!plugged.ok() && plugged.err.contains("Read-only file system"), "{plugged:?}");
+    ip("netns del c");
+    assert_eq!(before, cluster.nodes[0].kernel());
+    assert!(!cluster.nodes[0].has_no_agent());
+    ends_with(cluster, &["Read-only file system"]);
+    cluster.nodes[0].run(&format!("umount {}", state.display())).expect_ok();
+    starts(cluster);
+}
+
+/// The record is damaged: who starts says what to do.
+fn damaged(cluster: &mut Cluster, state: &Path) {
+    let record = state.join("plugged.json");
+    cluster.nodes[0].run(&format!("cp {0} {0}.good", record.display())).expect_ok();
+    cluster.nodes[0].run(&format!("truncate -s 20 {}", record.display())).expect_ok();
+    ends_with(cluster, &["plugged.json is damaged", "remove it and plug the ports again"]);
+    cluster.nodes[0].run(&format!("mv {0}.good {0}", record.display())).expect_ok();
+    starts(cluster);
+}
+
+fn starts(cluster: &mut Cluster) {
+    cluster.nodes[0].start_agent();
+    until("it listens", || cluster.nodes[0].listens());
+    converged(&cluster.nodes[0]);
 }
 
 #[test]
@@ -104,6 +149,8 @@ fn an_agent_that_misses_news_has_no_disk_no_descriptors_or_no_kernel_state_left_
     assert!(!conditions.contains("cannot be recorded") && a.pings("10.0.0.12"), "{conditions}");
     cluster.nodes[0].run(&format!("rm {}", full.display())).expect_ok();
     ip("netns del c");
+    read_only(&mut cluster, &state);
+    damaged(&mut cluster, &state);
     let c = cluster.guest(1, "c");
     c.wait_pings("10.0.0.11");
 

@@ -1,7 +1,13 @@
 //! An API server that answers late, badly, by halves or not at all, and one that no longer knows us.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use serde_json::json;
+
+use super::crowd::{Crowd, object};
+use super::lists::EXPIRED;
 use super::proxy::{Manner, Proxy};
 use super::sized;
 use crate::flow::Flow;
@@ -28,6 +34,25 @@ fn refusal(code: u16, reason: &str) -> String {
     )
 }
 
+/// Groups of more than two pages.
+const PAGES: usize = 220;
+
+/// Whoever watches has to read all anew, and so often finds that what comes after the first page is forgotten.
+fn forgets(left: Arc<AtomicUsize>) -> impl Fn(&str) -> Manner + Send + 'static {
+    move |line| {
+        if left.load(Ordering::Relaxed) == 0 {
+            Manner::Pass
+        } else if line.contains("continue=") {
+            left.fetch_sub(1, Ordering::Relaxed);
+            Manner::Say("410 Gone", "", refusal(410, "Expired"))
+        } else if line.contains("watch=") {
+            Manner::Say("200 OK", "", EXPIRED.into())
+        } else {
+            Manner::Pass
+        }
+    }
+}
+
 #[test]
 fn a_server_that_is_slow_broken_or_forgets_us_costs_no_packet_and_all_goes_on_when_it_is_well() {
     let mut cluster = Cluster::start(1);
@@ -43,6 +68,23 @@ fn a_server_that_is_slow_broken_or_forgets_us_costs_no_packet_and_all_goes_on_wh
     let [a, b] = ["a", "b"].map(|port| cluster.guest(1, port));
     a.wait_pings("10.0.0.12");
     let flow = Flow::start(&a, &b, "10.0.0.12");
+    // What is read in pages is forgotten between two of them, once and twice.
+    let crowd = Crowd::new(&cluster.plane.kubeconfig());
+    let group = |number| object("SecurityGroup", "default", &format!("g{number}"), json!({}));
+    crowd.run(crowd.create((0..PAGES).map(group).collect()));
+    for times in [1, 2] {
+        let before = cluster.nodes[0].kernel();
+        let left = [&controllers, &agents].map(|proxy| {
+            let left = Arc::new(AtomicUsize::new(times));
+            proxy.treat(forgets(left.clone()));
+            left
+        });
+        until("it was forgotten", || left.iter().all(|left| left.load(Ordering::Relaxed) == 0));
+        cluster.apply(&format!("Port pages{times} {{networkRef: {{name: blue}}}}"));
+        cluster.guest(1, &format!("pages{times}")).wait_pings("10.0.0.11");
+        cluster.nodes[0].tenet(&format!("unplug pages{times}")).expect_ok();
+        cluster.nodes[0].wait_kernel(&before);
+    }
     let busy = Manner::Say("429 Too Many Requests", "Retry-After: 1\r\n", refusal(429, "TooManyRequests"));
     let broken = Manner::Say("500 Internal Server Error", "", refusal(500, "InternalError"));
     let expired = Manner::Say("410 Gone", "", refusal(410, "Expired"));
