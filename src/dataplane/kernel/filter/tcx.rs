@@ -22,7 +22,7 @@ use crate::dataplane::state::IfName;
 const DIR: &str = "tcx";
 /// The hooks, as `PROGRAMS` has them.
 const HOOKS: [TcAttachType; 2] = [TcAttachType::Ingress, TcAttachType::Egress];
-/// So long after the last port was wired the next entry is made; but a port waits no longer than that, however many come.
+/// So long after the last port was wired they begin to be made; and so long after the first, however many follow.
 const REST: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
 /// The entries of one namespace. They are pinned, so they outlive the agent.
