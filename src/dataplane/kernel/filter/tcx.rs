@@ -22,8 +22,9 @@ use crate::dataplane::state::IfName;
 const DIR: &str = "tcx";
 /// The hooks, as `PROGRAMS` has them.
 const HOOKS: [TcAttachType; 2] = [TcAttachType::Ingress, TcAttachType::Egress];
-/// So long after the last port was wired they begin to be made; and so long after the first, however many follow.
-const REST: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+/// So long after the last port was wired they begin to be made; and so long after the first, however many follow. Many pods at
+/// once come for half a minute, and each waits for the same lock of the kernel's.
+const REST: (Duration, Duration) = (Duration::from_millis(200), Duration::from_mins(1));
 
 /// The entries of one namespace. They are pinned, so they outlive the agent.
 #[derive(Debug)]
