@@ -71,7 +71,7 @@ pub fn rows() -> Vec<Row> {
 
     let more: Vec<Guest> = (0..ROUNDS).map(|_| Guest::new()).collect();
     let (mut took, mut rule, mut member) = (Vec::new(), Vec::new(), Vec::new());
-    for round in 0..ROUNDS {
+    for (round, guest) in more.iter().enumerate() {
         user.edit("SecurityGroup", "g", &group(&[]));
         until("nobody is let in", || !first.reaches(second, second_ip, LATER) && !second.reaches(last, last_ip, LATER));
         std::thread::sleep(AFTER);
@@ -89,7 +89,7 @@ pub fn rows() -> Vec<Row> {
         member.push(cpu(pid, || {
             user.apply(&yaml(&port("clients", PORTS + round)));
             let elsewhere = cluster.nodes[1].socket();
-            Client::plug(&elsewhere, &format!("clients{}", PORTS + round), &more[round]).plugged();
+            Client::plug(&elsewhere, &format!("clients{}", PORTS + round), guest).plugged();
         }));
     }
     vec![
