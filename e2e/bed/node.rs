@@ -8,7 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::{bin, groups};
-use crate::support::{Guest, Said, ip, run, until};
+use crate::support::{Guest, Said, ip, run, until, wire};
 
 /// A node.
 pub struct Node {
@@ -214,16 +214,8 @@ fn first_network(number: usize) -> String {
 
 /// Makes a node's namespaces and its place on the underlay, and starts its first process there.
 fn boot(number: usize, name: &str, address: &str, folder: &Path, cgroup: &str) -> Child {
-    ip(&format!(
-        "netns add {name}
-         link add u{number} type veth peer name eth0 netns {name}
-         link set u{number} master underlay up
-         -n {name} link set lo up
-         -n {name} addr add {address}/24 dev eth0
-         -n {name} link set eth0 up
-         -n {name} route add default via {server}",
-        server = super::SERVER,
-    ));
+    wire::node(number, name, address);
+    ip(&format!("-n {name} route add default via {}", super::SERVER));
     groups::make(cgroup);
     let mut command = bound("nsenter");
     command.arg(format!("--net=/run/netns/{name}"));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use super::METRICS;
-use crate::support::{Guest, Said, ip, until};
+use crate::support::{Guest, Said, until, wire};
 
 /// A node.
 pub struct Node {
@@ -45,14 +45,7 @@ impl Node {
     /// A node on the underlay bridge of the calling thread's namespace, with an agent.
     pub(super) fn start(number: usize, folder: PathBuf, kubeconfig: PathBuf) -> Self {
         let (name, address) = (format!("node-{number}"), format!("192.0.2.{}", 10 + number));
-        ip(&format!(
-            "netns add {name}
-             link add u{number} type veth peer name eth0 netns {name}
-             link set u{number} master underlay up
-             -n {name} link set lo up
-             -n {name} addr add {address}/24 dev eth0
-             -n {name} link set eth0 up"
-        ));
+        wire::node(number, &name, &address);
         fs::create_dir_all(&folder).unwrap();
         let mut command = bound("nsenter");
         command.args([

@@ -1,6 +1,18 @@
-//! A wire to the outside that some nodes of a cluster share.
+//! The wires of a cluster: the underlay that its nodes are on, and one to the outside that some share.
 
 use super::{Guest, ip};
+
+/// Makes a node's network namespace, on the bridge `underlay` of the calling thread's.
+pub fn node(number: usize, name: &str, address: &str) {
+    ip(&format!(
+        "netns add {name}
+         link add u{number} type veth peer name eth0 netns {name}
+         link set u{number} master underlay up
+         -n {name} link set lo up
+         -n {name} addr add {address}/24 dev eth0
+         -n {name} link set eth0 up"
+    ));
+}
 
 /// Joins nodes, which are network namespaces by these names, to one wire by a bridge `br-ext` each. The outside host there
 /// has 203.0.113.1.
