@@ -54,8 +54,8 @@ impl Doubts {
         }
     }
 
-    /// What of all that is plugged, that these ports are on, or that is `done` here otherwise, is in no list.
-    fn missing(&self, attachments: &Attachments, done: &BTreeSet<Id>, mirror: &Mirror) -> BTreeSet<Id> {
+    /// What of all that is plugged, or that these ports are on, is in no list; and of the `lacking`, which are not known.
+    fn missing(&self, attachments: &Attachments, lacking: Vec<Id>, mirror: &Mirror) -> BTreeSet<Id> {
         let snapshot = mirror.snapshot();
         let missing = |key: &Key| {
             let Some(port) = snapshot.ports.get(key) else {
@@ -65,10 +65,9 @@ impl Doubts {
             let had = port.status.as_ref().is_some_and(|status| status.network_uid.is_some());
             (had && !snapshot.networks.contains_key(&network)).then(|| Id::new(Kind::Network, network))
         };
-        let done = done.iter().filter(|id| Object::find(snapshot, id).is_none()).cloned();
         // What cannot be read is there.
         let unsure = |id: &Id| !self.seen.contains(id) && !mirror.tells_of(id);
-        attachments.keys().filter_map(missing).chain(done).filter(unsure).collect()
+        attachments.keys().filter_map(missing).chain(lacking).filter(unsure).collect()
     }
 
     /// What to ask for of what is missing; none: all of it is gone.
@@ -95,11 +94,11 @@ impl Doubts {
 impl<N: Hands> World<N> {
     /// Whether what lists lack is gone by the server's own word, so far as this node has it.
     pub(super) fn is_sure(&mut self) -> bool {
-        let done: BTreeSet<Id> = self.translated().collect();
         let (attachments, snapshot) = (self.node.attachments(), self.mirror.snapshot());
-        let held = |id: &Id| done.contains(id) || id.kind == Kind::Port && attachments.contains_key(&id.key);
-        self.doubts.seen.retain(|id| held(id) && Object::find(snapshot, id).is_none());
-        let missing = self.doubts.missing(attachments, &done, &self.mirror);
+        let lacking: Vec<Id> = self.translated().filter(|id| Object::find(snapshot, id).is_none()).collect();
+        let plugged = |key: &Key| attachments.contains_key(key) && !snapshot.ports.contains_key(key);
+        self.doubts.seen.retain(|id| lacking.contains(id) || id.kind == Kind::Port && plugged(&id.key));
+        let missing = self.doubts.missing(attachments, lacking, &self.mirror);
         let ask = self.doubts.ask(&missing);
         let sure = ask.is_none();
         self.orders.extend(ask.into_iter().flatten().map(Order::Ask));
