@@ -66,7 +66,7 @@ fn read_only(cluster: &mut Cluster, state: &Path) {
     let plugged = cluster.nodes[0].tenet("plug c --netns c --timeout 2");
     assert!(!plugged.ok() && plugged.err.contains("Read-only file system"), "{plugged:?}");
     ip("netns del c");
-    assert_eq!(before, cluster.nodes[0].kernel());
+    cluster.nodes[0].wait_kernel(&before);
     assert!(!cluster.nodes[0].has_no_agent());
     ends_with(cluster, &["Read-only file system"]);
     cluster.nodes[0].run(&format!("umount {}", state.display())).expect_ok();
@@ -110,7 +110,7 @@ fn an_agent_that_misses_news_has_no_disk_no_descriptors_or_no_kernel_state_left_
     assert!(learns());
     kill(pid, Signal::SIGCONT).unwrap();
     until("what was changed is as it was", || !learns());
-    assert_eq!(before, cluster.nodes[0].kernel(), "the storm has left nothing");
+    cluster.nodes[0].wait_kernel(&before);
     let page = get(&metrics, "/metrics").1;
     let lost = page.lines().find(|line| line.starts_with("tenet_kernel_notifications_lost_total ")).unwrap();
     assert!(!lost.ends_with(" 0"), "{lost}");
