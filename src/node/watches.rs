@@ -73,7 +73,8 @@ impl Watches {
     /// Follows what the node uses now. `awaited`: ports that somebody waits to plug.
     pub fn follow(&mut self, view: &NodeView, awaited: &BTreeSet<Key>, mirror: &mut Mirror, orders: &mut Vec<Order>) {
         let now = Instant::now();
-        if awaited.len() > AWAITED {
+        let unseen: Vec<&Key> = awaited.iter().filter(|port| !self.is_followed(port, view, mirror)).collect();
+        if unseen.len() > AWAITED {
             self.many = Some(now + LINGER);
         }
         self.many = self.many.filter(|until| *until > now);
@@ -82,7 +83,7 @@ impl Watches {
             wanted.insert(Reason::Ports);
         } else {
             wanted.extend(networks(view).map(Reason::Network));
-            wanted.extend(awaited.iter().cloned().map(Reason::Awaited));
+            wanted.extend(unseen.into_iter().cloned().map(Reason::Awaited));
         }
         for reason in &wanted {
             if !self.running.contains_key(reason) {
@@ -111,9 +112,16 @@ impl Watches {
     pub fn suffice(&self, view: &NodeView, plugged: &BTreeSet<Key>, mirror: &Mirror) -> bool {
         let always = WHOLE.into_iter().map(Reason::Whole).chain([Reason::Own]);
         let mut networks = networks(view).map(Reason::Network);
-        let mut plugged = plugged.iter().cloned().map(Reason::Awaited);
         let whole = |reason| self.is_whole(&reason, mirror);
-        always.into_iter().all(whole) && (whole(Reason::Ports) || networks.all(whole) && plugged.all(whole))
+        let known = |port: &Key| self.is_followed(port, view, mirror) || whole(Reason::Awaited(port.clone()));
+        always.into_iter().all(whole) && (whole(Reason::Ports) || networks.all(whole) && plugged.iter().all(known))
+    }
+
+    /// Whether the watch of a network that the node uses tells of a port: then it needs none of its own.
+    fn is_followed(&self, port: &Key, view: &NodeView, mirror: &Mirror) -> bool {
+        let id = Id::new(Kind::Port, port.clone());
+        let tells = |source: &Source| mirror.is_whole_of(*source) && mirror.has(*source, &id);
+        networks(view).any(|network| self.running.get(&Reason::Network(network)).is_some_and(tells))
     }
 
     fn is_whole(&self, reason: &Reason, mirror: &Mirror) -> bool {
@@ -176,7 +184,9 @@ fn networks(view: &NodeView) -> impl Iterator<Item = Uid> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::mirror::News;
+    use crate::cluster::mirror::{Name, News, Thing};
+    use crate::model::fixtures;
+    use crate::model::object::Object;
 
     #[test]
     fn networks_whose_ports_may_be_members_are_watched_too() {
@@ -194,6 +204,33 @@ mod tests {
         assert!(!watches.suffice(&view, &nobody, &mirror), "a member that is not known yet would be cut off");
         mirror.hear(*source, News::Whole);
         assert!(watches.suffice(&view, &nobody, &mirror));
+    }
+
+    #[test]
+    fn a_port_that_the_watch_of_a_network_tells_of_needs_none_of_its_own() {
+        let (mut mirror, mut orders) = (Mirror::default(), Vec::new());
+        let mut watches = Watches::begin("node-1", &mut mirror, &mut orders);
+        let own = orders.len();
+        let view = NodeView { member_networks: [Uid(7)].into(), ..NodeView::default() };
+        let awaited: BTreeSet<Key> = [Key::new("default", "a")].into();
+        watches.follow(&view, &awaited, &mut mirror, &mut orders);
+        let (network, alone) = (own, own + 1);
+        assert_eq!(orders.len(), own + 2, "where nobody tells of it yet, it has one of its own");
+        for source in (0..own).chain([network]) {
+            mirror.hear(source, News::Whole);
+        }
+        assert!(!watches.suffice(&view, &awaited, &mirror));
+        let port = fixtures::world("Port a {networkRef: {name: blue}}").ports[&Key::new("default", "a")].clone();
+        mirror.hear(network, News::Put(Thing::Object(Object::Port(port))));
+        assert!(watches.suffice(&view, &awaited, &mirror));
+        watches.follow(&view, &awaited, &mut mirror, &mut orders);
+        assert!(matches!(orders[..], [.., Order::Unwatch(ended)] if ended == alone), "{orders:?}");
+        assert!(watches.suffice(&view, &awaited, &mirror));
+        // It goes, and may come again.
+        mirror.hear(network, News::Gone(Name::Object(Id::new(Kind::Port, Key::new("default", "a")))));
+        watches.follow(&view, &awaited, &mut mirror, &mut orders);
+        assert!(!watches.suffice(&view, &awaited, &mirror));
+        assert!(matches!(orders.last(), Some(Order::Watch(..))), "{orders:?}");
     }
 
     #[test]
