@@ -61,9 +61,27 @@ pub fn columns() -> Option<usize> {
     Some(columns.into())
 }
 
-/// Whether we are called as kubectl calls its plugins: by the name `kubectl-tenet`.
+/// Whom the program was called as: itself, or what kubectl calls for its plugin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Called {
+    /// `tenet`, or any other name.
+    Itself,
+    /// `kubectl-tenet`: what `kubectl tenet` runs.
+    Plugin,
+    /// `kubectl_complete-tenet`: what the shell's completion of `kubectl tenet` runs, with what is typed.
+    Completion(Vec<String>),
+}
+
+/// What we are called as.
 #[must_use]
-pub fn is_plugin() -> bool {
-    let called = std::env::args_os().next().map(std::path::PathBuf::from);
-    called.and_then(|path| Some(path.file_stem()? == "kubectl-tenet")).unwrap_or(false)
+pub fn called() -> Called {
+    let mut words = std::env::args_os();
+    let path = words.next().map(std::path::PathBuf::from).unwrap_or_default();
+    match path.file_stem().and_then(|name| name.to_str()) {
+        Some("kubectl-tenet") => Called::Plugin,
+        Some("kubectl_complete-tenet") => {
+            Called::Completion(words.map(|word| word.to_string_lossy().into_owned()).collect())
+        }
+        _ => Called::Itself,
+    }
 }

@@ -160,6 +160,12 @@ fn everybody_sees_what_is_theirs_and_no_secret_leaves() {
         Said::of(&command.output().unwrap())
     };
     until("the role is in force", || plugin("topology -n team-a").out.contains("Network blue"));
+    // What is typed is completed by kubectl.
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_tenet"), bin.join("kubectl_complete-tenet")).unwrap();
+    let mut typed = Command::new(cluster.plane.kubectl_path());
+    typed.args(["__complete", "tenet", "topo"]).env("PATH", &bin).env("KUBECONFIG", &viewer);
+    let typed = Said::of(&typed.output().unwrap());
+    assert!(typed.out.contains("topology\t") && typed.out.contains(":4"), "{typed:?}");
     let seen = plugin("topology -n team-a");
     assert!(seen.out.contains("● ") || seen.out.contains("○ a  10.0.0.2"), "{seen:?}");
     assert!(seen.err.contains("you may read these of namespace team-a only"), "{seen:?}");

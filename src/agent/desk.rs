@@ -132,6 +132,7 @@ impl Desk {
         let mut dirty = false;
         for visit in self.visits.extract_if(.., |visit| which(visit)) {
             dirty |= visit.give_up(world);
+            world.served(None);
             if let Some(why) = why {
                 self.server.answer(visit.client, &Answer::Failed(why.to_owned()));
             }
@@ -150,6 +151,7 @@ impl Desk {
             Err(why) => {
                 dirty |= visit.give_up(world);
                 server.answer(visit.client, &Answer::Failed(why));
+                world.served(None);
                 false
             }
         });
@@ -164,8 +166,13 @@ impl Desk {
         }
         self.visits.retain_mut(|visit| {
             let Some(answer) = visit.answer(world, now) else { return true };
-            if matches!(answer, Answer::Failed(_)) {
-                undone |= visit.give_up(world);
+            match answer {
+                Answer::Progress(_) => {}
+                Answer::Failed(_) => {
+                    undone |= visit.give_up(world);
+                    world.served(None);
+                }
+                _ => world.served(Some(now.saturating_duration_since(visit.since))),
             }
             server.answer(visit.client, &answer);
             matches!(answer, Answer::Progress(_))

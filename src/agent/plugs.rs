@@ -64,6 +64,8 @@ pub trait Ports {
     fn grace(&self) -> Duration {
         Duration::ZERO
     }
+    /// Counts a request to plug a guest that is over: after how long packets passed, if they ever did.
+    fn served(&mut self, _passed: Option<Duration>) {}
     /// Whether a pod's interface is as it was made.
     ///
     /// # Errors

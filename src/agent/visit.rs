@@ -16,6 +16,8 @@ const DAY: u64 = 86_400_000;
 pub struct Visit {
     /// Who asked.
     pub client: ClientId,
+    /// Since when it waits.
+    pub since: Instant,
     plugs: Vec<Plug>,
     /// Whether it is a pod's: the answer is of all ports.
     pod: bool,
@@ -32,7 +34,7 @@ impl Visit {
     ) -> Self {
         let patience = Duration::from_millis(timeout_ms.min(DAY));
         let plugs = wanted.into_iter().map(|wanted| Plug::new(wanted, now, patience)).collect();
-        Self { client, plugs, pod }
+        Self { client, since: now, plugs, pod }
     }
 
     /// Ports that it waits for.

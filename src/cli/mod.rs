@@ -26,6 +26,7 @@ use clap::CommandFactory as _;
 use crate::cluster::client::Access;
 use crate::cni::chain::Link;
 use crate::cni::install::{self, Chained, Keeper};
+use crate::config::Called;
 use crate::local::{self, Options};
 use crate::{api, config, controller, node};
 use args::{Cli, Command};
@@ -39,7 +40,14 @@ pub fn main() -> ExitCode {
     if let Some(variables) = config::cni() {
         return cni::run(&variables);
     }
-    let plugin = config::is_plugin();
+    let plugin = match config::called() {
+        Called::Itself => false,
+        Called::Plugin => true,
+        Called::Completion(words) => {
+            let _ = io::stdout().write_all(plugin::complete(&words).as_bytes());
+            return ExitCode::SUCCESS;
+        }
+    };
     let cli = match plugin::parse(plugin) {
         Ok(cli) => cli,
         Err(error) => {

@@ -18,6 +18,9 @@ pub struct Figures {
     converged: Durations,
     changes: u64,
     failures: u64,
+    /// How long guests waited to be plugged.
+    plugged: Durations,
+    not_plugged: u64,
     writes: Writes,
 }
 
@@ -38,6 +41,14 @@ impl Figures {
         self.failures += u64::try_from(outcome.report.faults.len()).unwrap_or(u64::MAX);
     }
 
+    /// Counts a request to plug a guest.
+    pub fn served(&mut self, passed: Option<Duration>) {
+        match passed {
+            Some(took) => self.plugged.add(took),
+            None => self.not_plugged += 1,
+        }
+    }
+
     /// All figures. `plugged`: ports that are; `lost`: how often the kernel could not tell all its news.
     #[must_use]
     pub fn page(&self, view: &NodeView, report: &Report, plugged: usize, lost: u64) -> String {
@@ -46,6 +57,10 @@ impl Figures {
         page.counter("tenet_kernel_changes_total", "Changes made to the kernel.").value(&[], self.changes);
         page.counter("tenet_apply_failures_total", "Objects that a convergence could not make so, each time.")
             .value(&[], self.failures);
+        let waited = "From a request to plug a guest, by a network plugin or by hand, to packets passing.";
+        page.durations("tenet_plug_duration_seconds", waited, &self.plugged);
+        let never = "Requests to plug a guest that were refused, or given up before packets passed.";
+        page.counter("tenet_plug_failures_total", never).value(&[], self.not_plugged);
         page.counter(
             "tenet_kernel_notifications_lost_total",
             "How often the kernel dropped news; all is read again then.",

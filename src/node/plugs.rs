@@ -105,6 +105,10 @@ impl<N: Node> Ports for World<N> {
         Duration::from_secs(1)
     }
 
+    fn served(&mut self, passed: Option<Duration>) {
+        self.figures.served(passed);
+    }
+
     fn check(&mut self, key: &Key) -> Result<(), Error> {
         self.node.check(key, &self.view)
     }
