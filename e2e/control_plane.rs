@@ -60,7 +60,7 @@ impl ControlPlane {
 
     /// As [`Self::start_at`], with more flags for the API server.
     pub fn start_with(address: &str, flags: &[&str]) -> Self {
-        let bin = env::var_os("TENET_KUBE_BIN").map_or_else(default_bin, PathBuf::from);
+        let bin = built("TENET_KUBE_BIN", "kube");
         assert!(
             bin.join("kube-apiserver").exists(),
             "no control plane in {}: build it with `make kube`",
@@ -294,8 +294,10 @@ impl Drop for ControlPlane {
     }
 }
 
-fn default_bin() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(".cache/kube")
+/// Where `e2e/kubernetes.sh` puts what it builds: where a variable says, or a folder of the repository.
+pub fn built(variable: &str, folder: &str) -> PathBuf {
+    env::var_os(variable)
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".cache").join(folder), PathBuf::from)
 }
 
 fn run(command: &mut Command) {

@@ -22,8 +22,6 @@ mod objects;
 mod rules;
 #[path = "schema/shape.rs"]
 mod shape;
-#[path = "schema/templates.rs"]
-mod templates;
 
 use serde_json::Value;
 

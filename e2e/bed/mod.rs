@@ -11,7 +11,7 @@ use std::{env, fs};
 
 use serde_json::Value;
 
-use crate::control_plane::ControlPlane;
+use crate::control_plane::{self, ControlPlane};
 use crate::support::wire::wire;
 use crate::support::{self, Guest, Host, Said, ip, run, yaml};
 
@@ -40,18 +40,14 @@ pub struct Bed {
     host: Host,
 }
 
-fn cached(variable: &str, folder: &str) -> PathBuf {
-    env::var_os(variable).map_or_else(|| support::repository().join(".cache").join(folder), PathBuf::from)
-}
-
 /// Where containerd and what belongs to it is.
 fn bin() -> PathBuf {
-    cached("TENET_NODE_BIN", "node")
+    control_plane::built("TENET_NODE_BIN", "node")
 }
 
 /// Where Kubernetes is.
 fn kubernetes() -> PathBuf {
-    cached("TENET_KUBE_BIN", "kube")
+    control_plane::built("TENET_KUBE_BIN", "kube")
 }
 
 #[allow(dead_code, clippy::unused_self, reason = "no target uses all of it; who waits waits for a cluster")]

@@ -20,8 +20,7 @@ const KIND: &str = include_str!("../support/multus.yaml");
 /// Puts Multus before the node's network.
 fn install(bed: &Bed) {
     let node = &bed.nodes[0];
-    let bin = std::env::var_os("TENET_NODE_BIN").map(std::path::PathBuf::from);
-    let bin = bin.unwrap_or_else(|| crate::support::repository().join(".cache/node"));
+    let bin = crate::control_plane::built("TENET_NODE_BIN", "node");
     fs::copy(bin.join("multus"), node.path("/opt/cni/bin/multus")).expect("Multus is missing: `make kube` builds it");
     let folder = node.path("/etc/cni/net.d");
     fs::copy(bed.plane.kubeconfig(), folder.join("multus.kubeconfig")).unwrap();

@@ -1,12 +1,14 @@
-//! `manifests/chart` is made of the same parts as `install.yaml`, and with the values that it has by itself it is the same.
+//! `manifests/chart` is made of the same parts as `install.yaml`, and what Helm makes of it with the values that it has by itself
+//! is the same.
 
-use std::path::PathBuf;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::{env, fs};
 
 use serde_json::{Value, json};
 
 use crate::manifests::{folder, install, part, parts};
-use crate::templates::render;
 
 /// What values take the place of: the part, what stands there, what the template says instead.
 const PLACES: [(&str, &str, &str); 15] = [
@@ -94,15 +96,31 @@ fn values() -> Value {
     serde_saphyr::from_str(&fs::read_to_string(chart().join("values.yaml")).unwrap()).unwrap()
 }
 
-/// The objects of a text.
-fn objects(text: &str) -> Vec<Value> {
-    text.split("\n---\n").map(|document| serde_saphyr::from_str(document).unwrap()).collect()
+/// The objects of a text, each with what it is found by.
+fn objects(text: &str) -> Vec<(String, Value)> {
+    let read = |document: &str| serde_saphyr::from_str::<Value>(document).unwrap();
+    let named = |object: Value| {
+        let of = |field: &str| object["metadata"][field].as_str().unwrap_or_default().to_owned();
+        (format!("{} {}/{}", object["kind"], of("namespace"), of("name")), object)
+    };
+    let mut all: Vec<(String, Value)> = text.split("\n---\n").map(read).map(named).collect();
+    all.sort_by(|(one, _), (other, _)| one.cmp(other));
+    all
 }
 
-/// What the chart is with some values, without what keeps CRDs.
-fn rendered(values: &Value) -> Vec<Value> {
-    let mut all: Vec<Value> = templates().iter().flat_map(|(_, text)| objects(&render(text, values))).collect();
-    for object in &mut all {
+/// What Helm makes of the chart with some values, without what keeps CRDs.
+fn rendered(values: &Value) -> Vec<(String, Value)> {
+    let cached = || Path::new(env!("CARGO_MANIFEST_DIR")).join(".cache/node");
+    let helm = env::var_os("TENET_NODE_BIN").map_or_else(cached, PathBuf::from).join("helm");
+    let mut command = Command::new(helm);
+    command.args(["template", "tenet", "-n", "kube-system", "--kube-version", "1.34.0", "-f", "-"]).arg(chart());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut helm = command.spawn().expect("Helm is missing: `make kube` builds it");
+    helm.stdin.take().unwrap().write_all(values.to_string().as_bytes()).unwrap();
+    let output = helm.wait_with_output().unwrap();
+    assert!(output.status.success(), "helm template fails with {values}");
+    let mut all = objects(&String::from_utf8(output.stdout).unwrap());
+    for (_, object) in &mut all {
         let crd = object["kind"] == "CustomResourceDefinition";
         let metadata = object["metadata"].as_object_mut().unwrap();
         let kept = metadata.remove("annotations");

@@ -1,10 +1,15 @@
 //! A pod that is gone while nobody speaks for its node.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::{WORLD, pod};
 use crate::nodes::Cluster;
-use crate::support::until;
+use crate::support::{until, within};
+
+/// A node counts as silent after 15 s, and anew after a moment at which the API server did not answer.
+const SILENT: Duration = Duration::from_mins(2);
 
 /// A node that nobody hears has said that a port is plugged there.
 fn bind(cluster: &Cluster, port: &str, pod: &Value) {
@@ -32,7 +37,7 @@ fn the_port_of_a_pod_that_is_gone_is_free_though_its_node_says_nothing() {
     bind(&cluster, "plain", &Value::Null);
     cluster.kubectl("delete pod a --force --grace-period=0");
     let holder = |port: &str| cluster.field(&format!("tport/{port}"), "{.status.binding.nodeName}");
-    until("the port of the pod that is gone is free", || holder("kept").is_empty());
+    within(SILENT, "the port of the pod that is gone is free", || holder("kept").is_empty());
     assert_eq!([holder("lives"), holder("plain")], ["far", "far"]);
     // Another of its name is another guest.
     cluster.kubectl("delete pod b --force --grace-period=0");

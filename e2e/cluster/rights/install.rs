@@ -1,10 +1,11 @@
-//! `manifests/` is accepted by a real API server, as one file and by kustomize, first and again; and its overlays are.
+//! `manifests/` is accepted by a real API server, as one file, by kustomize and by Helm, first and again; and its overlays are.
 
 use std::fs;
+use std::process::Command;
 
 use serde_json::Value;
 
-use crate::control_plane::ControlPlane;
+use crate::control_plane::{ControlPlane, built};
 use crate::nodes::INSTALL;
 use crate::support::{Said, repository, run, until};
 
@@ -41,6 +42,38 @@ fn the_install_file_is_accepted_and_its_policies_know_our_types() {
         let warnings = &policy["status"]["typeChecking"]["expressionWarnings"];
         assert!(warnings.is_null(), "{}: {warnings}", policy["metadata"]["name"]);
     }
+}
+
+#[test]
+fn helm_installs_the_chart_upgrades_it_and_takes_it_away_but_for_what_users_made() {
+    let mut plane = ControlPlane::start();
+    plane.start_manager();
+    let (helm, kubeconfig) = (built("TENET_NODE_BIN", "node").join("helm"), plane.kubeconfig());
+    let home = kubeconfig.parent().unwrap().to_owned();
+    let run = |line: &str| {
+        let mut command = Command::new(&helm);
+        command.args(line.split(' ')).args(["-n", "kube-system", "--kubeconfig"]).arg(&kubeconfig).env("HOME", &home);
+        let said = command.current_dir(repository().join("manifests")).output();
+        Said::of(&said.expect("Helm is missing: `make kube` builds it")).expect_ok()
+    };
+    run("install tenet chart");
+    plane.expect(&["get", "-f", INSTALL], "");
+    plane.expect(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"], "");
+    let blue =
+        "{apiVersion: tenet.network/v1alpha1, kind: Network, metadata: {name: blue, namespace: default}, spec: {}}";
+    plane.expect(&["apply", "-f", "-"], blue);
+    let replicas = ["get", "-n", "tenet-system", "deployment", "tenet-controller", "-o", "jsonpath={.spec.replicas}"];
+    assert_eq!(plane.expect(&replicas, ""), "2");
+    run("upgrade tenet chart --set controller.replicas=3");
+    assert_eq!(plane.expect(&replicas, ""), "3");
+    run("rollback tenet 1");
+    assert_eq!(plane.expect(&replicas, ""), "2");
+    run("uninstall tenet");
+    plane.expect(&["get", "tnet", "blue"], "");
+    let left = plane.kubectl(&["get", "validatingadmissionpolicies,clusterroles,crd", "-o", "name"], "");
+    let left = Said::of(&left).expect_ok();
+    let ours: Vec<&str> = left.lines().filter(|line| line.contains("tenet")).collect();
+    assert!(ours.len() > 9 && ours.iter().all(|line| line.starts_with("customresourcedefinition")), "{ours:?}");
 }
 
 /// Each overlay, and production as it is when what watches it is no comment any more.
