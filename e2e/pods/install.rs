@@ -1,9 +1,11 @@
 //! What `manifests/` installs runs on real kubelets, and what it made outlives it.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 use std::time::Instant;
 
 use crate::bed::Bed;
+use crate::support::{Said, binary, run};
 
 const WORLD: &str = "
 Network blue
@@ -65,4 +67,20 @@ fn ports_are_plugged_into_pods_and_outlive_agent_kubelet_and_containerd() {
     let (sent, lost) = flow.end();
     println!("{sent} packets across agents, kubelets and containerds that were replaced: {lost} lost");
     assert_eq!(lost, 0);
+    bundle(&bed);
+}
+
+/// A bug report has what every container of ours has said.
+fn bundle(bed: &Bed) {
+    let file = bed.folder().join("bundle.tar.gz");
+    let mut tenet = Command::new(binary());
+    tenet.args(["bundle", "-A", "--file"]).arg(&file).arg("--kubeconfig").arg(bed.plane.kubeconfig());
+    Said::of(&tenet.output().unwrap()).expect_ok();
+    let paths = run(&format!("tar tzf {}", file.display())).expect_ok();
+    let listed = bed.kubectl("-n tenet-system get pods -o jsonpath={.items[*].metadata.name}");
+    for pod in listed.split_whitespace() {
+        assert!(paths.contains(&format!("/logs/{pod}-")), "{pod}: {paths}");
+    }
+    let logs = run(&format!("tar xzOf {} --wildcards */logs/*", file.display())).expect_ok();
+    assert!(logs.contains("agent started") && logs.contains("controller started"), "{logs}");
 }

@@ -1,7 +1,7 @@
 //! What a node says: of the objects that it realises, of silent nodes, and of itself. Never twice, never two at once.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
@@ -16,6 +16,9 @@ use crate::model::agent::is_silent;
 use crate::model::object::Object;
 use crate::model::status::voice;
 use crate::model::{Id, Key, Kind};
+
+/// How many ports there are changes with each: it is not written again before.
+const COUNT: Duration = Duration::from_secs(3);
 
 impl<N: Hands> World<N> {
     /// Asks silent nodes whether they live: only who sees that one does not may take its routers over.
@@ -103,11 +106,10 @@ impl<N: Hands> World<N> {
         let ports = self.node.attachments().len();
         let recorded = snapshot.agents.get(&Key::new("", &node)).cloned();
         let status = self.myself.status(recorded.as_deref(), &self.view, &self.report, self.unreachable(), ports, now);
-        // How many ports there are changes with each; nobody needs it more often than once a second.
         let counts = |a: &AgentStatus, b: &AgentStatus| AgentStatus { ports: b.ports, ..a.clone() } == *b;
         let lazy = status.as_ref().zip(recorded.as_deref().and_then(|a| a.status.as_ref()));
         let lazy = lazy.is_some_and(|(new, old)| counts(new, old));
-        let later = self.counted.map(|at| at + BEAT.0).filter(|at| lazy && *at > Instant::now());
+        let later = self.counted.map(|at| at + COUNT).filter(|at| lazy && *at > Instant::now());
         self.recount = later.filter(|_| status.is_some());
         let own = status.filter(|_| later.is_none()).map(|status| Status {
             id: Id::new(Kind::Agent, Key::new("", &node)),
