@@ -18,7 +18,7 @@ use tracing::warn;
 use super::handover::tell::{self, Shares};
 use super::handover::{Moment, ask};
 use super::heart;
-use super::lean::lean;
+use super::lean::{bare, lean};
 use super::probe;
 use crate::agent::connections::Connections;
 use crate::cluster::client::{self, Access};
@@ -270,6 +270,10 @@ async fn serve(
                             Ok(()) => write::send(&client, &manager, write).await,
                             Err(error) => Err(error),
                         };
+                        let ended = ended.map(|done| match done {
+                            Done::Now(thing) => Done::Now(bare(thing, &node)),
+                            other => other,
+                        });
                         mouth.tell(Told::Ended(target, ended.map_err(|error| failure(&error))));
                     });
                 }
