@@ -155,12 +155,11 @@ impl Api {
         self.bell.as_fd()
     }
 
-    /// What was told since.
-    #[must_use]
-    pub fn told(&self) -> Vec<Told> {
+    /// What was told since, one by one: of long lists it is much.
+    pub fn told(&self) -> impl Iterator<Item = Told> {
         // Emptied first: what is told from here on rings again.
         let _ = self.bell.read();
-        self.told.try_iter().collect()
+        self.told.try_iter()
     }
 }
 
