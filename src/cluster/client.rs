@@ -26,6 +26,10 @@ pub struct Access {
 /// Nothing that we ask takes twice as long to be answered at all; watches, once answered, have their own way to notice silence.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// What a connection keeps for reading, octets at most. Every watch has a connection, and one that once read a long list would
+/// keep hundreds of KiB for it.
+const BUFFER: usize = 32 << 10;
+
 /// Connects; nothing is sent yet.
 ///
 /// # Errors
@@ -68,7 +72,9 @@ fn put_together(config: &Config, token: Option<TokenFile>) -> Result<Client, kub
     tcp.set_keepalive_retries(Some(3));
     tcp.set_tcp_user_timeout(Some(PATIENCE * 2));
     let tls = config.rustls_https_connector_with_connector(tcp)?;
-    let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build::<_, Body>(tls);
+    let mut http = hyper_util::client::legacy::Client::builder(TokioExecutor::new());
+    http.http1_max_buf_size(BUFFER);
+    let http = http.build::<_, Body>(tls);
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
         .layer(RetryLayer::new(RetryPolicy::server_retry()))

@@ -76,6 +76,8 @@ struct Part {
 pub struct Mirror {
     snapshot: Snapshot,
     parts: BTreeMap<Source, Part>,
+    /// The namespace that was heard of last: all its objects share the text.
+    namespace: Arc<str>,
     /// Lists that would take away more than half of what a watch had: they are believed when a second one says the same.
     doubted: HashMap<Source, HashSet<Name>>,
     /// Whether also a first list that is empty is believed only when a second one says the same.
@@ -168,12 +170,19 @@ impl Mirror {
                 Heard::Same
             }
             News::Listed(thing) | News::Put(thing) => {
-                let Some(name) = name(&thing) else { return Heard::Same };
+                let Some(name) = name(&thing, &self.snapshot, &mut self.namespace) else { return Heard::Same };
                 if let Some(listing) = &mut part.listing {
                     listing.insert(name.clone());
                 }
-                part.here.insert(name);
-                self.put(thing, true)
+                part.here.insert(name.clone());
+                match (thing, name) {
+                    (Thing::Object(object), Name::Object(id)) => self.put(object, id, true),
+                    (Thing::Allocation(lock), _) => {
+                        self.snapshot.allocations.insert(lock);
+                        Heard::Different
+                    }
+                    (Thing::Object(_), Name::Slot(_)) => Heard::Same,
+                }
             }
             News::Unreadable(name) => {
                 if let Some(listing) = &mut part.listing {
@@ -226,7 +235,13 @@ impl Mirror {
 
     /// Takes in the server's answer to an own write: never anything that is not there, lest something deleted comes back.
     pub fn answer(&mut self, thing: Thing) -> Heard {
-        self.put(thing, false)
+        match thing {
+            Thing::Object(object) => {
+                let id = object.id();
+                self.put(object, id, false)
+            }
+            Thing::Allocation(_) => Heard::Different,
+        }
     }
 
     /// Takes in a lock that was just made, or was there before: the watch will tell of it too.
@@ -234,26 +249,16 @@ impl Mirror {
         self.snapshot.allocations.insert(lock);
     }
 
-    fn put(&mut self, thing: Thing, new: bool) -> Heard {
-        match thing {
-            Thing::Object(object) => {
-                let known = Object::find(&self.snapshot, &object.id());
-                match &known {
-                    Some(known) if !is_newer(known.meta(), object.meta()) => return Heard::Same,
-                    None if !new => return Heard::Same,
-                    _ => {}
-                }
-                let same = known.is_some_and(|known| is_same(&known, &object));
-                object.put(&mut self.snapshot);
-                if same { Heard::Same } else { Heard::Different }
-            }
-            Thing::Allocation(lock) => {
-                if new {
-                    self.snapshot.allocations.insert(lock);
-                }
-                Heard::Different
-            }
+    fn put(&mut self, object: Object, id: Id, new: bool) -> Heard {
+        let known = Object::find(&self.snapshot, &id);
+        match &known {
+            Some(known) if !is_newer(known.meta(), object.meta()) => return Heard::Same,
+            None if !new => return Heard::Same,
+            _ => {}
         }
+        let same = known.is_some_and(|known| is_same(&known, &object));
+        object.put_as(id.key, &mut self.snapshot);
+        if same { Heard::Same } else { Heard::Different }
     }
 
     /// Takes something away, unless another watch has it.
@@ -269,11 +274,21 @@ impl Mirror {
     }
 }
 
-fn name(thing: &Thing) -> Option<Name> {
-    match thing {
-        Thing::Object(object) => Some(Name::Object(object.id())),
-        Thing::Allocation(lock) => Name::of(None, &lock.metadata),
+/// The name of a thing. It is kept in several places, so its text is shared with what is known already.
+fn name(thing: &Thing, snapshot: &Snapshot, last: &mut Arc<str>) -> Option<Name> {
+    let object = match thing {
+        Thing::Object(object) => object,
+        Thing::Allocation(lock) => return Name::of(None, &lock.metadata),
+    };
+    let mut id = object.id();
+    if let Some(known) = Object::key_in(snapshot, &id) {
+        id.key = known;
+    } else if id.key.namespace == *last {
+        id.key.namespace = last.clone();
+    } else {
+        *last = id.key.namespace.clone();
     }
+    Some(Name::Object(id))
 }
 
 /// Whether two versions of one object differ in nothing but bookkeeping.

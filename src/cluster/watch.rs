@@ -236,9 +236,10 @@ where
 }
 
 /// How many objects are asked for at once. A page is taken in as a whole, with the server's bookkeeping, which is three times the
-/// object: what was needed for that once is not all given back. Of ports and locks there are so many that time matters more.
+/// object, and copied twice: what was needed for that once is not all given back. Of ports and locks there are so many that time
+/// matters more.
 fn page(kind: Option<Kind>) -> u32 {
-    if matches!(kind, None | Some(Kind::Port)) { 500 } else { 100 }
+    if matches!(kind, None | Some(Kind::Port)) { 500 } else { 50 }
 }
 
 fn read<K>(event: Event<Guarded<K>>, kind: Option<Kind>, wrap: fn(Arc<K>) -> Thing) -> Option<News>

@@ -99,7 +99,7 @@ pub fn render(key: &Key, view: &NodeView, attachments: &Attachments, facts: &Fac
         filter: None,
         alias: names::alias(&id, None),
     };
-    out.state.want(Item::Link(Netns::Vswitch, bridge.clone()), Spec::Link(spec), &id, None);
+    out.state.want(Item::Link(Netns::Vswitch, bridge.clone()), Spec::Link(spec.into()), &id, None);
     if let Some((physical, wire)) = &wire {
         render_wire(network, physical, wire, &id, &bridge, out);
     }
@@ -156,7 +156,7 @@ fn render_wire(
         alias: names::alias(id, None),
     };
     let item = Item::Link(Netns::Vswitch, Prefix::Vlan.name(network.uid));
-    out.state.want(item, Spec::Link(spec), id, Some(Make::Parent(parent)));
+    out.state.want(item, Spec::Link(spec.into()), id, Some(Make::Parent(parent)));
 }
 
 /// `mtus`: of the link, and of the guest's end of it.
@@ -213,6 +213,6 @@ fn render_link(
     let wire = filter::wire(port, network, handed);
     let filter = Some(Filter { program: facts.filtering.program(), wire: Some(wire) });
     let spec = Link { kind, mac: None, mtu, up: true, bridge, filter, alias };
-    out.state.want(Item::Link(Netns::Vswitch, name.clone()), Spec::Link(spec), id, make);
+    out.state.want(Item::Link(Netns::Vswitch, name.clone()), Spec::Link(spec.into()), id, make);
     name
 }

@@ -52,7 +52,7 @@ pub fn render(network: &NetworkView, view: &NodeView, bridge: &IfName, id: &Id, 
     let mut link = device(overlay.vni, tunnel, None, network.mtu, id);
     let role = if overlay.forwards { Role::Relay } else { Role::Tunnel };
     link.bridge = Some(BridgePort { bridge: bridge.clone(), role });
-    state.want(Item::Link(netns.clone(), name.clone()), Spec::Link(link), id, None);
+    state.want(Item::Link(netns.clone(), name.clone()), Spec::Link(link.into()), id, None);
     for (mac, node) in &overlay.stations {
         station(&netns, &name, *mac, *node, id, state);
         state.want(Item::Fdb(netns.clone(), name.clone(), *mac), Spec::Fdb, id, None);

@@ -79,7 +79,7 @@ fn between<'a>(
                 item: item.clone(),
                 from: found.cloned(),
                 to: Some(entry.spec.clone()),
-                make: entry.make.clone(),
+                make: entry.make.as_deref().cloned(),
                 owner: entry.owner.clone(),
             });
         }
@@ -178,7 +178,8 @@ mod tests {
 
     fn link(mtu: u32, bridge: Option<&str>) -> Spec {
         let bridge = bridge.map(|name| BridgePort { bridge: name.into(), role: Role::Guest });
-        Spec::Link(Link { kind: LinkKind::Veth, mac: None, mtu, up: true, bridge, filter: None, alias: String::new() })
+        let (kind, alias) = (LinkKind::Veth, String::new());
+        Spec::Link(Link { kind, mac: None, mtu, up: true, bridge, filter: None, alias }.into())
     }
 
     /// What a plan leaves of a state, if each step does what it says.

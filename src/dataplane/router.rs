@@ -113,12 +113,17 @@ impl Leg<'_> {
             }
         };
         let item = Item::Link(self.netns.clone(), self.name());
-        state.want(item, Spec::Link(link(kind, Some(self.mac), None)), self.owner, Some(make));
+        state.want(item, Spec::Link(link(kind, Some(self.mac), None).into()), self.owner, Some(make));
         let Some((netns, port)) = peer else { return };
         if netns == Netns::Vswitch {
             state.want(Item::Fdb(netns.clone(), peer_name.clone(), self.mac), Spec::Fdb, self.owner, None);
         }
-        state.want(Item::Peer(netns, peer_name), Spec::Link(link(LinkKind::Veth, None, Some(port))), self.owner, None);
+        state.want(
+            Item::Peer(netns, peer_name),
+            Spec::Link(link(LinkKind::Veth, None, Some(port)).into()),
+            self.owner,
+            None,
+        );
     }
 
     fn address(&self, net: IpNet, state: &mut State) {

@@ -109,8 +109,8 @@ pub enum Spec {
     Member,
     /// What a port's packets are judged by.
     Policy(Policy),
-    /// A link, or the second end of a veth pair.
-    Link(Link),
+    /// A link, or the second end of a veth pair: much longer than all others.
+    Link(Box<Link>),
     /// An FDB entry.
     Fdb,
     /// Where the tunnels of a station's node begin.
@@ -284,7 +284,7 @@ pub struct Entry {
     /// For whom; none where the kernel does not tell.
     pub owner: Option<Id>,
     /// How it is made; none in an observed state.
-    pub make: Option<Make>,
+    pub make: Option<Box<Make>>,
 }
 
 /// All that a node holds of ours.
@@ -294,7 +294,7 @@ pub struct State(pub BTreeMap<Item, Entry>);
 impl State {
     /// Adds what is wanted, and for whom.
     pub fn want(&mut self, item: Item, spec: Spec, owner: &Id, make: Option<Make>) {
-        self.0.insert(item, Entry { spec, owner: Some(owner.clone()), make });
+        self.0.insert(item, Entry { spec, owner: Some(owner.clone()), make: make.map(Box::new) });
     }
 
     /// Security groups and their members.

@@ -107,16 +107,21 @@ pub fn uplink(
             let host_port = BridgePort { bridge: host_bridge.clone(), role: Role::Host };
             let host_end = Item::Peer(Netns::Host, peer.clone());
             let make = Make::Peer(Netns::Host, peer);
-            let here = Spec::Link(link(LinkKind::Veth, alias.clone(), bridge));
+            let here = Spec::Link(link(LinkKind::Veth, alias.clone(), bridge).into());
             state.want(Item::Link(Netns::Vswitch, name.clone()), here, owner, Some(make));
-            state.want(host_end, Spec::Link(link(LinkKind::Veth, alias, Some(host_port))), owner, None);
+            state.want(host_end, Spec::Link(link(LinkKind::Veth, alias, Some(host_port)).into()), owner, None);
             Some(name)
         }
         Wire::Dedicated(host_name) => {
             let name = Prefix::Physical.name(physical.uid);
             let alias = names::alias(owner, Some(&Detail::MovedIn { host_name: host_name.clone() }));
             let kind = LinkKind::MovedIn { host_name: host_name.clone() };
-            state.want(Item::Link(Netns::Vswitch, name.clone()), Spec::Link(link(kind, alias, bridge)), owner, None);
+            state.want(
+                Item::Link(Netns::Vswitch, name.clone()),
+                Spec::Link(link(kind, alias, bridge).into()),
+                owner,
+                None,
+            );
             Some(name)
         }
         Wire::Shared(_) => None,

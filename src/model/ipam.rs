@@ -67,6 +67,8 @@ impl Range {
         let mut pools: Vec<_> =
             given.unwrap_or_else(|| vec![hosts]).into_iter().flat_map(|pool| without(pool, gateway)).collect();
         pools.sort_unstable();
+        // Most have one, and there are many subnets.
+        pools.shrink_to_fit();
         Self { cidr: spec.cidr, hosts, gateway, pools }
     }
 

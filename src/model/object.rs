@@ -71,9 +71,20 @@ macro_rules! kinds {
                 match id.kind { $(Kind::$kind => snapshot.$field.get(&id.key).cloned().map(Self::$kind),)+ }
             }
 
+            /// The key under which an object stands in a snapshot, to share its text.
+            #[must_use]
+            pub fn key_in(snapshot: &Snapshot, id: &Id) -> Option<Key> {
+                match id.kind { $(Kind::$kind => snapshot.$field.get_key_value(&id.key).map(|(key, _)| key.clone()),)+ }
+            }
+
             /// Puts the object into a snapshot.
             pub fn put(self, snapshot: &mut Snapshot) {
                 let key = key(self.meta());
+                self.put_as(key, snapshot);
+            }
+
+            /// Puts the object into a snapshot, under its key.
+            pub fn put_as(self, key: Key, snapshot: &mut Snapshot) {
                 match self { $(Self::$kind(o) => { snapshot.$field.insert(key, o); })+ }
             }
 

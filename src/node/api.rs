@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use futures::future::join_all;
+use kube::Client;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use tokio::sync::{mpsc, watch::channel as watch_channel};
 use tokio::task::AbortHandle;
@@ -18,7 +19,7 @@ use tracing::warn;
 use super::handover::tell::{self, Shares};
 use super::handover::{Moment, ask};
 use super::heart;
-use super::lean::lean;
+use super::lean::{bare, lean};
 use super::probe;
 use crate::agent::connections::Connections;
 use crate::cluster::client::{self, Access};
@@ -155,12 +156,11 @@ impl Api {
         self.bell.as_fd()
     }
 
-    /// What was told since.
-    #[must_use]
-    pub fn told(&self) -> Vec<Told> {
+    /// What was told since, one by one: of long lists it is much.
+    pub fn told(&self) -> impl Iterator<Item = Told> {
         // Emptied first: what is told from here on rings again.
         let _ = self.bell.read();
-        self.told.try_iter().collect()
+        self.told.try_iter()
     }
 }
 
@@ -265,11 +265,7 @@ async fn serve(
                             _ => return,
                         };
                         let target = write.target();
-                        let made = if first { write::introduce(&client, &manager, &node).await } else { Ok(()) };
-                        let ended = match made {
-                            Ok(()) => write::send(&client, &manager, write).await,
-                            Err(error) => Err(error),
-                        };
+                        let ended = send(&client, &manager, &node, write, first).await;
                         mouth.tell(Told::Ended(target, ended.map_err(|error| failure(&error))));
                     });
                 }
@@ -316,6 +312,17 @@ async fn serve(
             }
         }
     }
+}
+
+/// Sends a write; `first`: makes the Agent of this node before, if there is none. What is answered is kept like what is watched.
+async fn send(client: &Client, manager: &str, node: &str, write: Write, first: bool) -> Result<Done, kube::Error> {
+    if first {
+        write::introduce(client, manager, node).await?;
+    }
+    Ok(match write::send(client, manager, write).await? {
+        Done::Now(thing) => Done::Now(bare(thing, node)),
+        other => other,
+    })
 }
 
 fn failure(error: &kube::Error) -> Failure {

@@ -4,11 +4,13 @@
 
 use std::sync::Arc;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
 use crate::api::{ConditionType, Conditions};
 use crate::cluster::mirror::{News, Thing};
 use crate::model::object::Object;
 
-/// The same news, of networks, subnets, groups and other nodes' agents without what a node does not look at. `me`: its name.
+/// The same news without what a node does not look at. `me`: its name.
 pub fn lean(news: News, me: &str) -> News {
     match news {
         News::Listed(thing) => News::Listed(bare(thing, me)),
@@ -17,25 +19,56 @@ pub fn lean(news: News, me: &str) -> News {
     }
 }
 
-fn bare(mut thing: Thing, me: &str) -> Thing {
-    match &mut thing {
-        Thing::Object(Object::Network(network)) => {
-            if let Some(status) = &mut Arc::make_mut(network).status {
-                decided(&mut status.conditions);
+/// The same thing without what a node does not look at.
+pub fn bare(mut thing: Thing, me: &str) -> Thing {
+    let Thing::Object(object) = &mut thing else { return thing };
+    match object {
+        Object::Network(network) => {
+            let network = Arc::make_mut(network);
+            noteless(&mut network.metadata);
+            if let Some(status) = &mut network.status {
+                // Only on a wire can two networks clash.
+                let clashes = network.spec.provider.is_some();
+                if clashes { decided(&mut status.conditions) } else { status.conditions = Vec::new() }
             }
         }
-        Thing::Object(Object::Subnet(subnet)) => {
-            if let Some(status) = &mut Arc::make_mut(subnet).status {
+        Object::Subnet(subnet) => {
+            let subnet = Arc::make_mut(subnet);
+            noteless(&mut subnet.metadata);
+            if let Some(status) = &mut subnet.status {
                 (status.total, status.allocated, status.free) = (None, None, None);
                 decided(&mut status.conditions);
             }
         }
-        Thing::Object(Object::SecurityGroup(group)) => {
+        Object::Router(router) => {
+            let router = Arc::make_mut(router);
+            noteless(&mut router.metadata);
+            // Lists are read with room for four.
+            router.spec.interfaces.shrink_to_fit();
+            if let Some(status) = &mut router.status {
+                status.interfaces.shrink_to_fit();
+                status.external_addresses.shrink_to_fit();
+                if status.gateway_node.as_deref() != Some(me) {
+                    decided(&mut status.conditions);
+                }
+            }
+        }
+        Object::FloatingIP(floating) => {
+            let floating = Arc::make_mut(floating);
+            noteless(&mut floating.metadata);
+            if let Some(status) = &mut floating.status
+                && status.node_name.as_deref() != Some(me)
+            {
+                decided(&mut status.conditions);
+            }
+        }
+        Object::SecurityGroup(group) => {
             let group = Arc::make_mut(group);
+            noteless(&mut group.metadata);
             group.status = None;
             group.spec.rules.iter_mut().for_each(|rule| rule.description = None);
         }
-        Thing::Object(Object::Agent(agent)) if agent.metadata.name.as_deref() != Some(me) => {
+        Object::Agent(agent) if agent.metadata.name.as_deref() != Some(me) => {
             if let Some(status) = &mut Arc::make_mut(agent).status {
                 (status.ports, status.kernel, status.version) = (None, None, None);
                 status.failures = Vec::new();
@@ -46,11 +79,17 @@ fn bare(mut thing: Thing, me: &str) -> Thing {
     thing
 }
 
-/// Of two that clash the one that was accepted stays: so much of what was said of an object matters to others.
+/// Of metadata what people and other programs note there is left out.
+fn noteless(meta: &mut ObjectMeta) {
+    (meta.labels, meta.annotations, meta.finalizers, meta.owner_references) = (None, None, None, None);
+}
+
+/// Of two that clash the one that was accepted stays: so much of what was said of an object matters to those who do not go on
+/// saying it.
 fn decided(conditions: &mut Conditions) {
-    conditions.retain(|condition| condition.type_ == ConditionType::Accepted.as_str());
+    conditions.retain(|condition| condition.type_ == ConditionType::Accepted.as_str() && condition.status == "True");
     for condition in conditions.iter_mut() {
-        condition.message = String::new();
+        (condition.reason, condition.message) = (String::new(), String::new());
     }
     conditions.shrink_to_fit();
 }
@@ -61,7 +100,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::api::{SecurityGroup, Subnet};
+    use crate::api::{Router, SecurityGroup, Subnet};
 
     fn subnet(allocated: i64, ready: &str) -> News {
         let object = json!({
@@ -93,6 +132,33 @@ mod tests {
         assert!(one.same_status(&other) && one.same_spec(&other));
         let Object::SecurityGroup(group) = one else { unreachable!() };
         assert_eq!(group.spec.rules[0].port, Some(80));
+    }
+
+    fn router(gateway: &str) -> Object {
+        let said = |type_: &str| {
+            json!({ "type": type_, "status": "True", "reason": "Fine", "message": "Fine.",
+                "lastTransitionTime": "2026-01-01T00:00:00Z" })
+        };
+        let object = json!({
+            "apiVersion": "tenet.network/v1alpha1", "kind": "Router",
+            "metadata": { "name": "main", "namespace": "default", "labels": { "a": "b" } }, "spec": {},
+            "status": { "gatewayNode": gateway, "conditions": [said("Accepted"), said("ResolvedRefs"), said("Ready")] },
+        });
+        let router: Router = serde_json::from_value(object).unwrap();
+        let News::Put(Thing::Object(router)) =
+            lean(News::Put(Thing::Object(Object::Router(Arc::new(router)))), "node-1")
+        else {
+            unreachable!()
+        };
+        router
+    }
+
+    #[test]
+    fn of_a_router_what_is_said_stays_where_it_is_said() {
+        assert_eq!(router("node-1").conditions().len(), 3);
+        let other = router("node-2");
+        assert!(other.condition(ConditionType::Accepted).is_some() && other.conditions().len() == 1);
+        assert!(other.meta().labels.is_none());
     }
 
     #[test]

@@ -4,15 +4,8 @@ use crate::dataplane::state::{Item, LinkKind, Netns};
 use crate::model::{Id, Key, Kind};
 
 fn link(mtu: u32) -> Spec {
-    Spec::Link(Link {
-        kind: LinkKind::Bridge,
-        mac: None,
-        mtu,
-        up: true,
-        bridge: None,
-        filter: None,
-        alias: String::new(),
-    })
+    let kind = LinkKind::Bridge;
+    Spec::Link(Link { kind, mac: None, mtu, up: true, bridge: None, filter: None, alias: String::new() }.into())
 }
 
 fn change(name: &str, from: Option<Spec>, to: Option<Spec>, owner: Option<&str>) -> Change {

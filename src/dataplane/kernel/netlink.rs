@@ -1,5 +1,6 @@
 //! A `NETLINK_ROUTE` socket of one namespace: requests in batches with an answer for each, dumps, notifications.
 
+use std::cell::RefCell;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -37,6 +38,21 @@ fn overrun() -> bool {
     true
 }
 
+thread_local! {
+    /// What a thread reads into. A node has three sockets in each of its namespaces, and a buffer of its own for each would
+    /// be most of what it keeps.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(READ));
+}
+
+/// Reads once, and gives what came to `take`, which reads nothing more.
+fn receive<T>(socket: &Socket, take: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
+    BUFFER.with_borrow_mut(|buffer| {
+        buffer.clear();
+        socket.recv(buffer, 0)?;
+        Ok(take(buffer))
+    })
+}
+
 /// One request and its flags beyond REQUEST and ACK.
 pub struct Request {
     /// What is asked.
@@ -52,7 +68,6 @@ pub type Answer = io::Result<Option<RouteNetlinkMessage>>;
 pub struct Netlink {
     socket: Socket,
     sequence: u32,
-    buffer: Vec<u8>,
 }
 
 impl Netlink {
@@ -66,7 +81,7 @@ impl Netlink {
         socket.set_cap_ack(true)?;
         socket.set_netlink_get_strict_chk(true)?;
         let _ = socket.set_rx_buf_sz(i32::try_from(RECEIVE_BUFFER).unwrap_or(i32::MAX));
-        Ok(Self { socket, sequence: 0, buffer: Vec::with_capacity(READ) })
+        Ok(Self { socket, sequence: 0 })
     }
 
     /// Sends requests in their order; the answers, one for each. A request that fails does not stop the next.
@@ -161,9 +176,7 @@ impl Netlink {
     }
 
     fn read(&mut self) -> io::Result<Vec<NetlinkMessage<RouteNetlinkMessage>>> {
-        self.buffer.clear();
-        self.socket.recv(&mut self.buffer, 0)?;
-        Ok(parse(&self.buffer))
+        receive(&self.socket, parse)
     }
 }
 
@@ -199,7 +212,6 @@ fn parse(mut bytes: &[u8]) -> Vec<NetlinkMessage<RouteNetlinkMessage>> {
 /// A socket that is told of changes.
 pub struct Monitor {
     socket: Socket,
-    buffer: Vec<u8>,
 }
 
 impl Monitor {
@@ -229,7 +241,7 @@ impl Monitor {
             socket.add_membership(*group)?;
         }
         socket.set_non_blocking(true)?;
-        Ok(Self { socket, buffer: Vec::with_capacity(READ) })
+        Ok(Self { socket })
     }
 
     /// The descriptor to wait on.
@@ -251,13 +263,12 @@ impl Monitor {
     fn read(&mut self, counts: impl Fn(&[u8]) -> bool) -> bool {
         let mut any = false;
         loop {
-            self.buffer.clear();
-            match self.socket.recv(&mut self.buffer, 0) {
+            match receive(&self.socket, &counts) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return any,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.raw_os_error() != Some(nix::libc::ENOBUFS) => return true,
                 Err(_) => any = overrun(),
-                Ok(_) => any |= counts(&self.buffer),
+                Ok(counts) => any |= counts,
             }
         }
     }
@@ -272,10 +283,9 @@ impl Monitor {
     pub fn each(&mut self, mut hear: impl FnMut(&RouteNetlinkMessage)) -> bool {
         let mut lost = false;
         loop {
-            self.buffer.clear();
-            match self.socket.recv(&mut self.buffer, 0) {
-                Ok(_) => {
-                    for message in parse(&self.buffer) {
+            match receive(&self.socket, parse) {
+                Ok(messages) => {
+                    for message in messages {
                         match &message.payload {
                             NetlinkPayload::InnerMessage(inner) => hear(inner),
                             NetlinkPayload::Overrun(_) => lost = overrun(),

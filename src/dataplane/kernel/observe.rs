@@ -89,7 +89,7 @@ pub fn found(seen: &Seen, netns: &Netns, names: &BTreeMap<u32, &str>, ours: &mut
     ours.insert(seen.index, (name.clone(), owner.clone()));
     let second = matches!(prefix, Prefix::LegPeer | Prefix::UplinkPeer);
     let item = if second { Item::Peer(netns.clone(), name) } else { Item::Link(netns.clone(), name) };
-    state.found(item, Spec::Link(link_of(seen, prefix, netns, names)), owner);
+    state.found(item, Spec::Link(link_of(seen, prefix, netns, names).into()), owner);
 }
 
 fn link_of(seen: &Seen, prefix: Prefix, netns: &Netns, names: &BTreeMap<u32, &str>) -> Link {

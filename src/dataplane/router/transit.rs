@@ -41,7 +41,7 @@ pub(super) fn render(router: &RouterView, view: &NodeView, netns: &Netns, id: &I
     let name = Prefix::Transit.name(transit.uid);
     let mtu = tunnel.mtu.saturating_sub(HEADERS);
     let link = overlay::device(transit.vni, tunnel, Some(transit.mac), mtu, id);
-    state.want(Item::Link(netns.clone(), name.clone()), Spec::Link(link), id, None);
+    state.want(Item::Link(netns.clone(), name.clone()), Spec::Link(link.into()), id, None);
     let Some(far) = &transit.gateway else { return };
     overlay::station(netns, &name, far.mac, far.node, id, state);
     state.want(Item::Neighbour(netns.clone(), name.clone(), GATEWAY), Spec::Neighbour(far.mac), id, None);

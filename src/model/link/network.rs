@@ -33,6 +33,7 @@ fn overlay_mtu(world: &World) -> u32 {
 /// Links all networks.
 pub fn link(world: &mut World) {
     let mut on_wires = Vec::new();
+    world.topology.networks.reserve_exact(world.snapshot.networks.len());
     for (index, (key, object)) in world.snapshot.networks.iter().enumerate() {
         let (standing, physical, mtu) = judge(world, key, object);
         if physical.is_some() && standing == Standing::InForce {

@@ -27,6 +27,7 @@ pub struct Candidate {
 /// Resolves all routers and claims their addresses.
 pub fn claim(world: &mut World, claims: &mut Vec<Claim>) {
     let mut ranks = Vec::new();
+    world.topology.routers.reserve_exact(world.snapshot.routers.len());
     for (index, (key, object)) in world.snapshot.routers.iter().enumerate() {
         let standing = match object.valid() {
             Ok(()) => Standing::InForce,
@@ -43,7 +44,7 @@ pub fn claim(world: &mut World, claims: &mut Vec<Claim>) {
             object: object.clone(),
             standing,
             uid: Uid::parse(object.metadata.uid.as_deref().unwrap_or_default()),
-            legs: Vec::new(),
+            legs: Vec::with_capacity(object.spec.interfaces.len()),
             external: None,
             routes: BTreeMap::new(),
             vni: None,

@@ -11,6 +11,7 @@ use crate::model::valid::Valid as _;
 /// Links all subnets.
 pub fn link(world: &mut World) {
     let mut ranks = Vec::with_capacity(world.snapshot.subnets.len());
+    world.topology.subnets.reserve_exact(world.snapshot.subnets.len());
     for (index, (key, object)) in world.snapshot.subnets.iter().enumerate() {
         let (standing, network) = judge(world, key, object);
         if standing == Standing::InForce {
@@ -53,7 +54,10 @@ fn admit(world: &mut World, index: Index) {
     let Some(network) = node.network.map(|n| &mut world.topology.networks[n]) else { return };
     let Some(other) = network.overlapping(first, last) else {
         let position = network.spans.partition_point(|(start, ..)| *start < first);
+        // Most networks have one subnet, and there are many networks.
+        network.spans.reserve_exact(1);
         network.spans.insert(position, (first, last, index));
+        network.subnets.reserve_exact(1);
         network.subnets.push(index);
         return;
     };
