@@ -34,6 +34,12 @@ impl Pace {
         self.disturbed = true;
     }
 
+    /// Whether it did, and was not looked at yet.
+    #[must_use]
+    pub fn is_disturbed(&self) -> bool {
+        self.disturbed
+    }
+
     /// Whether what failed is to be tried again now.
     #[must_use]
     pub fn retries(&self, now: Instant) -> bool {

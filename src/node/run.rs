@@ -179,9 +179,9 @@ impl Instance {
     /// Plugs what can be plugged, converges when anything changed, and answers whoever waits for that.
     fn settle(&mut self) {
         let now = Instant::now();
-        self.world.strayed |= self.dirty || self.desk.is_busy();
+        self.world.strayed |= self.dirty || self.desk.is_busy() || self.pace.is_disturbed();
         let mut due = std::mem::take(&mut self.dirty) || self.due().is_some_and(|at| at <= now);
-        if due && self.timed(World::regroup) {
+        if due && self.timed(World::hurry) {
             due = false;
         }
         if due {
