@@ -117,7 +117,8 @@ impl Mender<'_> {
         let overlay = |(key, ..): &Station| self.view.networks.get(key)?.overlay.as_ref();
         let stays = |(key, ..): &Station| after.as_ref().is_some_and(|(other, ..)| other == key);
         let lacks = |station: &Station| overlay(station).is_none_or(|o| o.stations.len() < 2 && !stays(station));
-        !before.is_some_and(|station| lacks(&station)) && after.as_ref().is_none_or(|station| overlay(station).is_some())
+        !before.is_some_and(|station| lacks(&station))
+            && after.as_ref().is_none_or(|station| overlay(station).is_some())
     }
 
     /// Whether nobody else is the same member: in other networks of a domain somebody may have the same address.

@@ -109,7 +109,8 @@ impl Cut<'_> {
         }
         for (entry, port) in topology.plugged() {
             let Some(domain) = domain(entry, port).filter(|domain| domains.contains(domain)) else { continue };
-            for group in groups(topology, entry).0.into_iter().filter(|group| view.remotes.contains(&(*group, domain))) {
+            for group in groups(topology, entry).0.into_iter().filter(|group| view.remotes.contains(&(*group, domain)))
+            {
                 view.members.extend(addresses(entry, port).map(|ip| Member { group, domain, ip }));
             }
         }

@@ -58,7 +58,8 @@ impl Linker {
     /// Takes one port, as `snapshot` has it, into what was linked last, if nothing else is different that has not been taken in.
     /// The result is the one of [`Linker::link`]. Whether that could be done; if not, the topology is of no use any more.
     pub fn take_in(&mut self, snapshot: &Snapshot, topology: &mut Topology, port: &Key) -> bool {
-        if !(single::may(topology) && snapshot.allocations.is_empty() && Arc::ptr_eq(&self.entries, &topology.entries)) {
+        if !(single::may(topology) && snapshot.allocations.is_empty() && Arc::ptr_eq(&self.entries, &topology.entries))
+        {
             return false;
         }
         // It goes first, so that it need not be copied.

@@ -155,9 +155,8 @@ impl Topology {
             let entry = |e: &PortEntry| (e.key.clone(), e.network, e.leads.clone(), e.bound, e.prepared);
             t.entries.iter().map(entry).collect::<Vec<_>>()
         };
-        let ledgers = |(a, b): (&SubnetNode, &SubnetNode)| {
-            a.key == b.key && a.standing == b.standing && a.ledger == b.ledger
-        };
+        let ledgers =
+            |(a, b): (&SubnetNode, &SubnetNode)| a.key == b.key && a.standing == b.standing && a.ledger == b.ledger;
         let networks = self.networks.iter().zip(&other.networks);
         let groups = self.security_groups.iter().zip(&other.security_groups);
         read(self) == read(other)
