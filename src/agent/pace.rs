@@ -34,10 +34,10 @@ impl Pace {
         self.disturbed = true;
     }
 
-    /// Whether it did, and was not looked at yet.
+    /// Whether nothing is due, now or later.
     #[must_use]
-    pub fn is_disturbed(&self) -> bool {
-        self.disturbed
+    pub fn is_calm(&self) -> bool {
+        self.retry.is_none() && !self.disturbed
     }
 
     /// Whether what failed is to be tried again now.

@@ -1,13 +1,32 @@
 //! A port of another node that comes, goes or changes: of all that this node holds it is a station, a neighbour, a member of a
 //! group, or nothing. So what it is here is all that is looked at.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::world::World;
 use crate::agent::Outcome;
 use crate::agent::node::Node as Hands;
-use crate::model::Key;
 use crate::model::moved::Moved;
+use crate::model::{Key, Linker, Role, Topology};
+
+/// What since the last walk may have become different.
+#[derive(Debug)]
+pub struct Since {
+    /// Rules of security groups.
+    pub ruled: bool,
+    /// These ports.
+    pub elsewhere: BTreeSet<Key>,
+    /// Anything else; or the walk left something undone.
+    pub strayed: bool,
+}
+
+impl Default for Since {
+    /// Before the first walk.
+    fn default() -> Self {
+        Self { ruled: false, elsewhere: BTreeSet::new(), strayed: true }
+    }
+}
 
 /// Of more ports at once all that this node has is looked at.
 const FEW: usize = 64;
@@ -16,28 +35,28 @@ impl<N: Hands> World<N> {
     /// Brings into force what is new since the last walk, if it is about ports of other nodes alone, or about rules alone. Whether
     /// it was; if not, the node is to converge.
     pub fn hurry(&mut self) -> bool {
-        if std::mem::replace(&mut self.strayed, true) || !self.report.faults.is_empty() {
+        if std::mem::replace(&mut self.since.strayed, true) || !self.report.faults.is_empty() {
             return false;
         }
-        let done = match (self.ruled, self.elsewhere.len()) {
+        let done = match (self.since.ruled, self.since.elsewhere.len()) {
             (false, 0..=FEW) => self.follow_others(),
             (true, 0) => self.regroup(),
             _ => false,
         };
-        self.strayed = !done;
+        self.since.strayed = !done;
         done
     }
 
     /// Follows ports of other nodes.
     fn follow_others(&mut self) -> bool {
         let (start, mut moved) = (Instant::now(), Moved::default());
-        for key in std::mem::take(&mut self.elsewhere) {
+        for key in std::mem::take(&mut self.since.elsewhere) {
             if !self.is_of_others(&key) || !self.mend(&key, &mut moved) {
                 return false;
             }
         }
-        #[cfg(debug_assertions)]
-        self.check();
+        debug_assert!(self.topology.is_like(&self.linked()), "a port was taken in otherwise than it is linked");
+        debug_assert_eq!(self.view, self.linked().view(self.eye()), "a port was mended otherwise than it is cut");
         if moved.is_empty() {
             return true;
         }
@@ -69,11 +88,8 @@ impl<N: Hands> World<N> {
         !self.topology.is_on(me, key) && self.topology.mend(me, key, traces, &mut self.view, moved)
     }
 
-    /// That this is what a walk would have come to.
-    #[cfg(debug_assertions)]
-    fn check(&self) {
-        let (topology, _) = crate::model::Linker::new(crate::model::Role::Node).link(self.mirror.snapshot());
-        assert!(self.topology.is_like(&topology), "a port was taken in otherwise than it is linked");
-        assert_eq!(self.view, topology.view(self.eye()), "a port was mended otherwise than it is cut");
+    /// What a walk would come to.
+    fn linked(&self) -> Topology {
+        Linker::new(Role::Node).link(self.mirror.snapshot()).0
     }
 }

@@ -9,6 +9,7 @@ use tracing::{info, warn};
 use super::api::{Failure, Order, Told};
 use super::claims::{Claims, binding, migration};
 use super::doubts::Doubts;
+use super::elsewhere::Since;
 use super::fence::Fence;
 use super::figures::Figures;
 use super::handover::Handovers;
@@ -74,11 +75,7 @@ pub struct World<N> {
     pub(super) introduced: bool,
     /// Whether the view says what this node is to hold: before the first walk it says nothing.
     pub(super) walked: bool,
-    /// What since the last walk may have become different.
-    pub(super) ruled: bool,
-    pub(super) elsewhere: BTreeSet<Key>,
-    /// Whether also anything but rules of security groups, and these ports, or the walk left something undone.
-    pub(super) strayed: bool,
+    pub(super) since: Since,
 }
 
 impl<N: Hands> World<N> {
@@ -120,9 +117,7 @@ impl<N: Hands> World<N> {
             active: Active::new(),
             introduced: false,
             walked: false,
-            ruled: false,
-            elsewhere: BTreeSet::new(),
-            strayed: true,
+            since: Since::default(),
         }
     }
 
@@ -139,9 +134,9 @@ impl<N: Hands> World<N> {
             return Heed::Never;
         }
         match about {
-            Some(Id { kind: Kind::SecurityGroup, .. }) if put => self.ruled = true,
-            Some(Id { kind: Kind::Port, key }) => _ = self.elsewhere.insert(key),
-            _ => self.strayed = true,
+            Some(Id { kind: Kind::SecurityGroup, .. }) if put => self.since.ruled = true,
+            Some(Id { kind: Kind::Port, key }) => _ = self.since.elsewhere.insert(key),
+            _ => self.since.strayed = true,
         }
         heed
     }
@@ -234,7 +229,7 @@ impl<N: Hands> World<N> {
     /// `awaited`: ports that somebody waits to plug.
     pub fn converge(&mut self, mut awaited: BTreeSet<Key>, now: Timestamp) -> bool {
         let start = Instant::now();
-        self.strayed = true;
+        self.since.strayed = true;
         if self.doubts.expire(start) {
             self.watches.all_again(&mut self.orders);
         }
@@ -309,13 +304,13 @@ impl<N: Hands> World<N> {
         self.hand_over();
         self.speak(&released, &unprepared, now);
         let done = outcome.vanished.is_empty() && self.report.faults.is_empty();
-        self.strayed = !done;
+        self.since.strayed = !done;
         done
     }
 
     /// Links anew. The old topology goes first, so that the linker need not copy what it shares with it.
     pub(super) fn relink(&mut self) {
-        (self.ruled, self.elsewhere) = Default::default();
+        (self.since.ruled, self.since.elsewhere) = Default::default();
         self.topology = Topology::default();
         (self.topology, _) = self.linker.link(self.mirror.snapshot());
     }

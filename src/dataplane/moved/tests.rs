@@ -235,10 +235,12 @@ proptest! {
             "Router q {interfaces: [{subnetRef: {name: s1}}, {subnetRef: {name: s3}}], routes: [{destination: 192.168.0.0/16, nextHop: 10.0.2.3}]}",
             "FloatingIP f {networkRef: {name: public}, portRef: {name: p2}}",
         ].into_iter().enumerate() {
-            text += &format!("{}\n", if more & (1 << bit) == 0 { "" } else { object });
+            text += if more & (1 << bit) == 0 { "" } else { object };
+            text.push('\n');
         }
         for (name, (network, _)) in homes.iter().enumerate() {
-            text += &format!("{}\n", line(name, *network, u8::try_from(name).unwrap_or(0) % 6));
+            text += &line(name, *network, u8::try_from(name).unwrap_or(0) % 6);
+            text.push('\n');
         }
         let mut snapshot = settled(&text);
         for (name, (_, node)) in homes.iter().enumerate() {

@@ -76,8 +76,11 @@ impl Topology {
             && mender.keeps_tunnels(before, after)
             && before.is_none_or(|trace| mender.is_alone(trace));
         if may {
-            before.iter().for_each(|trace| mender.put(trace, false));
-            after.iter().for_each(|trace| mender.put(trace, true));
+            for (trace, there) in [(before, false), (after, true)] {
+                if let Some(trace) = trace {
+                    mender.put(trace, there);
+                }
+            }
         }
         may
     }

@@ -15,7 +15,7 @@ use crate::model::group::Lead;
 use crate::model::id::{Id, Key, Kind};
 use crate::model::ipam::number;
 use crate::model::link::Role;
-use crate::model::topology::{Index, Standing, SubnetNode, Topology};
+use crate::model::topology::{Index, PortNode, Standing, SubnetNode, Topology};
 
 /// Whether ports may be taken into a topology one by one.
 pub fn may(topology: &Topology) -> bool {
@@ -42,12 +42,12 @@ pub fn replace(world: &mut World, key: &Key, entry: Option<PortEntry>) -> bool {
     let entries = Arc::make_mut(entries);
     let index = match (place, entry) {
         (Ok(index), Some(entry)) => {
-            (entries[index], ports[index]) = (entry, Default::default());
+            (entries[index], ports[index]) = (entry, PortNode::default());
             index
         }
         (Err(index), Some(entry)) => {
             entries.insert(index, entry);
-            ports.insert(index, Default::default());
+            ports.insert(index, PortNode::default());
             count_anew(&mut world.topology, |port| port + usize::from(port >= index));
             index
         }
@@ -106,9 +106,8 @@ fn is_alone(topology: &Topology, index: Index) -> bool {
     let domain = |network: Option<Index>| network.map(|network| topology.networks[network].domain);
     let beside = |port: &Index| domain(topology.ports[*port].network) == domain(node.network);
     let is_gateway = |(subnet, ip): &(Index, _)| topology.subnets[*subnet].range.gateway == Some(number(*ip));
-    !entry.announces
-        && !node.addresses.iter().any(is_gateway)
-        && !(node.network.is_some() && topology.announcing.iter().any(beside))
+    let more = entry.announces || node.addresses.iter().any(is_gateway);
+    !more && (node.network.is_none() || !topology.announcing.iter().any(beside))
 }
 
 /// Counts ports in groups.
