@@ -209,6 +209,19 @@ fn where_more_may_depend_on_a_port_all_is_looked_at() {
     assert!(!step(&twin), "two have one address");
 }
 
+#[test]
+fn the_first_port_behind_a_router_elsewhere_brings_tunnels_to_its_other_networks() {
+    let (mut follower, mut snapshot) = start(THREE);
+    let mut step = |edit: &dyn Fn(&mut Snapshot)| step(&mut follower, &mut snapshot, edit);
+    assert!(!step(&|s| bind(s, "b", None)), "it was the last one of its network");
+    assert!(step(&|s| {
+        add(s, 300, "Port w {networkRef: {name: n1}, addresses: [{subnetRef: {name: s2}}]}");
+        decide(s);
+    }));
+    assert!(!step(&|s| bind(s, "w", Some("node-2"))), "its own network has tunnels, the router's other one has none");
+    assert!(!step(&|s| bind(s, "w", None)), "and has none again");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
@@ -224,6 +237,7 @@ proptest! {
                 1 => ", securityGroupRefs: [{name: g1}, {name: default}]".to_owned(),
                 2 => ", securityGroupRefs: [{name: g1}, {name: g2}]".to_owned(),
                 3 => ", portSecurity: false".to_owned(),
+                5 if network == 1 => ", addresses: [{subnetRef: {name: s2}}]".to_owned(),
                 4 => format!(", addresses: [{{ip: 10.0.{}.{}}}]", network, name % 4 + 1),
                 _ => String::new(),
             };
