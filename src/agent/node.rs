@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::{Agent, Error, Outcome};
 use crate::dataplane::attachment::{Attachment, Attachments};
 use crate::model::active::Announcement;
+use crate::model::moved::Moved;
 use crate::model::{Key, NodeView};
 
 /// The node side of the loop; every method is [`Agent`]'s method of that name.
@@ -26,6 +27,8 @@ pub trait Node {
     fn converge(&mut self, view: &NodeView) -> Outcome;
     /// Brings into force what only rules of security groups have changed.
     fn regroup(&mut self, view: &NodeView) -> Option<usize>;
+    /// Brings into force what only ports of other nodes have changed.
+    fn follow(&mut self, view: &NodeView, moved: &Moved) -> Option<usize>;
     /// When something is to be done that waits for a moment of rest.
     fn deadline(&self) -> Option<Instant>;
     /// Does the next such thing.
@@ -62,6 +65,10 @@ impl Node for Agent {
 
     fn regroup(&mut self, view: &NodeView) -> Option<usize> {
         Self::regroup(self, view)
+    }
+
+    fn follow(&mut self, view: &NodeView, moved: &Moved) -> Option<usize> {
+        Self::follow(self, view, moved)
     }
 
     fn deadline(&self) -> Option<Instant> {

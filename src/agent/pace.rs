@@ -34,6 +34,12 @@ impl Pace {
         self.disturbed = true;
     }
 
+    /// Whether nothing is due, now or later.
+    #[must_use]
+    pub fn is_calm(&self) -> bool {
+        self.retry.is_none() && !self.disturbed
+    }
+
     /// Whether what failed is to be tried again now.
     #[must_use]
     pub fn retries(&self, now: Instant) -> bool {

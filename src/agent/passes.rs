@@ -7,10 +7,12 @@ use super::{Agent, Outcome};
 use crate::api::Reason;
 use crate::dataplane::filter::render as filter;
 use crate::dataplane::kernel::Failures;
+use crate::dataplane::moved::Touched;
 use crate::dataplane::names::Prefix;
 use crate::dataplane::plan::{self, Plan};
 use crate::dataplane::render::{Rendered, render};
 use crate::dataplane::state::{Item, LinkKind, Make, Spec, State};
+use crate::model::moved::Moved;
 use crate::model::{Id, NodeView, Remark};
 
 /// A plan is made, and believed only when the next observation finds nothing left to do; at most so often.
@@ -27,6 +29,29 @@ impl Agent {
         let plan = plan::diff_groups(&wanted, self.kernel.observed());
         let failed = self.kernel.apply(&plan);
         let left = plan::diff_groups(&wanted, self.kernel.observed());
+        (failed.is_empty() && left.0.is_empty()).then_some(plan.0.len())
+    }
+
+    /// As [`Agent::converge`], where since a convergence that left nothing undone only what `moved` names is another. What was
+    /// done; none: it is not enough, and all is to be looked at.
+    pub fn follow(&mut self, view: &NodeView, moved: &Moved) -> Option<usize> {
+        // What stands there says what the node has, so it is to be as it was left.
+        if self.kernel.disturbed() {
+            return None;
+        }
+        let touched = Touched::render(view, moved, self.kernel.observed(), &mut self.rules);
+        let plan = touched.plan(self.kernel.observed());
+        debug_assert_eq!(
+            self.render(view).map_or_else(|_| plan.clone(), |all| plan::diff(&all.state, self.kernel.observed())),
+            plan,
+            "only this was different"
+        );
+        if plan.0.is_empty() {
+            return Some(0);
+        }
+        let failed = self.kernel.apply(&plan);
+        self.kernel.observe().ok()?;
+        let left = touched.plan(self.kernel.observed());
         (failed.is_empty() && left.0.is_empty()).then_some(plan.0.len())
     }
 

@@ -9,6 +9,7 @@ pub mod filter;
 pub mod given;
 pub mod guard;
 pub mod kernel;
+pub mod moved;
 pub mod names;
 pub mod nft;
 pub mod overlay;

@@ -15,7 +15,7 @@
 //! Guests are told what fits into a tunnel. The links between a guest and its router carry more, so that a packet that is
 //! too big gets as far as the router, which answers with ICMP instead of silence.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use crate::api::MacAddr;
 use crate::dataplane::names::{self, Prefix};
@@ -54,12 +54,22 @@ pub fn render(network: &NetworkView, view: &NodeView, bridge: &IfName, id: &Id, 
     link.bridge = Some(BridgePort { bridge: bridge.clone(), role });
     state.want(Item::Link(netns.clone(), name.clone()), Spec::Link(link.into()), id, None);
     for (mac, node) in &overlay.stations {
-        station(&netns, &name, *mac, *node, id, state);
-        state.want(Item::Fdb(netns.clone(), name.clone(), *mac), Spec::Fdb, id, None);
+        behind(&name, *mac, *node, id, state);
     }
     // What a guest announces elsewhere does not cross either: it is announced here once more.
     let moving = overlay.moving.iter().map(|(ip, mac)| (ip, mac, Some(Make::Announce(*mac))));
     for (ip, mac, make) in overlay.neighbours.iter().map(|(ip, mac)| (ip, mac, None)).chain(moving) {
-        state.want(Item::Neighbour(netns.clone(), bridge.clone(), *ip), Spec::Neighbour(*mac), id, make);
+        neighbour(bridge, *ip, *mac, id, make, state);
     }
+}
+
+/// A station of a network behind its tunnels.
+pub fn behind(tunnel: &IfName, mac: MacAddr, node: Ipv4Addr, id: &Id, state: &mut State) {
+    station(&Netns::Vswitch, tunnel, mac, node, id, state);
+    state.want(Item::Fdb(Netns::Vswitch, tunnel.clone(), mac), Spec::Fdb, id, None);
+}
+
+/// Whom the bridge answers ARP for.
+pub fn neighbour(bridge: &IfName, ip: IpAddr, mac: MacAddr, id: &Id, make: Option<Make>, state: &mut State) {
+    state.want(Item::Neighbour(Netns::Vswitch, bridge.clone(), ip), Spec::Neighbour(mac), id, make);
 }

@@ -1,5 +1,6 @@
 //! The difference between two states, in the order in which it is to be made.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -56,6 +57,12 @@ impl Change {
 #[must_use]
 pub fn diff(desired: &State, observed: &State) -> Plan {
     between(desired.0.iter(), observed.0.iter())
+}
+
+/// The same, of these items alone.
+#[must_use]
+pub fn diff_items(desired: &State, observed: &State, items: &BTreeSet<Item>) -> Plan {
+    between(desired.0.iter(), items.iter().filter_map(|item| observed.0.get_key_value(item)))
 }
 
 /// The same, of security groups and their members alone.

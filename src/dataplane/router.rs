@@ -149,9 +149,13 @@ fn addresses_and_peers(interface: &InterfaceView, leg: &Leg, state: &mut State) 
         }
     }
     for (ip, mac) in &interface.peers {
-        let item = Item::Neighbour(leg.netns.clone(), leg.name(), *ip);
-        state.want(item, Spec::Neighbour(*mac), leg.owner, None);
+        peer(leg.netns, &leg.name(), *ip, *mac, leg.owner, state);
     }
+}
+
+/// A station beside a leg.
+pub fn peer(netns: &Netns, leg: &IfName, ip: IpAddr, mac: MacAddr, owner: &Id, state: &mut State) {
+    state.want(Item::Neighbour(netns.clone(), leg.clone(), ip), Spec::Neighbour(mac), owner, None);
 }
 
 /// Addresses and ways to the outside. A floating IP is a /32 of its own, so that its coming and going touches no route.

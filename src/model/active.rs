@@ -153,8 +153,7 @@ impl Topology {
 
     /// Plugged ports with allowed address pairs.
     fn announcers(&self) -> impl Iterator<Item = Index> {
-        let bound = self.bound.iter().copied().filter(|index| self.entries[*index].announces);
-        bound.filter(|index| self.ports[*index].standing == Standing::InForce)
+        self.announcing.iter().copied().filter(|index| self.ports[*index].standing == Standing::InForce)
     }
 
     fn node_of(&self, port: Index) -> Option<&str> {

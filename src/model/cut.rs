@@ -1,5 +1,6 @@
 //! Cuts the part that one node realises out of the topology.
 
+mod elsewhere;
 mod node;
 mod pairs;
 mod router;

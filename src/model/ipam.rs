@@ -118,8 +118,8 @@ pub enum Holder {
 /// Neighbouring addresses stand side by side, a page of them together: subnets are filled from their lowest address on.
 const PAGE: usize = 32;
 
-/// Who has which address of a subnet. Nothing is ever given back: a world is linked anew on every change.
-#[derive(Clone, Debug, Default)]
+/// Who has which address of a subnet.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ledger {
     pages: BTreeMap<u128, Box<[Option<Holder>; PAGE]>>,
     from_pools: u64,
@@ -141,6 +141,28 @@ impl Ledger {
         *held = Some(holder);
         self.from_pools += u64::from(range.in_pools(number));
         Ok(())
+    }
+
+    /// Takes an address back from whoever has it.
+    pub fn give_back(&mut self, range: &Range, number: u128) {
+        let (page, place) = place(number);
+        let Some(held) = self.pages.get_mut(&page) else { return };
+        if held[place].take().is_some() {
+            self.from_pools -= u64::from(range.in_pools(number));
+            self.searched = self.searched.min(number);
+        }
+        if held.iter().all(Option::is_none) {
+            self.pages.remove(&page);
+        }
+    }
+
+    /// Counts ports anew of which one has come, or has gone, at a position: it is another's from there on.
+    pub fn count_anew(&mut self, renumber: impl Fn(usize) -> usize) {
+        for holder in self.pages.values_mut().flat_map(|page| page.iter_mut()).flatten() {
+            if let Holder::Port(port) = holder {
+                *port = renumber(*port);
+            }
+        }
     }
 
     /// Gives the lowest free address of the pools to somebody; none: they are used up.

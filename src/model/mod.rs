@@ -20,6 +20,7 @@ pub mod id;
 pub mod ipam;
 mod link;
 pub mod locks;
+pub mod moved;
 pub mod object;
 pub mod pod;
 pub mod report;

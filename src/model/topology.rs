@@ -49,11 +49,15 @@ pub struct Topology {
     pub(super) ports: Vec<PortNode>,
     /// Ports that are plugged, on whichever node: few of all there are.
     pub(super) bound: Vec<Index>,
+    /// Of these, ports that have allowed address pairs, or had some that are active.
+    pub(super) announcing: Vec<Index>,
     pub(super) routers: Vec<RouterNode>,
     pub(super) floating_ips: Vec<FloatingNode>,
     pub(super) security_groups: Vec<SecurityGroupNode>,
     /// Where the tunnels of each node begin; nothing in local mode.
     pub(super) tunnels: BTreeMap<Arc<str>, Tunnel>,
+    /// Whether two wanted one address of a subnet, or one MAC address of a network: who is first has a say.
+    pub(super) contested: bool,
 }
 
 /// Where a node's tunnels begin.
@@ -125,7 +129,7 @@ pub(super) struct SubnetNode {
     pub routers: Vec<Index>,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct PortNode {
     pub standing: Standing,
     /// The network, as soon as the reference resolves.
@@ -224,6 +228,16 @@ impl NetworkNode {
     /// Takes a MAC address; false: somebody has it.
     pub fn take_mac(&mut self, mac: MacAddr) -> bool {
         self.macs.insert(as_number(mac))
+    }
+
+    /// Whether the same MAC addresses are taken on another.
+    pub fn has_same_macs(&self, other: &Self) -> bool {
+        self.macs == other.macs
+    }
+
+    /// Takes a MAC address back from whoever has it.
+    pub fn give_back_mac(&mut self, mac: MacAddr) {
+        self.macs.remove(&as_number(mac));
     }
 
     /// Whether somebody has a MAC address.

@@ -25,7 +25,9 @@ pub struct NodeView {
     pub tunnel: Option<TunnelView>,
     /// Groups of ports bound to this node, those that are implied too.
     pub security_groups: BTreeMap<Number, GroupView>,
-    /// Members, on whatever node, of the groups that rules of these name, where ports here would meet them.
+    /// Groups that rules of these name, each with a domain in which ports here would meet its members.
+    pub remotes: BTreeSet<(Number, Number)>,
+    /// Members of them, on whatever node.
     pub members: BTreeSet<Member>,
     /// UIDs of networks beyond `networks` whose ports may be members: routers join them with networks of ports here.
     pub member_networks: BTreeSet<Uid>,

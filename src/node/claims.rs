@@ -130,6 +130,13 @@ impl Claims {
         verdict
     }
 
+    /// Whether anything is said of a port, or is to be.
+    #[must_use]
+    pub fn knows(&self, key: &Key) -> bool {
+        [&self.forced, &self.preparing, &self.switching].iter().any(|keys| keys.contains(key))
+            || [&self.assumed, &self.proposed].iter().any(|ports| ports.contains_key(key))
+    }
+
     /// Whether a port is bound here only because we say so.
     #[must_use]
     pub fn assumes(&self, key: &Key) -> bool {

@@ -11,6 +11,7 @@
 pub mod api;
 mod claims;
 mod doubts;
+mod elsewhere;
 mod fence;
 pub mod figures;
 pub mod handover;

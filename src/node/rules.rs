@@ -6,20 +6,14 @@ use std::time::Instant;
 use super::world::World;
 use crate::agent::Outcome;
 use crate::agent::node::Node as Hands;
-use crate::model::Topology;
 
 impl<N: Hands> World<N> {
-    /// Brings into force what is new since the last walk, if that is nothing but rules. Whether it was; if not, the node is to
+    /// Brings into force what is new of security groups, if that is nothing but rules. Whether it was; if not, the node is to
     /// converge.
-    pub fn regroup(&mut self) -> bool {
-        if std::mem::replace(&mut self.strayed, true) {
-            return false;
-        }
+    pub(super) fn regroup(&mut self) -> bool {
         let start = Instant::now();
         let before = self.topology.take_groups();
-        // It goes first, so that the linker need not copy what it shares with it.
-        self.topology = Topology::default();
-        (self.topology, _) = self.linker.link(self.mirror.snapshot());
+        self.relink();
         if !self.topology.differs_by_rules(&before) {
             return false;
         }
@@ -33,7 +27,6 @@ impl<N: Hands> World<N> {
             return false;
         }
         let Some(changes) = self.node.regroup(&self.view) else { return false };
-        self.strayed = false;
         self.figures.converged(start.elapsed(), &Outcome { changes, ..Outcome::default() });
         if changes > 0 {
             tracing::info!(changes, ms = start.elapsed().as_millis(), "rules in force");

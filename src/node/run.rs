@@ -161,7 +161,7 @@ impl Instance {
             }
         }
         if awake.clients && (self.desk.hear(&mut self.world, now) || self.desk.is_busy()) {
-            (self.news, self.world.strayed) = (Heed::Now, true);
+            (self.news, self.world.since.strayed) = (Heed::Now, true);
         }
         if awake.node && self.world.node.disturbed() {
             self.pace.disturbed();
@@ -179,9 +179,9 @@ impl Instance {
     /// Plugs what can be plugged, converges when anything changed, and answers whoever waits for that.
     fn settle(&mut self) {
         let now = Instant::now();
-        self.world.strayed |= self.dirty || self.desk.is_busy();
+        self.world.since.strayed |= self.dirty || self.desk.is_busy();
         let mut due = std::mem::take(&mut self.dirty) || self.due().is_some_and(|at| at <= now);
-        if due && self.timed(World::regroup) {
+        if due && self.pace.is_calm() && self.timed(World::hurry) {
             due = false;
         }
         if due {

@@ -9,6 +9,7 @@ use tracing::{info, warn};
 use super::api::{Failure, Order, Told};
 use super::claims::{Claims, binding, migration};
 use super::doubts::Doubts;
+use super::elsewhere::Since;
 use super::fence::Fence;
 use super::figures::Figures;
 use super::handover::Handovers;
@@ -19,9 +20,8 @@ use super::watches::Watches;
 use super::words::Words;
 use crate::agent::ears::Ears;
 use crate::agent::node::Node as Hands;
-use crate::cluster::mirror::{Heard, Mirror, News, Thing};
+use crate::cluster::mirror::{Heard, Mirror, Name, News, Thing};
 use crate::cluster::write::Done;
-use crate::model::object::Object;
 use crate::model::view::{Active, NetworkView, Node, Takeovers};
 use crate::model::{Id, Key, Kind, Linker, NodeView, Report, Role, Topology};
 
@@ -75,8 +75,7 @@ pub struct World<N> {
     pub(super) introduced: bool,
     /// Whether the view says what this node is to hold: before the first walk it says nothing.
     pub(super) walked: bool,
-    /// Whether since the last walk anything but rules of security groups may have become different, or it left something undone.
-    pub(super) strayed: bool,
+    pub(super) since: Since,
 }
 
 impl<N: Hands> World<N> {
@@ -118,18 +117,27 @@ impl<N: Hands> World<N> {
             active: Active::new(),
             introduced: false,
             walked: false,
-            strayed: true,
+            since: Since::default(),
         }
     }
 
     /// Takes in what the API server said; how soon to converge.
     pub fn hear(&mut self, told: Told) -> Heed {
         let heed = if self.is_elsewhere(&told) { Heed::Later } else { Heed::Now };
-        let rules = matches!(&told, Told::News(_, News::Put(Thing::Object(Object::SecurityGroup(_)))));
+        let about = match &told {
+            Told::News(_, News::Listed(Thing::Object(object)) | News::Put(Thing::Object(object))) => Some(object.id()),
+            Told::News(_, News::Gone(Name::Object(id))) => Some(id.clone()),
+            _ => None,
+        };
+        let put = matches!(&told, Told::News(_, News::Put(_)));
         if !self.take_in(told) {
             return Heed::Never;
         }
-        self.strayed |= !rules;
+        match about {
+            Some(Id { kind: Kind::SecurityGroup, .. }) if put => self.since.ruled = true,
+            Some(Id { kind: Kind::Port, key }) => _ = self.since.elsewhere.insert(key),
+            _ => self.since.strayed = true,
+        }
         heed
     }
 
@@ -221,6 +229,7 @@ impl<N: Hands> World<N> {
     /// `awaited`: ports that somebody waits to plug.
     pub fn converge(&mut self, mut awaited: BTreeSet<Key>, now: Timestamp) -> bool {
         let start = Instant::now();
+        self.since.strayed = true;
         if self.doubts.expire(start) {
             self.watches.all_again(&mut self.orders);
         }
@@ -248,8 +257,7 @@ impl<N: Hands> World<N> {
             return true;
         }
         let (released, unprepared) = self.claim();
-        self.topology = Topology::default();
-        (self.topology, _) = self.linker.link(self.mirror.snapshot());
+        self.relink();
         self.takeovers = self.takeovers();
         self.yield_pairs();
         self.cut();
@@ -296,8 +304,15 @@ impl<N: Hands> World<N> {
         self.hand_over();
         self.speak(&released, &unprepared, now);
         let done = outcome.vanished.is_empty() && self.report.faults.is_empty();
-        self.strayed = !done;
+        self.since.strayed = !done;
         done
+    }
+
+    /// Links anew. The old topology goes first, so that the linker need not copy what it shares with it.
+    pub(super) fn relink(&mut self) {
+        (self.since.ruled, self.since.elsewhere) = Default::default();
+        self.topology = Topology::default();
+        (self.topology, _) = self.linker.link(self.mirror.snapshot());
     }
 
     /// What this node is to hold.

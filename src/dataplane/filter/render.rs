@@ -2,7 +2,7 @@
 
 use crate::dataplane::filter::{Handed, Policy, Wire};
 use crate::dataplane::state::{Entry, Item, Spec, State};
-use crate::model::security::Number;
+use crate::model::security::{Member, Number};
 use crate::model::view::{NetworkView, NodeView, PortView};
 use crate::model::{Id, Kind};
 
@@ -25,8 +25,12 @@ pub fn groups(view: &NodeView, state: &mut State) {
         state.want(Item::Group(*number), Spec::Group(group.rules.clone()), &owner, None);
     }
     for member in &view.members {
-        let owner =
-            view.security_groups.get(&member.group).map(|group| Id::new(Kind::SecurityGroup, group.key.clone()));
-        state.0.insert(Item::Member(*member), Entry { spec: Spec::Member, owner, make: None });
+        self::member(view, member, state);
     }
+}
+
+/// Wants one of these members.
+pub fn member(view: &NodeView, member: &Member, state: &mut State) {
+    let owner = view.security_groups.get(&member.group).map(|group| Id::new(Kind::SecurityGroup, group.key.clone()));
+    state.0.insert(Item::Member(*member), Entry { spec: Spec::Member, owner, make: None });
 }

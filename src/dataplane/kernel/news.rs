@@ -91,13 +91,15 @@ impl News {
                 }
             }
         }
-        space.indices.extend(there.iter().map(|seen| (seen.name.as_str().into(), seen.index)));
-        let names: BTreeMap<u32, &str> = space.indices.iter().map(|(name, index)| (*index, &**name)).collect();
-        for seen in &there {
-            for item in items(&seen.name.as_str().into()) {
-                before.take(item, state);
+        if !there.is_empty() {
+            space.indices.extend(there.iter().map(|seen| (seen.name.as_str().into(), seen.index)));
+            let names: BTreeMap<u32, &str> = space.indices.iter().map(|(name, index)| (*index, &**name)).collect();
+            for seen in &there {
+                for item in items(&seen.name.as_str().into()) {
+                    before.take(item, state);
+                }
+                found(seen, &Netns::Vswitch, &names, ours, state);
             }
-            found(seen, &Netns::Vswitch, &names, ours, state);
         }
         for (there, entry) in &self.stations {
             if let Some(item) = observe::about(entry, &Netns::Vswitch, ours) {

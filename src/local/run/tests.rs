@@ -15,6 +15,7 @@ use crate::local::files::Files;
 use crate::local::scratch::{Scratch, network, object};
 use crate::local::store::Store;
 use crate::model::active::Announcement;
+use crate::model::moved::Moved;
 use crate::model::{Id, Key, Kind, NodeView};
 
 /// What happened to the node.
@@ -60,6 +61,10 @@ impl Node for Fake {
     }
 
     fn regroup(&mut self, _: &NodeView) -> Option<usize> {
+        None
+    }
+
+    fn follow(&mut self, _: &NodeView, _: &Moved) -> Option<usize> {
         None
     }
 

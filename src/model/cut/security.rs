@@ -34,13 +34,13 @@ impl Topology {
 
     /// Replaces in a view what rules of security groups say.
     pub fn regroup<'a>(&self, node: impl Into<Node<'a>>, view: &mut NodeView) {
-        (view.security_groups, view.members, view.member_networks) = Default::default();
+        (view.security_groups, view.remotes, view.members, view.member_networks) = Default::default();
         Cut::new(self, node.into()).groups(view);
     }
 }
 
 /// Groups of a port, and whether they are stateful. Those of both kinds at once are none.
-fn groups(topology: &Topology, entry: &PortEntry) -> (BTreeSet<Number>, bool) {
+pub(super) fn groups(topology: &Topology, entry: &PortEntry) -> (BTreeSet<Number>, bool) {
     let found: Vec<(Number, bool)> = entry.leads.iter().filter_map(|lead| topology.group(*lead)).collect();
     let stateful = found.first().is_none_or(|(_, stateful)| *stateful);
     if found.iter().any(|(_, other)| *other != stateful) {
@@ -89,7 +89,6 @@ impl Cut<'_> {
             Some(topology.networks[network].domain)
         };
         let mut named: BTreeMap<Number, Vec<Number>> = BTreeMap::new();
-        let mut wanted: BTreeSet<(Number, Number)> = BTreeSet::new();
         for (entry, port) in &self.here {
             let Some(domain) = domain(entry, port) else { continue };
             let (used, _) = groups(topology, entry);
@@ -101,16 +100,17 @@ impl Cut<'_> {
                     view.security_groups.insert(number, group);
                     remotes
                 });
-                wanted.extend(remotes.iter().map(|remote| (domain, *remote)));
+                view.remotes.extend(remotes.iter().map(|remote| (*remote, domain)));
             }
         }
-        let domains: BTreeSet<Number> = wanted.iter().map(|(domain, _)| *domain).collect();
+        let domains: BTreeSet<Number> = view.remotes.iter().map(|(_, domain)| *domain).collect();
         if domains.is_empty() {
             return;
         }
         for (entry, port) in topology.plugged() {
             let Some(domain) = domain(entry, port).filter(|domain| domains.contains(domain)) else { continue };
-            for group in groups(topology, entry).0.into_iter().filter(|group| wanted.contains(&(domain, *group))) {
+            for group in groups(topology, entry).0.into_iter().filter(|group| view.remotes.contains(&(*group, domain)))
+            {
                 view.members.extend(addresses(entry, port).map(|ip| Member { group, domain, ip }));
             }
         }
@@ -124,7 +124,7 @@ impl Cut<'_> {
 }
 
 /// Addresses by which a port is a member of its groups.
-fn addresses<'t>(entry: &'t PortEntry, port: &'t PortNode) -> impl Iterator<Item = IpAddr> + 't {
+pub(super) fn addresses<'t>(entry: &'t PortEntry, port: &'t PortNode) -> impl Iterator<Item = IpAddr> + 't {
     let own = port.addresses.iter().map(|(_, ip)| *ip);
     own.chain(entry.object.spec.allowed_address_pairs.iter().filter_map(|pair| pair.ip.single()))
 }

@@ -268,7 +268,9 @@ fn fits(world: &World, wish: &Wish, ip: IpAddr, holder: Holder) -> Result<Index,
 
 fn take(world: &mut World, subnet: Index, ip: IpAddr, holder: Holder) -> Result<(), Holder> {
     let node = &mut world.topology.subnets[subnet];
-    node.ledger.take(&node.range, number(ip), holder)
+    let taken = node.ledger.take(&node.range, number(ip), holder);
+    world.topology.contested |= taken.is_err();
+    taken
 }
 
 fn in_use(world: &World, holder: Holder, ip: IpAddr, other: Holder) -> Remark {
@@ -280,7 +282,9 @@ fn in_use(world: &World, holder: Holder, ip: IpAddr, other: Holder) -> Remark {
 pub fn take_mac(world: &mut World, holder: Holder, mac: MacAddr) -> bool {
     let Holder::Port(port) = holder else { return false };
     let network = world.topology.ports[port].network;
-    network.is_some_and(|n| world.topology.networks[n].take_mac(mac))
+    let taken = network.is_some_and(|n| world.topology.networks[n].take_mac(mac));
+    world.topology.contested |= !taken;
+    taken
 }
 
 /// Takes the first free MAC address of a UID's series: locally administered, unicast (IEEE 802), the same every time.

@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::World;
 use super::references::References;
+use super::{World, single};
 use crate::api::{Port, ReferenceGrant};
 use crate::model::entry::{Few, PortEntry};
 use crate::model::group::{GroupEntry, Lead};
@@ -53,6 +53,36 @@ impl Linker {
         self.resolve(snapshot, &references, read, same_groups);
         let topology = Topology { role: self.role, entries: self.entries.clone(), ..Topology::default() };
         super::run(World { snapshot, references, groups: &self.groups, topology, problems: Problems::default() })
+    }
+
+    /// Takes one port, as `snapshot` has it, into what was linked last, if nothing else is different that has not been taken in.
+    /// The result is the one of [`Linker::link`]. Whether that could be done; if not, the topology is of no use any more.
+    pub fn take_in(&mut self, snapshot: &Snapshot, topology: &mut Topology, port: &Key) -> bool {
+        if !(single::may(topology) && snapshot.allocations.is_empty() && Arc::ptr_eq(&self.entries, &topology.entries))
+        {
+            return false;
+        }
+        // It goes first, so that it need not be copied.
+        self.entries = Arc::default();
+        let known = |namespace: &str, name: &str| {
+            let key = Key::new(namespace, name);
+            snapshot.subnets.get_key_value(&key).map(|(key, _)| key.clone())
+        };
+        let found = snapshot.ports.get_key_value(port).map(|(key, object)| {
+            let references = References::of_port(snapshot, topology, key, object);
+            let mut entry = PortEntry::read(key, object, known);
+            entry.leads = leads(&entry, &references, &mut None);
+            entry.network = references.network(key, &object.spec.network_ref).ok();
+            self.dangling |= entry.network.is_none();
+            (references, entry)
+        });
+        let (references, entry) = found.map_or_else(|| (References::default(), None), |(r, entry)| (r, Some(entry)));
+        let (whole, problems) = (std::mem::take(topology), Problems::default());
+        let mut world = World { snapshot, references, groups: &self.groups, topology: whole, problems };
+        let done = single::replace(&mut world, port, entry);
+        *topology = world.topology;
+        self.entries = topology.entries.clone();
+        done
     }
 
     /// Reads the ports that are not the ones read before. What is alike at both ends stays where it is; returns what lies

@@ -19,6 +19,7 @@ mod release;
 mod router;
 mod security;
 mod segment;
+mod single;
 mod subnet;
 mod tunnel;
 

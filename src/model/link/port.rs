@@ -1,6 +1,7 @@
 //! Ports: what addresses and MAC address they want.
 
 use super::claims::{self, Claim, Family, Mac, Scope, Wish};
+use super::rank::Rank;
 use super::{World, remark};
 use crate::api::{ConditionType, IpAllocation, Reason};
 use crate::model::entry::PortEntry;
@@ -21,33 +22,39 @@ pub fn claim(world: &mut World, claims: &mut Vec<Claim>) {
         }
         if entry.bound || entry.prepared {
             world.topology.bound.push(index);
+            world.topology.announcing.extend(entry.announces.then_some(index));
         }
         world.topology.ports.push(PortNode { standing, network, ..PortNode::default() });
     }
     ranks.sort();
     let mut wishes = Vec::new();
     for rank in ranks {
-        let entry = &entries[rank.index];
-        let Some(network) = world.topology.ports[rank.index].network else { continue };
-        if let Err((condition, remark)) = wish(world, entry, network, &mut wishes) {
-            world.problem(Kind::Port, &entry.key, condition, remark);
-            continue;
-        }
-        let holder = Holder::Port(rank.index);
-        let recorded = entry.recorded.addresses.iter().map(|(_, ip)| *ip);
-        let full = claims::keep(world, holder, &mut wishes, recorded);
-        let mac = keep_mac(world, holder, entry);
-        if let (true, Mac::Settled(mac)) = (full, mac) {
-            let node = &mut world.topology.ports[rank.index];
-            node.addresses = wishes.iter().filter_map(|w| w.got).map(|(subnet, n)| (subnet, address(n))).collect();
-            (node.mac, node.standing) = (mac, Standing::InForce);
-        } else {
-            claims.push(Claim { holder, rank, part: 0, wishes: wishes.clone(), mac });
-        }
+        claims.extend(hold(world, &entries[rank.index], rank, &mut wishes));
     }
 }
 
-fn judge(world: &mut World, entry: &PortEntry) -> (Standing, Option<Index>) {
+/// Gives a port what is recorded of it; what it claims, if that is not all. `wishes`: room for them.
+pub fn hold(world: &mut World, entry: &PortEntry, rank: Rank, wishes: &mut Vec<Wish>) -> Option<Claim> {
+    let network = world.topology.ports[rank.index].network?;
+    if let Err((condition, remark)) = wish(world, entry, network, wishes) {
+        world.problem(Kind::Port, &entry.key, condition, remark);
+        return None;
+    }
+    let holder = Holder::Port(rank.index);
+    let recorded = entry.recorded.addresses.iter().map(|(_, ip)| *ip);
+    let full = claims::keep(world, holder, wishes, recorded);
+    let mac = keep_mac(world, holder, entry);
+    if let (true, Mac::Settled(mac)) = (full, mac) {
+        let node = &mut world.topology.ports[rank.index];
+        node.addresses = wishes.iter().filter_map(|w| w.got).map(|(subnet, n)| (subnet, address(n))).collect();
+        (node.mac, node.standing) = (mac, Standing::InForce);
+        return None;
+    }
+    Some(Claim { holder, rank, part: 0, wishes: wishes.clone(), mac })
+}
+
+/// How far a port is by itself, and its network if that counts.
+pub fn judge(world: &mut World, entry: &PortEntry) -> (Standing, Option<Index>) {
     // Nothing waits for a port: it is gone as soon as somebody deletes it.
     if entry.deleted {
         world.topology.released.insert(Id::new(Kind::Port, entry.key.clone()));

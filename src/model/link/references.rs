@@ -4,18 +4,20 @@
 //! target exists, so that nobody learns another tenant's names by trying.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use crate::api::{GrantKind, Reason, Reference, ReferenceGrantSpec};
+use crate::api::{GrantKind, Port, Reason, Reference, ReferenceGrant, ReferenceGrantSpec};
 use crate::model::group::{DEFAULT, Lead, default_number};
 use crate::model::id::{Key, Kind};
 use crate::model::report::Remark;
 use crate::model::snapshot::{Objects, Snapshot};
-use crate::model::topology::Index;
+use crate::model::topology::{Index, Topology};
 use crate::model::valid::Valid as _;
 
 type Positions<'a> = HashMap<(&'a str, &'a str), Index>;
 
 /// Where every reference leads.
+#[derive(Default)]
 pub struct References<'a> {
     networks: Positions<'a>,
     subnets: Positions<'a>,
@@ -27,21 +29,59 @@ fn positions<T>(objects: &Objects<T>) -> Positions<'_> {
     objects.keys().enumerate().map(|(index, key)| ((&*key.namespace, &*key.name), index)).collect()
 }
 
+/// One of them, if it is there.
+fn position<'a, T>(
+    nodes: &[T],
+    place: (&'a str, &'a str),
+    key: impl Fn(&T) -> &Key,
+) -> Option<((&'a str, &'a str), Index)> {
+    let found = nodes.binary_search_by(|node| (&*key(node).namespace, &*key(node).name).cmp(&place));
+    Some((place, found.ok()?))
+}
+
+/// Grants that count.
+fn by_namespace<'a>(
+    all: impl Iterator<Item = (&'a Key, &'a Arc<ReferenceGrant>)>,
+) -> HashMap<&'a str, Vec<&'a ReferenceGrantSpec>> {
+    let mut grants: HashMap<&str, Vec<&ReferenceGrantSpec>> = HashMap::new();
+    for (key, grant) in all {
+        if grant.metadata.deletion_timestamp.is_none() && grant.valid().is_ok() {
+            grants.entry(&key.namespace).or_default().push(&grant.spec);
+        }
+    }
+    grants
+}
+
 impl<'a> References<'a> {
     /// Indexes what can be referred to.
     pub fn of(snapshot: &'a Snapshot) -> Self {
-        let mut grants: HashMap<&str, Vec<&ReferenceGrantSpec>> = HashMap::new();
-        for (key, grant) in &snapshot.reference_grants {
-            if grant.metadata.deletion_timestamp.is_none() && grant.valid().is_ok() {
-                grants.entry(&key.namespace).or_default().push(&grant.spec);
-            }
-        }
         Self {
             networks: positions(&snapshot.networks),
             subnets: positions(&snapshot.subnets),
             groups: positions(&snapshot.security_groups),
-            grants,
+            grants: by_namespace(snapshot.reference_grants.iter()),
         }
+    }
+
+    /// As [`References::of`], of no more than one port refers to; of a topology of the same networks, subnets and groups.
+    pub fn of_port(snapshot: &'a Snapshot, topology: &Topology, key: &'a Key, port: &'a Port) -> Self {
+        let mut found = Self::default();
+        let (spec, own) = (&port.spec, (&*key.namespace, DEFAULT));
+        let place = |reference: &'a Reference| (key.namespace_of(reference), &*reference.name);
+        let addresses = spec.addresses.iter().flatten().filter_map(|address| address.subnet_ref.as_ref());
+        let (network, subnets) = (place(&spec.network_ref), addresses.map(place).collect::<Vec<_>>());
+        let groups: Vec<_> = spec.security_group_refs.iter().flatten().map(place).chain([own]).collect();
+        let namespaces = [network].into_iter().chain(subnets.iter().copied()).chain(groups.iter().copied());
+        for (namespace, _) in namespaces.filter(|(namespace, _)| *namespace != own.0) {
+            let first = Key::new(namespace, "");
+            let there = snapshot.reference_grants.range(first..).take_while(|(key, _)| &*key.namespace == namespace);
+            found.grants.extend(by_namespace(there));
+        }
+        let Topology { networks: all, subnets: ranges, security_groups, .. } = topology;
+        found.networks.extend(position(all, network, |node| &node.key));
+        found.subnets.extend(subnets.into_iter().filter_map(|place| position(ranges, place, |node| &node.key)));
+        found.groups.extend(groups.into_iter().filter_map(|place| position(security_groups, place, |node| &node.key)));
+        found
     }
 
     /// Where a reference to a network leads.
