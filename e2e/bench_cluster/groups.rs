@@ -1,6 +1,5 @@
 //! What a change of a security group costs the agent of a node with a thousand ports in it.
 
-use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -18,6 +17,8 @@ const PORTS: usize = 1000;
 const ROUNDS: usize = 15;
 /// What nobody is let in at until a rule says so.
 const LATER: u16 = 7100;
+/// What members of the other group alone are let in at.
+const MEMBERS: u16 = 7101;
 /// How long after a change all of it is done.
 const AFTER: Duration = Duration::from_millis(500);
 
@@ -63,14 +64,19 @@ pub fn rows() -> Vec<Row> {
     let clients: Vec<Client> = guests.iter().enumerate().map(plug).collect();
     let plugged: Vec<Plugged> = clients.into_iter().map(Client::plugged).collect();
     let (first, second, last) = (&guests[0], &guests[1], &guests[PORTS - 1]);
-    let (second_ip, last_ip): (Ipv4Addr, Ipv4Addr) =
-        (ipv4(plugged[1].addresses[0].ip), ipv4(plugged[PORTS - 1].addresses[0].ip));
+    let [first_ip, second_ip, last_ip] = [0, 1, PORTS - 1].map(|n| ipv4(plugged[n].addresses[0].ip));
     [0, 1, PORTS - 1].into_iter().for_each(|n| guests[n].take(&plugged[n]));
     let in_force = || first.reaches(second, second_ip, LATER) && second.reaches(last, last_ip, LATER);
     let pid = cluster.nodes[0].pid();
 
-    let more: Vec<Guest> = (0..ROUNDS).map(|_| Guest::new()).collect();
-    let (mut took, mut rule, mut member) = (Vec::new(), Vec::new(), Vec::new());
+    let (late, more): (Vec<Guest>, Vec<Guest>) = (0..ROUNDS).map(|_| (Guest::new(), Guest::new())).unzip();
+    let elsewhere = cluster.nodes[1].socket();
+    cluster.apply("SecurityGroup others {rules: [{direction: Egress}]}");
+    user.apply_wide(&yaml(&(0..ROUNDS).map(|n| port("others", n)).collect::<String>()), 8);
+    for (n, guest) in late.iter().enumerate() {
+        guest.take(&Client::plug(&elsewhere, &format!("others{n}"), guest).plugged());
+    }
+    let (mut took, mut rule, mut member, mut plug) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (round, guest) in more.iter().enumerate() {
         user.edit("SecurityGroup", "g", &group(&[]));
         until("nobody is let in", || !first.reaches(second, second_ip, LATER) && !second.reaches(last, last_ip, LATER));
@@ -85,10 +91,16 @@ pub fn rows() -> Vec<Row> {
             while !in_force() {}
             took.push(ms(start.elapsed()));
         }));
-        // Who is not plugged is no member yet.
+        let joins = || late[round].reaches(first, first_ip, MEMBERS);
+        assert!(!joins(), "it is no member yet");
         member.push(cpu(pid, || {
+            let spec =
+                json!({"networkRef": {"name": "lan"}, "securityGroupRefs": [{"name": "others"}, {"name": "clients"}]});
+            user.edit("Port", &format!("others{round}"), &spec);
+            while !joins() {}
+        }));
+        plug.push(cpu(pid, || {
             user.apply(&yaml(&port("clients", PORTS + round)));
-            let elsewhere = cluster.nodes[1].socket();
             Client::plug(&elsewhere, &format!("clients{}", PORTS + round), guest).plugged();
         }));
     }
@@ -103,9 +115,16 @@ pub fn rows() -> Vec<Row> {
         Row::new("rule", "CPU of its agent for that, p50", 5.0, quantile(rule, 0.5), Unit::Ms),
         Row::new(
             "member",
-            "CPU of an agent when a port of a remote group of 1000 is plugged on another node, p50",
+            "CPU of an agent when a port of another node joins a remote group of 1000, p50",
             1.0,
             quantile(member, 0.5),
+            Unit::Ms,
+        ),
+        Row::new(
+            "member",
+            "the same when one more port of that group is made, and plugged there, p50",
+            2.0,
+            quantile(plug, 0.5),
             Unit::Ms,
         ),
     ]
