@@ -11,7 +11,7 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_s
 /// How soon what was made is seen.
 const UNSEEN: Duration = Duration::from_secs(2);
 /// Counts of subnets and groups change with every port: they are written so much later, and not more often than that.
-const COUNTS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(3));
+const COUNTS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
 /// Writes on their way, and when others may follow.
 #[derive(Debug, Default)]

@@ -47,6 +47,13 @@ fn once_packets_pass_on_all_its_interfaces_a_pod_says_so_in_one_write_and_what_o
     ]);
     assert_eq!(shown(&cluster, "web"), expected);
 
+    // Counts of what has ports are written a second later, at most.
+    until("all is written", || {
+        let before = writes(&cluster)[0];
+        std::thread::sleep(std::time::Duration::from_millis(1500));
+        writes(&cluster)[0] == before
+    });
+
     // Nothing is written again, whatever else happens to the pod.
     let (before, at) = (writes(&cluster)[0], version("shown"));
     cluster.kubectl("label pod web a=b");
