@@ -15,7 +15,6 @@ mod fallen;
 mod faults;
 mod first;
 mod groups;
-mod health;
 mod life;
 mod look;
 mod migrate;

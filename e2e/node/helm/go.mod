@@ -1,5 +1,4 @@
-// Test tool only: no part of the product. Helm, which installs the chart as users have it installed, and waits for our kinds as
-// Flux does: it judges health by the same library.
+// Test tool only: no part of the product. Helm, which installs the chart as users have it installed.
 module tenet.network/e2e/node/helm
 
 go 1.26.0
