@@ -57,7 +57,7 @@ crds:
 
 # Rewrites manifests/install.yaml from its parts and the types in src/api.
 manifests: crds
-	TENET_WRITE_MANIFESTS=1 cargo test --test schema install_file
+	TENET_WRITE_MANIFESTS=1 cargo test --test schema parts_say
 
 # The Kubernetes that tests start: control plane, kubelet, containerd. Built once.
 kube:

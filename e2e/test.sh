@@ -25,7 +25,7 @@ step 'format' cargo fmt --check
 step 'lints' cargo clippy --all-targets -- -D warnings
 step 'layers, sizes, names' cargo test -q --test layers
 step 'crds/ is what the types say (else: make crds)' cargo test -q --test schema crds_folder
-step 'manifests/install.yaml is what its parts say (else: make manifests)' cargo test -q --test schema install_file
+step 'manifests/install.yaml is what its parts say (else: make manifests)' cargo test -q --test schema parts_say
 step 'a real Kubernetes, built once' e2e/kubernetes.sh
 step 'all tests' cargo test --no-fail-fast
 

@@ -130,7 +130,7 @@ fn rendered(values: &Value) -> Vec<(String, Value)> {
 }
 
 #[test]
-fn the_templates_of_the_chart_are_made_of_the_parts_that_the_install_file_is_made_of() {
+fn the_templates_of_the_chart_are_what_their_parts_say() {
     let (folder, templates) = (chart().join("templates"), templates());
     if env::var_os("TENET_WRITE_MANIFESTS").is_some() {
         fs::create_dir_all(&folder).unwrap();
