@@ -4,6 +4,7 @@
 //! spends on news.
 
 use std::borrow::Cow;
+use std::marker::PhantomData;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
@@ -11,37 +12,61 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-/// An object, or why it cannot be read.
+/// An object that is not read yet.
 #[derive(Clone, Debug)]
-pub struct Guarded<K>(pub Result<K, Unreadable>);
-
-/// What is known of an object that cannot be read.
-#[derive(Clone, Debug)]
-pub struct Unreadable {
-    /// Its metadata.
-    pub metadata: ObjectMeta,
-    /// Which field does not fit, and why.
-    pub error: String,
+pub struct Guarded<K> {
+    /// What a watch goes by: name, namespace, UID and version.
+    metadata: ObjectMeta,
+    /// The object without the server's bookkeeping.
+    text: Box<str>,
+    kind: PhantomData<fn() -> K>,
 }
 
 /// The least that every object has.
 #[derive(Deserialize)]
 struct Named {
-    metadata: ObjectMeta,
+    metadata: Head,
 }
 
-impl<'de, K: DeserializeOwned> Deserialize<'de> for Guarded<K> {
-    /// Reads JSON only: its text is read a second time where the first does not fit.
+/// What a watch goes by.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Head {
+    name: Option<String>,
+    namespace: Option<String>,
+    uid: Option<String>,
+    resource_version: Option<String>,
+}
+
+impl<'de, K> Deserialize<'de> for Guarded<K> {
+    /// Takes JSON only: its text is read when it is asked for.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Box::<RawValue>::deserialize(deserializer)?;
         let text = without_bookkeeping(text.get());
-        if let Ok(object) = serde_json::from_str(&text) {
-            return Ok(Self(Ok(object)));
-        }
-        let Named { metadata } = serde_json::from_str(&text).map_err(D::Error::custom)?;
-        let wrong = serde_path_to_error::deserialize::<_, K>(&mut serde_json::Deserializer::from_str(&text));
-        let error = wrong.err().map(|error| error.to_string()).unwrap_or_default();
-        Ok(Self(Err(Unreadable { metadata, error })))
+        let Named { metadata: Head { name, namespace, uid, resource_version } } =
+            serde_json::from_str(&text).map_err(D::Error::custom)?;
+        let metadata = ObjectMeta { name, namespace, uid, resource_version, ..ObjectMeta::default() };
+        Ok(Self { metadata, text: text.into(), kind: PhantomData })
+    }
+}
+
+impl<K: DeserializeOwned> Guarded<K> {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Which field does not fit, and why.
+    pub fn open(&self) -> Result<K, String> {
+        serde_json::from_str(&self.text).map_err(|error| {
+            let wrong = serde_path_to_error::deserialize::<_, K>(&mut serde_json::Deserializer::from_str(&self.text));
+            wrong.err().map_or_else(|| error.to_string(), |error| error.to_string())
+        })
+    }
+}
+
+impl<K> Guarded<K> {
+    /// The object as JSON, without the server's bookkeeping.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 }
 
@@ -106,11 +131,11 @@ impl<K: Resource> Resource for Guarded<K> {
     }
 
     fn meta(&self) -> &ObjectMeta {
-        self.0.as_ref().map_or_else(|unreadable| &unreadable.metadata, K::meta)
+        &self.metadata
     }
 
     fn meta_mut(&mut self) -> &mut ObjectMeta {
-        self.0.as_mut().map_or_else(|unreadable| &mut unreadable.metadata, K::meta_mut)
+        &mut self.metadata
     }
 }
 
@@ -131,7 +156,7 @@ mod tests {
             unreachable!("not what was sent");
         };
         assert_eq!((port.name_any(), port.namespace()), ("web".into(), Some("shop".into())));
-        let error = port.0.unwrap_err().error;
+        let error = port.open().unwrap_err();
         assert!(error.starts_with("spec.networkRef: "), "{error}");
     }
 
@@ -159,7 +184,7 @@ mod tests {
     #[test]
     fn an_object_is_read() {
         let text = r#"{"metadata": {"name": "web"}, "spec": {"networkRef": {"name": "blue"}}}"#;
-        let port = serde_json::from_str::<Guarded<Port>>(text).unwrap().0.unwrap();
+        let port = serde_json::from_str::<Guarded<Port>>(text).unwrap().open().unwrap();
         assert_eq!(port.spec.network_ref.name, "blue");
     }
 }

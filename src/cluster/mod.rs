@@ -19,6 +19,7 @@ pub mod pods;
 pub mod probes;
 pub mod read;
 pub mod share;
+pub mod sieve;
 mod token;
 pub mod watch;
 pub mod write;

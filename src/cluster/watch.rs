@@ -21,6 +21,7 @@ use super::AGENTS;
 use super::guard::Guarded;
 use super::lease::Beat;
 use super::mirror::{Name, News, Source, Thing, thing};
+use super::sieve::Sieve;
 use crate::api::{
     Agent, Allocation, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, SecurityGroup, Subnet,
 };
@@ -61,15 +62,21 @@ pub enum Age {
     Any,
 }
 
-/// Watches all objects of a kind; `fields`: only those that a field selector chooses.
+/// Watches all objects of a kind; `fields`: only those that a field selector chooses. Told is what passes the sieve.
 #[must_use]
-pub fn kind(client: &Client, kind: Kind, fields: Option<&str>, age: Age, source: Source, ear: &Ear) -> JoinHandle<()> {
+pub fn kind(
+    client: &Client,
+    kind: Kind,
+    (fields, age): (Option<&str>, Age),
+    sieve: Option<Sieve>,
+    (source, ear): (Source, &Ear),
+) -> JoinHandle<()> {
     macro_rules! watch {
         ($($kind:ident)+) => {
             match kind {
                 $(Kind::$kind => {
                     let wrap = |o| Thing::Object(Object::$kind(o));
-                    start::<$kind>(client, Some(Kind::$kind), wrap, fields, age, source, ear)
+                    start::<$kind>(client, Some(Kind::$kind), wrap, (fields, age), sieve, (source, ear))
                 })+
             }
         };
@@ -80,7 +87,7 @@ pub fn kind(client: &Client, kind: Kind, fields: Option<&str>, age: Age, source:
 /// Watches all locks.
 #[must_use]
 pub fn allocations(client: &Client, source: Source, ear: &Ear) -> JoinHandle<()> {
-    start::<Allocation>(client, None, Thing::Allocation, None, Age::New, source, ear)
+    start::<Allocation>(client, None, Thing::Allocation, (None, Age::New), None, (source, ear))
 }
 
 /// What the watch of heartbeats tells.
@@ -197,10 +204,9 @@ fn start<K>(
     client: &Client,
     kind: Option<Kind>,
     wrap: fn(Arc<K>) -> Thing,
-    fields: Option<&str>,
-    age: Age,
-    source: Source,
-    ear: &Ear,
+    (fields, age): (Option<&str>, Age),
+    sieve: Option<Sieve>,
+    (source, ear): (Source, &Ear),
 ) -> JoinHandle<()>
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
@@ -214,11 +220,12 @@ where
     if age == Age::Any {
         config = config.any_semantic();
     }
-    let ear = ear.clone();
+    let (ear, mut sieve) = (ear.clone(), sieve);
     tokio::spawn(async move {
         let mut stream = std::pin::pin!(watcher(api, config).backoff(Patience::default()));
         while let Some(event) = stream.next().await {
             let news = match event {
+                Ok(event) if sieve.as_mut().is_some_and(|sieve| !sieve.passes(&event)) => continue,
                 Ok(event) => read(event, kind, wrap),
                 Err(error) => {
                     warn!(kind = %K::kind(&()), %error, "the API server does not answer a watch: it is tried again");
@@ -244,13 +251,13 @@ fn page(kind: Option<Kind>) -> u32 {
 
 fn read<K>(event: Event<Guarded<K>>, kind: Option<Kind>, wrap: fn(Arc<K>) -> Thing) -> Option<News>
 where
-    K: Resource<DynamicType = ()>,
+    K: Resource<DynamicType = ()> + DeserializeOwned,
 {
-    let open = |guard: Guarded<K>, news: fn(Thing) -> News| match guard.0 {
+    let open = |guard: Guarded<K>, news: fn(Thing) -> News| match guard.open() {
         Ok(object) => Some(news(thing(object, wrap))),
-        Err(unreadable) => {
-            let name = Name::of(kind, &unreadable.metadata)?;
-            warn!(?name, error = unreadable.error, "an object cannot be read: what is known of it stays");
+        Err(error) => {
+            let name = Name::of(kind, guard.meta())?;
+            warn!(?name, error, "an object cannot be read: what is known of it stays");
             Some(News::Unreadable(name))
         }
     };

@@ -119,7 +119,7 @@ async fn serve(options: &Options) -> Result<(), String> {
 /// Begins the watch of a number: kinds first, then locks.
 fn begin(client: &Client, source: Source, ear: &watch::Ear) -> JoinHandle<()> {
     match Kind::ALL.get(source) {
-        Some(kind) => watch::kind(client, *kind, None, watch::Age::New, source, ear),
+        Some(kind) => watch::kind(client, *kind, (None, watch::Age::New), None, (source, ear)),
         None => watch::allocations(client, source, ear),
     }
 }

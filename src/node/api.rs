@@ -26,6 +26,7 @@ use crate::cluster::client::{self, Access};
 use crate::cluster::lease::Elector;
 use crate::cluster::mirror::{News, Source};
 use crate::cluster::probes::{self, Asked};
+use crate::cluster::sieve::Sieve;
 use crate::cluster::watch::MachineNews;
 use crate::cluster::write::{self, Done, Target, Write};
 use crate::cluster::{AGENT, AGENTS, watch};
@@ -248,7 +249,7 @@ async fn serve(
             order = inbox.recv() => match order {
                 None => return,
                 Some(Order::Watch(source, Question { kind, fields, age })) => {
-                    let task = watch::kind(&client, kind, fields.as_deref(), age, source, &ear);
+                    let task = watch::kind(&client, kind, (fields.as_deref(), age), Some(Sieve::new(kind, node)), (source, &ear));
                     watches.insert(source, task.abort_handle());
                 }
                 Some(Order::Unwatch(source)) => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use crate::api::{ConditionType, Conditions};
+use crate::api::{ConditionType, Conditions, Port};
 use crate::cluster::mirror::{News, Thing};
 use crate::model::object::Object;
 
@@ -74,9 +74,25 @@ pub fn bare(mut thing: Thing, me: &str) -> Thing {
                 status.failures = Vec::new();
             }
         }
+        Object::Port(port) if !is_about(port, me) => {
+            if let Some(status) = &mut Arc::make_mut(port).status {
+                decided(&mut status.conditions);
+            }
+        }
         _ => {}
     }
     thing
+}
+
+/// Whether a node has, or may come to have, a part in a port: one that is plugged elsewhere comes here only when its spec names
+/// this node, or once it is unplugged there.
+fn is_about(port: &Port, me: &str) -> bool {
+    let Port { spec, status, .. } = port;
+    let bindings = status.iter().flat_map(|status| [&status.binding, &status.migration]).flatten();
+    let mut nodes = bindings.map(|binding| &*binding.node_name).chain(spec.node_name.as_deref());
+    status.as_ref().is_none_or(|status| status.binding.is_none())
+        || nodes.any(|node| node == me)
+        || spec.migration_node_name.as_deref() == Some(me)
 }
 
 /// Of metadata what people and other programs note there is left out.
@@ -90,6 +106,7 @@ fn decided(conditions: &mut Conditions) {
     conditions.retain(|condition| condition.type_ == ConditionType::Accepted.as_str() && condition.status == "True");
     for condition in conditions.iter_mut() {
         (condition.reason, condition.message) = (String::new(), String::new());
+        condition.observed_generation = None;
     }
     conditions.shrink_to_fit();
 }
@@ -97,7 +114,7 @@ fn decided(conditions: &mut Conditions) {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::api::{Router, SecurityGroup, Subnet};
@@ -159,6 +176,42 @@ mod tests {
         let other = router("node-2");
         assert!(other.condition(ConditionType::Accepted).is_some() && other.conditions().len() == 1);
         assert!(other.meta().labels.is_none());
+    }
+
+    fn port(spec: &Value, status: &Value) -> Object {
+        let mut object = json!({
+            "apiVersion": "tenet.network/v1alpha1", "kind": "Port", "metadata": { "name": "web", "namespace": "default" },
+            "spec": { "networkRef": { "name": "blue" } },
+            "status": { "conditions": [
+                { "type": "Accepted", "status": "True", "reason": "Fine", "message": "Fine.", "observedGeneration": 1,
+                    "lastTransitionTime": "2026-01-01T00:00:00Z" },
+                { "type": "Ready", "status": "True", "reason": "Fine", "message": "Fine.", "lastTransitionTime": "2026-01-01T00:00:00Z" },
+            ]},
+        });
+        for (part, more) in [("spec", spec), ("status", status)] {
+            object[part].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        }
+        let port: Port = serde_json::from_value(object).unwrap();
+        let Thing::Object(port) = bare(Thing::Object(Object::Port(Arc::new(port))), "node-1") else { unreachable!() };
+        port
+    }
+
+    #[test]
+    fn of_a_port_that_is_plugged_elsewhere_stays_that_it_was_accepted() {
+        let at = |node: &str| json!({ "nodeName": node, "device": "eth0" });
+        let elsewhere = json!({ "binding": at("node-2") });
+        let other = port(&json!({}), &elsewhere);
+        let [accepted] = other.conditions() else { unreachable!("{other:?}") };
+        assert!(accepted.message.is_empty() && accepted.observed_generation.is_none());
+        for (spec, status) in [
+            (json!({}), json!({})),
+            (json!({}), json!({ "binding": at("node-1") })),
+            (json!({}), json!({ "binding": at("node-2"), "migration": at("node-1") })),
+            (json!({ "migrationNodeName": "node-1" }), elsewhere.clone()),
+            (json!({ "nodeName": "node-1" }), elsewhere),
+        ] {
+            assert_eq!(port(&spec, &status).conditions().len(), 2, "{spec} {status}");
+        }
     }
 
     #[test]
