@@ -213,8 +213,8 @@ fn automatic(world: &mut World, claim: &mut Claim) -> Result<(), Remark> {
     Ok(())
 }
 
-/// Any address of a scope: in the first subnet that has one, the lowest. Where only cold ones are left, the one that has been so
-/// the longest: somebody who waits is worse than somebody who is mistaken for another.
+/// Any address of a scope: in the first subnet that has a warm one, the lowest. Where only cold ones are left, the one that has been
+/// so the longest: better an address that some may still take for another's than none.
 fn any(world: &mut World, scope: Scope, holder: Holder) -> Option<(Index, u128)> {
     let Topology { networks, subnets, .. } = &mut world.topology;
     let (among, family) = match &scope {
