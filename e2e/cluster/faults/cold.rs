@@ -83,9 +83,9 @@ fn what_a_port_gave_back_goes_to_no_other_for_half_a_minute_also_when_another_co
             assert!(!kept.contains(&ip) && !ports.is_cold(&ip), "round {round}: {ip}");
             // Some are seen to be free before the next one is made.
             if round % 20 == 0 {
-                ports.free(&name, &ip)
+                ports.free(&name, &ip);
             } else {
-                ports.delete(&name, &ip)
+                ports.delete(&name, &ip);
             }
             first.get_or_insert(ip);
         }
