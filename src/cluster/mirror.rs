@@ -82,6 +82,8 @@ pub struct Mirror {
     doubted: HashMap<Source, HashSet<Name>>,
     /// Whether also a first list that is empty is believed only when a second one says the same.
     wary: bool,
+    /// Values whose locks are gone, since that was asked last.
+    freed: Vec<Slot>,
 }
 
 /// What became of news.
@@ -121,6 +123,11 @@ impl Mirror {
     /// All objects, to mark what is assumed until the server says so.
     pub fn snapshot_mut(&mut self) -> &mut Snapshot {
         &mut self.snapshot
+    }
+
+    /// Values whose locks have gone since this was asked last.
+    pub fn freed(&mut self) -> impl Iterator<Item = Slot> {
+        self.freed.drain(..)
     }
 
     /// Expects news from a watch; until its first list is whole, nothing is.
@@ -268,7 +275,10 @@ impl Mirror {
         }
         match name {
             Name::Object(id) => drop(Object::take(&mut self.snapshot, id)),
-            Name::Slot(slot) => self.snapshot.allocations.remove(slot),
+            Name::Slot(slot) => {
+                self.freed.extend(self.snapshot.allocations.get(slot).map(|_| *slot));
+                self.snapshot.allocations.remove(slot);
+            }
         }
         Heard::Different
     }

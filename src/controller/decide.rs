@@ -14,6 +14,7 @@ use crate::cluster::pods::Came;
 use crate::cluster::share;
 use crate::cluster::write::{self, BINDING, Finalizers, Holder, MIGRATION, Status, Write};
 use crate::model::agent::is_silent;
+use crate::model::cold::Cold;
 use crate::model::object::Object;
 use crate::model::pod;
 use crate::model::status::statuses;
@@ -34,8 +35,8 @@ impl Default for Controller {
 
 impl Controller {
     /// All that is to be written, the most urgent first. What is written already is not written again.
-    pub fn decide(&mut self, snapshot: &Snapshot, lost: &Lost, now: Timestamp) -> Vec<Write> {
-        let (topology, problems) = self.linker.link(snapshot);
+    pub fn decide(&mut self, snapshot: &Snapshot, lost: &Lost, cold: &Cold, now: Timestamp) -> Vec<Write> {
+        let (topology, problems) = self.linker.link_with(snapshot, cold);
         let report = heard(snapshot);
         let decided = statuses(snapshot, &topology, &problems, Some(&report), now);
         let locks = topology.locks(&snapshot.allocations);

@@ -28,6 +28,7 @@ use crate::cluster::probes::{self, Asked, Question};
 use crate::cluster::watch::MachineNews;
 use crate::cluster::write::{self, Done, Target};
 use crate::cluster::{CONTROLLER, NAMESPACE, watch};
+use crate::model::cold::Cold;
 use crate::model::{Kind, Snapshot};
 
 /// How the controller runs.
@@ -105,6 +106,8 @@ async fn serve(options: &Options) -> Result<(), String> {
         led: false,
         lost: Lost::default(),
         dirty: true,
+        started: Instant::now(),
+        cold: Cold::default(),
     };
     info!(identity = options.identity, "controller started");
     let ended = instance.run().await;
@@ -150,6 +153,9 @@ struct Instance {
     led: bool,
     lost: Lost,
     dirty: bool,
+    started: Instant,
+    /// Addresses that we saw go free, by time since we started; also while another leads.
+    cold: Cold,
 }
 
 impl Instance {
@@ -158,6 +164,7 @@ impl Instance {
         let mut due: Option<Instant> = None;
         loop {
             let now = Instant::now();
+            self.cold.warm(now - self.started);
             // Also where something else woke us just then: it would be waited for no more.
             self.dirty |= due.is_some_and(|at| at < now);
             let leads = self.leads.borrow().is_some_and(|until| until > now);
@@ -219,7 +226,7 @@ impl Instance {
         self.dirty = false;
         self.pulse.expect(nodes(self.mirror.snapshot()), start);
         self.lost = self.lost();
-        let writes = self.controller.decide(self.mirror.snapshot(), &self.lost, Timestamp::now());
+        let writes = self.controller.decide(self.mirror.snapshot(), &self.lost, &self.cold, Timestamp::now());
         if !writes.is_empty() {
             tracing::debug!(writes = writes.len(), took = ?start.elapsed(), "decided");
         }
@@ -278,7 +285,11 @@ impl Instance {
     }
 
     fn take_in(&mut self, source: Source, news: News) {
-        match self.mirror.hear(source, news) {
+        let heard = self.mirror.hear(source, news);
+        for slot in self.mirror.freed() {
+            self.cold.give_back(slot, self.started.elapsed());
+        }
+        match heard {
             Heard::Same => {}
             Heard::Different => self.dirty = true,
             doubt @ (Heard::Doubtful | Heard::Empty) => {

@@ -4,9 +4,11 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::cold::Since;
 use crate::api::{GatewayIP, SubnetSpec};
 
 /// An address as a number.
@@ -123,8 +125,10 @@ const PAGE: usize = 32;
 pub struct Ledger {
     pages: BTreeMap<u128, Box<[Option<Holder>; PAGE]>>,
     from_pools: u64,
-    /// No address of the pools below this one is free.
+    /// No address of the pools below this one is free and warm.
     searched: u128,
+    /// Cold addresses of the pools, the one that has been so the longest last; none: nobody needed one yet.
+    thaw: Option<Vec<(Duration, u128)>>,
 }
 
 impl Ledger {
@@ -165,18 +169,36 @@ impl Ledger {
         }
     }
 
-    /// Gives the lowest free address of the pools to somebody; none: they are used up.
-    pub fn take_lowest(&mut self, range: &Range, holder: Holder) -> Option<u128> {
-        let free = range.pools.iter().find_map(|(start, end)| self.lowest_free((*start).max(self.searched), *end))?;
-        self.searched = free.saturating_add(1);
+    /// Gives the lowest address of the pools that is free, and not cold, to somebody; none: there is none. `cold` is the same
+    /// for all of a ledger's life.
+    pub fn take_lowest(&mut self, range: &Range, cold: &Since, holder: Holder) -> Option<u128> {
+        let free = |(start, end): &(u128, u128)| self.lowest_free((*start).max(self.searched), *end, cold);
+        let free = range.pools.iter().find_map(free);
+        self.searched = free.map_or(u128::MAX, |free| free.saturating_add(1));
+        let free = free?;
         self.take(range, free, holder).ok().map(|()| free)
     }
 
-    fn lowest_free(&self, mut next: u128, end: u128) -> Option<u128> {
-        while next <= end && self.holder(next).is_some() {
+    fn lowest_free(&self, mut next: u128, end: u128, cold: &Since) -> Option<u128> {
+        while next <= end && (self.holder(next).is_some() || cold.contains_key(&next)) {
             next = next.checked_add(1)?;
         }
         (next <= end).then_some(next)
+    }
+
+    /// The free address of the pools that has been cold the longest: since when, and which. `cold` is the same for all of a
+    /// ledger's life.
+    pub fn coldest(&mut self, range: &Range, cold: &Since) -> Option<(Duration, u128)> {
+        let mut thaw = self.thaw.take().unwrap_or_else(|| {
+            let of_pools = cold.iter().filter(|(number, _)| range.in_pools(**number));
+            let mut all: Vec<_> = of_pools.map(|(number, since)| (*since, *number)).collect();
+            all.sort_unstable_by(|a, b| b.cmp(a));
+            all
+        });
+        while thaw.pop_if(|(_, number)| self.holder(*number).is_some()).is_some() {}
+        let coldest = thaw.last().copied();
+        self.thaw = Some(thaw);
+        coldest
     }
 
     /// Who has an address.
@@ -262,7 +284,7 @@ mod tests {
         ledger.take(&range, ip("10.0.0.10"), Holder::Port(0)).unwrap();
         ledger.take(&range, ip("10.0.0.99"), Holder::Port(1)).unwrap();
         assert_eq!(ledger.take(&range, ip("10.0.0.10"), Holder::Port(2)), Err(Holder::Port(0)));
-        let taken: Vec<_> = (3..7).map_while(|i| ledger.take_lowest(&range, Holder::Port(i))).collect();
+        let taken: Vec<_> = (3..7).map_while(|i| ledger.take_lowest(&range, &Since::new(), Holder::Port(i))).collect();
         assert_eq!(taken, [ip("10.0.0.11"), ip("10.0.0.20"), ip("10.0.0.21")]);
         assert_eq!(ledger.from_pools(), 4, "the address outside the pools does not count");
         let held: Vec<_> = ledger.iter().map(|(number, holder)| (address(number).to_string(), holder)).collect();

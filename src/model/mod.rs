@@ -7,6 +7,7 @@ pub mod active;
 pub mod agent;
 pub mod allocation;
 pub mod chart;
+pub mod cold;
 mod cut;
 pub mod dhcp_option;
 pub mod diagnosis;

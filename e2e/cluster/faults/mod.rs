@@ -4,6 +4,7 @@
 pub mod audit;
 mod churn;
 mod clock;
+mod cold;
 mod compaction;
 mod conflicts;
 mod crowd;

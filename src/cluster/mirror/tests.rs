@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::api::{Network, NetworkSpec};
+use crate::api::{AllocationParty, AllocationSpec, Network, NetworkSpec};
 
 fn network(name: &str, version: u64) -> Thing {
     let mut network = Network::new(name, NetworkSpec::default());
@@ -114,4 +114,29 @@ fn what_cannot_be_read_is_there_as_it_was_known_until_it_is_gone() {
     assert_eq!(mirror.hear(0, gone("n0")), Heard::Different);
     mirror.hear(0, gone("new"));
     assert!(names(&mirror).is_empty() && !mirror.tells_of(&id("new")));
+}
+
+#[test]
+fn a_value_is_freed_once_when_its_lock_is_gone() {
+    let lock = |number: u32| {
+        let party = AllocationParty { kind: "VNI".into(), namespace: None, name: "vni".into(), uid: None };
+        let spec = AllocationSpec { pool: party.clone(), value: number.to_string(), owner: party };
+        Thing::Allocation(Arc::new(Allocation::new(&Slot::Segment(number).name(), spec)))
+    };
+    let gone = |number| News::Gone(Name::Slot(Slot::Segment(number)));
+    let mut mirror = Mirror::default();
+    mirror.expect(0);
+    for number in 1..4 {
+        mirror.hear(0, News::Put(lock(number)));
+    }
+    mirror.hear(0, gone(1));
+    mirror.hear(0, gone(1));
+    mirror.hear(0, gone(9));
+    assert_eq!(mirror.freed().collect::<Vec<_>>(), [Slot::Segment(1)]);
+    // Also what only a list lacks.
+    for news in [News::Listing, News::Listed(lock(2)), News::Whole] {
+        mirror.hear(0, news);
+    }
+    assert_eq!(mirror.freed().collect::<Vec<_>>(), [Slot::Segment(3)]);
+    assert_eq!(mirror.freed().count(), 0);
 }

@@ -16,7 +16,7 @@ use crate::model::allocation::Slot;
 use crate::model::id::{Key, Uid};
 use crate::model::ipam::{Holder, address, number};
 use crate::model::report::Remark;
-use crate::model::topology::{Index, Topology};
+use crate::model::topology::{Index, SubnetNode, Topology};
 
 /// One address that somebody wants.
 #[derive(Clone, Copy, Debug)]
@@ -188,10 +188,10 @@ fn named(world: &mut World, claim: &mut Claim) -> Result<(), Remark> {
     Ok(())
 }
 
-/// Round three: the lowest free address of the pools, the first free MAC address of the object's own series.
+/// Round three: the lowest free address of the pools that is not cold, the first free MAC address of the object's own series.
 fn automatic(world: &mut World, claim: &mut Claim) -> Result<(), Remark> {
     for wish in claim.wishes.iter_mut().filter(|w| w.got.is_none()) {
-        wish.got = lowest(world, wish.scope, claim.holder);
+        wish.got = any(world, wish.scope, claim.holder);
         if wish.got.is_none() {
             let message = match wish.scope {
                 Scope::Subnet(subnet) => format!("Subnet {} has no", world.topology.subnets[subnet].key),
@@ -213,18 +213,32 @@ fn automatic(world: &mut World, claim: &mut Claim) -> Result<(), Remark> {
     Ok(())
 }
 
-fn lowest(world: &mut World, scope: Scope, holder: Holder) -> Option<(Index, u128)> {
+/// Any address of a scope: in the first subnet that has a warm one, the lowest. Where only cold ones are left, the one that has been
+/// so the longest: better an address that some may still take for another's than none.
+fn any(world: &mut World, scope: Scope, holder: Holder) -> Option<(Index, u128)> {
     let Topology { networks, subnets, .. } = &mut world.topology;
-    let mut from = |subnet: Index| {
-        let node = &mut subnets[subnet];
-        let right = !matches!(scope, Scope::Network(_, Some(family)) if family != Family::of(node.range.cidr));
-        let number = right.then(|| node.ledger.take_lowest(&node.range, holder)).flatten();
-        number.map(|number| (subnet, number))
+    let (among, family) = match &scope {
+        Scope::Subnet(subnet) => (std::slice::from_ref(subnet), None),
+        Scope::Network(network, family) => (&networks[*network].subnets[..], *family),
     };
-    match scope {
-        Scope::Subnet(subnet) => from(subnet),
-        Scope::Network(network, _) => networks[network].subnets.iter().copied().find_map(from),
+    let cold = |node: &SubnetNode| world.cold.of(Uid::parse(node.object.metadata.uid.as_deref().unwrap_or_default()));
+    let among: Vec<Index> =
+        among.iter().copied().filter(|s| family.is_none_or(|f| f == Family::of(subnets[*s].range.cidr))).collect();
+    let warm = among.iter().find_map(|subnet| {
+        let node = &mut subnets[*subnet];
+        let number = node.ledger.take_lowest(&node.range, cold(node), holder)?;
+        Some((*subnet, number))
+    });
+    if warm.is_some() || world.cold.is_empty() {
+        return warm;
     }
+    let coldest = among.iter().filter_map(|subnet| {
+        let node = &mut subnets[*subnet];
+        Some((node.ledger.coldest(&node.range, cold(node))?, *subnet))
+    });
+    let ((_, number), subnet) = coldest.min()?;
+    let node = &mut subnets[subnet];
+    node.ledger.take(&node.range, number, holder).ok().map(|()| (subnet, number))
 }
 
 /// The subnet in which an address would fulfil a wish.

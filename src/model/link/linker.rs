@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::references::References;
 use super::{World, single};
 use crate::api::{Port, ReferenceGrant};
+use crate::model::cold::Cold;
 use crate::model::entry::{Few, PortEntry};
 use crate::model::group::{GroupEntry, Lead};
 use crate::model::id::Key;
@@ -47,12 +48,18 @@ impl Linker {
     /// As [`link`](super::link).
     #[must_use]
     pub fn link(&mut self, snapshot: &Snapshot) -> (Topology, Problems) {
+        self.link_with(snapshot, &Cold::default())
+    }
+
+    /// As [`Self::link`], but that nobody gets a cold address who does not ask for it by name, as long as there are others.
+    #[must_use]
+    pub fn link_with(&mut self, snapshot: &Snapshot, cold: &Cold) -> (Topology, Problems) {
         let references = References::of(snapshot);
         let read = self.read(snapshot);
         let same_groups = self.read_groups(snapshot);
         self.resolve(snapshot, &references, read, same_groups);
         let topology = Topology { role: self.role, entries: self.entries.clone(), ..Topology::default() };
-        super::run(World { snapshot, references, groups: &self.groups, topology, problems: Problems::default() })
+        super::run(World { snapshot, cold, references, groups: &self.groups, topology, problems: Problems::default() })
     }
 
     /// Takes one port, as `snapshot` has it, into what was linked last, if nothing else is different that has not been taken in.
@@ -77,8 +84,9 @@ impl Linker {
             (references, entry)
         });
         let (references, entry) = found.map_or_else(|| (References::default(), None), |(r, entry)| (r, Some(entry)));
-        let (whole, problems) = (std::mem::take(topology), Problems::default());
-        let mut world = World { snapshot, references, groups: &self.groups, topology: whole, problems };
+        // A node gives nothing away.
+        let (whole, problems, cold) = (std::mem::take(topology), Problems::default(), &Cold::default());
+        let mut world = World { snapshot, cold, references, groups: &self.groups, topology: whole, problems };
         let done = single::replace(&mut world, port, entry);
         *topology = world.topology;
         self.entries = topology.entries.clone();

@@ -26,6 +26,7 @@ mod tunnel;
 use std::sync::Arc;
 
 use crate::api::{ConditionType, GrantKind, Reason, Reference};
+use crate::model::cold::Cold;
 use crate::model::group::GroupEntry;
 use crate::model::id::{Id, Key, Kind};
 use crate::model::ipam::Holder;
@@ -67,6 +68,8 @@ fn run(mut world: World) -> (Topology, Problems) {
 /// A topology in the making.
 struct World<'a> {
     snapshot: &'a Snapshot,
+    /// What nobody gets who does not ask for it by name, as long as there is anything else.
+    cold: &'a Cold,
     references: References<'a>,
     /// Security groups as they were read.
     groups: &'a [Arc<GroupEntry>],

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod cluster;
+mod cold;
 mod diagnosis;
 mod floating;
 mod pairs;
