@@ -55,7 +55,7 @@ fn clashes_with_none(object: &Object) -> bool {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
     use crate::controller::decide::{Controller, Lost};
