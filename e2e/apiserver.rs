@@ -25,6 +25,7 @@ fn a_real_api_server_takes_the_crds_and_holds_every_rule() {
     }
     tables_tell_the_story(&plane);
     statuses_are_bounded_and_watched_by_node_and_network(&plane);
+    what_nobody_has_judged_says_so(&plane);
     null_is_absent(&plane);
     the_largest_group_is_judged(&plane);
 }
@@ -132,6 +133,35 @@ fn statuses_are_bounded_and_watched_by_node_and_network(plane: &ControlPlane) {
     // One condition of each type: the list is a map by type.
     let words = patch_status(plane, "port/port-1", &json!({ "conditions": [condition, condition] })).unwrap_err();
     assert!(words.contains("Duplicate value"), "{words}");
+}
+
+/// The server says so when it hands the object out, whoever made it; nobody owns that, so who speaks first is in no conflict.
+fn what_nobody_has_judged_says_so(plane: &ControlPlane) {
+    let new = |name: &str| json!({ "apiVersion": tenet::api::API_VERSION, "kind": "Network", "metadata": { "name": name }, "spec": {} });
+    plane.expect(&["create", "-f", "-"], &new("made").to_string());
+    plane.expect(&["apply", "--server-side", "-f", "-"], &new("applied").to_string());
+    for name in ["made", "applied"] {
+        let get = |columns: &str| plane.expect(&["get", "tnet", name, "--show-managed-fields", "-o", columns], "");
+        let row = plane.expect(&["get", "tnet", name, "--no-headers"], "");
+        assert_eq!(row.split_whitespace().collect::<Vec<_>>()[1..3], ["Unknown", "Pending"], "{row}");
+        let owners = get("jsonpath={.metadata.managedFields[*].fieldsV1}");
+        assert!(!owners.contains("status"), "{owners}");
+        let mut said = new(name);
+        said["status"] = json!({ "mtu": 1450 });
+        let apply = ["apply", "--server-side", "--subresource=status", "--field-manager=one", "-f", "-"];
+        plane.expect(&apply, &said.to_string());
+        assert_eq!(get("jsonpath={.status.conditions[*].status}"), "Unknown", "it stays until somebody says more");
+        let ready = json!({
+            "type": "Ready", "status": "True", "reason": "Ready", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z",
+        });
+        said["status"]["conditions"] = json!([ready]);
+        plane.expect(&apply, &said.to_string());
+        let version = get("jsonpath={.metadata.resourceVersion}");
+        assert_eq!(get("jsonpath={.status.conditions[*].status}"), "True");
+        plane.expect(&apply, &said.to_string());
+        assert_eq!(get("jsonpath={.metadata.resourceVersion}"), version, "what is said already is not written");
+    }
+    assert_eq!(plane.expect(&["get", "tagent", "-o", "jsonpath={.items[*].status}"], ""), "", "an Agent is its node's");
 }
 
 fn null_is_absent(plane: &ControlPlane) {

@@ -5,6 +5,7 @@ mod support;
 
 use std::collections::BTreeSet;
 
+use support::keepalived::Keepalived;
 use support::talk::asks;
 use support::{Guest, Host, binary, ip, repository, run, until};
 
@@ -267,4 +268,32 @@ fn a_machine_is_behind_a_tap_and_reached_by_its_floating_ip() {
     host.outside().wait_pings("203.0.113.20");
     guest.serve(22, "vm");
     assert_eq!(asks("203.0.113.20", 22).as_deref(), Some("vm sees 203.0.113.1"));
+}
+
+#[test]
+fn an_address_that_two_guests_share_moves_when_one_is_gone() {
+    let host = host("14-an-address-that-moves");
+    let guests = ["web-0", "web-1"].map(|name| serving(&host, name, name));
+    let conf = repository().join("examples/14-an-address-that-moves/keepalived.conf");
+    let is_at = |name: &str| {
+        let answer = format!("{name} sees 203.0.113.1");
+        until(&answer, || asks("203.0.113.100", 8080).as_deref() == Some(&*answer));
+        assert!(run("ping -c 1 -W 1 203.0.113.100").ok());
+        let said = host.tenet(&format!("get port {name} -o yaml")).expect_ok();
+        assert!(said.contains("activePairs:\n"), "{said}");
+    };
+    let mut first = Keepalived::start(&guests[0], &conf);
+    is_at("web-0");
+    let second = Keepalived::start(&guests[1], &conf);
+    until("the other stands by", || second.said().contains("Entering BACKUP STATE"));
+    first.stop();
+    is_at("web-1");
+    // Who comes back does not take it back; without the pair he may say what he likes.
+    let first = Keepalived::start(&guests[0], &conf);
+    until("the first stands by", || first.said().contains("Entering BACKUP STATE"));
+    let groups = "  addresses: [{ip: 10.0.0.11}]\n  securityGroupRefs: [{name: default}, {name: web}]\n";
+    host.edit("blue.yaml", &format!("{groups}  allowedAddressPairs: [{{ip: 10.0.0.100}}]\n"), groups);
+    host.wait_all_ready();
+    guests[0].announces("10.0.0.100", "eth0");
+    is_at("web-1");
 }

@@ -15,6 +15,7 @@ mod fallen;
 mod faults;
 mod first;
 mod groups;
+mod health;
 mod life;
 mod look;
 mod migrate;

@@ -1,15 +1,14 @@
 //! An address that VRRP (keepalived) moves from node to node.
 
-use std::fs::File;
+mod wire;
+
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use tenet::api::Protocol::TCP;
 
 use crate::nodes::Cluster;
+use crate::support::keepalived::Keepalived;
 use crate::support::moving::{Senders, announced, took};
 use crate::support::{Guest, until};
 
@@ -29,53 +28,17 @@ Port e {networkRef: {name: blue}, addresses: [{ip: 10.0.1.11}]}
 Port vip {networkRef: {name: blue}, addresses: [{ip: 10.0.0.100}]}
 FloatingIP f {networkRef: {name: public}, ip: 203.0.113.50, portRef: {name: vip}}";
 
-/// A router in VRRP: keepalived beside a guest.
-struct Keepalived {
-    process: Child,
-    folder: PathBuf,
-}
-
-impl Keepalived {
-    /// Starts it. `vmac`: whether the address has VRRP's MAC address.
-    fn start(guest: &Guest, own: &str, peer: &str, vmac: bool) -> Self {
-        let folder = PathBuf::from(format!("/run/test/keepalived-{}", guest.name));
-        std::fs::create_dir_all(&folder).unwrap();
-        let vmac = if vmac { "use_vmac vrrp\n vmac_xmit_base" } else { "" };
-        // Nothing that is sent to all crosses from node to node, so they are each other's peers.
-        let text = format!(
-            "vrrp_instance v {{\n state BACKUP\n nopreempt\n interface eth0\n {vmac}\n virtual_router_id 5\n version 3\n advert_int 0.1
- priority 100\n unicast_src_ip {own}\n unicast_peer {{\n {peer}\n }}\n virtual_ipaddress {{\n 10.0.0.100/32\n }}\n}}\n"
-        );
-        let file = |name: &str| folder.join(name).display().to_string();
-        std::fs::write(file("conf"), text).unwrap();
-        let log = File::create(file("log")).unwrap();
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "nsenter", &format!("--net={}", guest.path.display()), "keepalived"]);
-        command.args(["-n", "-l", "-D", "-P", "-f", &file("conf"), "-p", &file("pid"), "-r", &file("vrrp.pid")]);
-        let command = command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
-        Self { process: command.spawn().expect("`make deps` installs keepalived"), folder }
-    }
-
-    /// What it said.
-    fn said(&self) -> String {
-        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
-    }
-
-    /// Ends it in order: the other follows at once.
-    fn stop(&mut self) {
-        kill(Pid::from_raw(self.process.id().cast_signed()), Signal::SIGTERM).unwrap();
-        self.process.wait().unwrap();
-    }
-}
-
-impl Drop for Keepalived {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("{}", self.said());
-        }
-        let _ = kill(Pid::from_raw(self.process.id().cast_signed()), Signal::SIGTERM);
-        let _ = self.process.wait();
-    }
+/// Starts VRRP between the addresses `own` and `peer`, for the address `shared`. `vmac`: whether that has VRRP's MAC address.
+fn keepalived(guest: &Guest, own: &str, peer: &str, shared: &str, vmac: bool) -> Keepalived {
+    let vmac = if vmac { "use_vmac vrrp\n vmac_xmit_base" } else { "" };
+    // Nothing that is sent to all crosses from node to node, so they are each other's peers.
+    let text = format!(
+        "vrrp_instance v {{\n state BACKUP\n nopreempt\n interface eth0\n {vmac}\n virtual_router_id 5\n version 3\n advert_int 0.1
+ priority 100\n unicast_src_ip {own}\n unicast_peer {{\n {peer}\n }}\n virtual_ipaddress {{\n {shared}/32\n }}\n}}\n"
+    );
+    let path = PathBuf::from(format!("/run/test/keepalived-{}.conf", guest.name));
+    std::fs::write(&path, text).unwrap();
+    Keepalived::start(guest, &path)
 }
 
 fn active(cluster: &Cluster, port: &str) -> usize {
@@ -103,8 +66,8 @@ fn moves(pairs: &str, vmac: bool) {
         (&outside, "203.0.113.50"),
     ]);
     let run = |at: usize| match at {
-        0 => Keepalived::start(&shared[0], "10.0.0.11", "10.0.0.12", vmac),
-        _ => Keepalived::start(&shared[1], "10.0.0.12", "10.0.0.11", vmac),
+        0 => keepalived(&shared[0], "10.0.0.11", "10.0.0.12", "10.0.0.100", vmac),
+        _ => keepalived(&shared[1], "10.0.0.12", "10.0.0.11", "10.0.0.100", vmac),
     };
     let mut there = run(0);
     until("the first has it", || active(&cluster, "a") == 1);

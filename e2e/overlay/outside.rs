@@ -1,5 +1,6 @@
 //! The way to the outside: one gateway node for all, floating IPs where their ports are.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tenet::api::Protocol;
@@ -133,12 +134,12 @@ fn the_gateway_moves_and_flows_go_on() {
     }
 }
 
-#[test]
-fn a_network_on_a_wire_has_its_router_on_the_gateway_node_alone() {
+/// A router that leads to the office, too, a network on a wire that has a printer; `but`: what of its words is left out. Everybody is
+/// reached from everywhere.
+fn office(but: &str) -> (World, BTreeMap<String, Guest>) {
     let mut world = World::new(3, 2);
-    world.declare(
-        &OUTSIDE.replace("{subnetRef: {name: red}}]", "{subnetRef: {name: red}}, {subnetRef: {name: office}}]"),
-    );
+    let router = "{subnetRef: {name: red}}, {subnetRef: {name: office}}]";
+    world.declare(&OUTSIDE.replace("{subnetRef: {name: red}}]", router).replace(but, ""));
     world.declare(
         "PhysicalNetwork lan {attachments: [{interface: br-lan}]}
          Network office {provider: {physicalNetwork: lan, type: Flat}}
@@ -166,8 +167,21 @@ fn a_network_on_a_wire_has_its_router_on_the_gateway_node_alone() {
         let seen = printer.seen(Protocol::TCP, &format!("{own}:7001"));
         assert_eq!(seen.as_deref(), Some(&*format!("{name} 10.9.0.50")), "the printer to {name}");
     }
+    (world, guests)
+}
+
+#[test]
+fn a_network_on_a_wire_has_its_router_on_the_gateway_node_alone() {
+    let (world, guests) = office("nothing");
     world.outside.answers_with(7000, |peer| format!("{}", peer.ip()));
     assert_eq!(guests["o"].seen(Protocol::TCP, "203.0.113.1:7000").as_deref(), Some("203.0.113.9"));
+}
+
+#[test]
+fn a_router_that_leads_to_a_wire_and_to_no_outside_has_a_gateway_node_too() {
+    let (world, guests) = office(", externalGateway: {networkRef: {name: public}, addresses: [{ip: 203.0.113.9}]}");
+    world.outside.answers_with(7000, |peer| format!("{}", peer.ip()));
+    assert_eq!(guests["a"].seen(Protocol::TCP, "203.0.113.1:7000"), None);
 }
 
 #[test]

@@ -30,11 +30,18 @@ fn port(conditions: &[(ConditionType, &str, i64)]) -> Value {
     json!({ "kind": "Port", "metadata": { "name": "a", "generation": 2 }, "status": { "conditions": conditions } })
 }
 
+/// The status of an object that nobody has judged yet.
+fn unjudged() -> Value {
+    let (_, schema) = schemas().into_iter().find(|(kind, _)| kind == "Port").unwrap();
+    schema["properties"]["status"]["default"].clone()
+}
+
 /// Objects, with what is to be said of each: `Healthy`, `Progressing` or `Degraded`.
 fn judged() -> Vec<(Value, &'static str)> {
     use ConditionType::{Accepted, Ready, Reconciling, Stalled};
     vec![
         (json!({ "kind": "Port", "metadata": { "name": "a", "generation": 1 } }), "Progressing"),
+        (json!({ "kind": "Port", "metadata": { "name": "a", "generation": 1 }, "status": unjudged() }), "Progressing"),
         (port(&[(Accepted, "True", 2), (Ready, "True", 2)]), "Healthy"),
         (port(&[(Ready, "True", 1)]), "Progressing"),
         (port(&[(Ready, "Unknown", 2), (Reconciling, "True", 2)]), "Progressing"),

@@ -1,5 +1,7 @@
 //! Everything in a CRD is described and bounded, and of a shape that Kubernetes takes.
 
+use tenet::api::{Condition, ConditionType, Reason, UNJUDGED};
+
 use crate::{schemas, walk};
 
 #[test]
@@ -37,6 +39,25 @@ fn every_string_number_and_list_is_bounded() {
 fn a_field_written_as_null_is_absent() {
     for (kind, schema) in schemas() {
         walk(&kind, &schema, &mut |path, field| assert!(field["nullable"].is_null(), "{path} is nullable"));
+    }
+}
+
+/// Who waits by kstatus takes what has no condition for done.
+#[test]
+fn what_nobody_has_judged_says_so_by_itself_in_words_of_the_api() {
+    for (kind, schema) in schemas() {
+        let (status, others) = (&schema["properties"]["status"], ["Agent", "ReferenceGrant", "Allocation"]);
+        walk(&kind, &schema, &mut |path, field| {
+            let here = path == format!("{kind}.status") && !others.contains(&&*kind);
+            assert_eq!(!field["default"].is_null(), here, "{path}");
+        });
+        if let Some(conditions) = status["default"]["conditions"].as_array() {
+            let [condition] = &conditions[..] else { panic!("{kind}: {conditions:?}") };
+            let condition: Condition = serde_json::from_value(condition.clone()).unwrap();
+            assert_eq!(ConditionType::Ready.find(std::slice::from_ref(&condition)), Some(&condition));
+            assert!(Reason::ALL.iter().any(|reason| reason.to_string() == condition.reason), "{kind}");
+            assert_eq!((&*condition.status, &*condition.message), ("Unknown", UNJUDGED), "{kind}");
+        }
     }
 }
 

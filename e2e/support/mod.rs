@@ -9,6 +9,8 @@
 pub mod talk;
 
 #[allow(unused_imports, dead_code, reason = "no test target uses all of it")]
+pub mod keepalived;
+#[allow(unused_imports, dead_code, reason = "no test target uses all of it")]
 pub mod moving;
 
 mod guest;

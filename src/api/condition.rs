@@ -12,6 +12,9 @@ pub type Condition = MetaCondition;
 /// The conditions of an object, at most one of each type.
 pub type Conditions = Vec<Condition>;
 
+/// What is said of an object before anybody has looked at it.
+pub const UNJUDGED: &str = "Nobody has judged it yet: is a controller leading?";
+
 /// The schema of a condition: Kubernetes' own bounds, which its Rust type does not carry.
 pub(super) enum ConditionText {}
 

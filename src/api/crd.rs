@@ -1,13 +1,15 @@
 //! The CRDs, as the API server and `crds/` have them.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 use kube::CustomResourceExt as _;
+use serde_json::json;
 
 use super::columns::columns;
 use super::{
-    Agent, Allocation, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, SecurityGroup, Subnet,
+    Agent, Allocation, ConditionType, FloatingIP, Network, PhysicalNetwork, Port, Reason, ReferenceGrant, Router,
+    SecurityGroup, Subnet, UNJUDGED,
 };
 
 /// Every CRD, in the order in which a reader meets the kinds.
@@ -33,6 +35,12 @@ pub fn all() -> Vec<CustomResourceDefinition> {
                 // kube describes an object as derived; what the kind is for stands at its spec.
                 schema.description = schema.properties.as_ref().and_then(|p| p.get("spec")?.description.clone());
                 settle(schema);
+                // Of an Agent `Ready` is Unknown when its node falls silent; one that has said nothing yet has not.
+                if crd.spec.names.kind != "Agent"
+                    && let Some(status) = schema.properties.as_mut().and_then(|all| all.get_mut("status"))
+                {
+                    status.default = Some(unjudged());
+                }
             }
         }
     }
@@ -54,6 +62,20 @@ pub fn crd_yaml(crd: &CustomResourceDefinition) -> Result<String, String> {
 pub fn crds_yaml() -> Result<String, String> {
     let documents: Result<Vec<String>, String> = all().iter().map(crd_yaml).collect();
     Ok(documents?.join("---\n"))
+}
+
+/// The status of an object that nobody has judged yet. Who waits for objects by kstatus (Helm, Flux) takes one without any
+/// condition for done. The API server puts it in by itself, without a write, and nobody owns it: whoever speaks first replaces it.
+fn unjudged() -> JSON {
+    JSON(json!({
+        "conditions": [{
+            "type": ConditionType::Ready.as_str(),
+            "status": "Unknown",
+            "reason": Reason::Pending.to_string(),
+            "message": UNJUDGED,
+            "lastTransitionTime": "1970-01-01T00:00:00Z",
+        }],
+    }))
 }
 
 /// Takes out what Rust's types bring and Kubernetes does not know.

@@ -7,6 +7,7 @@
 //!              └────────────────────────────┘
 //! ```
 
+mod assumed;
 pub mod decide;
 mod election;
 pub mod figures;

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch as channel};
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
+use super::assumed::Assumed;
 use super::decide::{Controller, Lost};
 use super::election::{self, MARGIN, TERM};
 use super::figures::Figures;
@@ -100,6 +101,7 @@ async fn serve(options: &Options) -> Result<(), String> {
         knows_machines: false,
         controller: Controller::default(),
         queue: Queue::default(),
+        assumed: Assumed::default(),
         flights: FuturesUnordered::new(),
         asked,
         figures: Figures::default(),
@@ -146,6 +148,7 @@ struct Instance {
     knows_machines: bool,
     controller: Controller,
     queue: Queue,
+    assumed: Assumed,
     flights: FuturesUnordered<Flight>,
     asked: mpsc::Receiver<Asked>,
     figures: Figures,
@@ -173,6 +176,7 @@ impl Instance {
                     self.decide(now);
                 }
                 while let Some(write) = self.queue.take(now) {
+                    self.assumed.sent(&write, self.mirror.snapshot_mut());
                     let (target, client) = (write.target(), self.client.clone());
                     let sent = async move { (target, write::send(&client, CONTROLLER, write).await) };
                     self.flights.push(sent.boxed());
@@ -307,6 +311,7 @@ impl Instance {
     fn ended(&mut self, target: &Target, ended: Result<Done, kube::Error>) {
         let mut end = End::Well;
         let counted = &mut self.figures.writes;
+        let well = matches!(&ended, Ok(Done::Now(_)));
         *match &ended {
             Ok(_) => &mut counted.written,
             Err(kube::Error::Api(status)) if status.code == 409 => &mut counted.conflicts,
@@ -342,6 +347,7 @@ impl Instance {
                 }
             }
         }
+        self.dirty |= self.assumed.ended(target, well, self.mirror.snapshot_mut());
         self.dirty |= self.queue.ended(target, end, Instant::now());
     }
 }

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::api::{
-    Agent, Condition, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, SecurityGroup, Subnet,
+    Agent, Condition, Conditions, FloatingIP, Network, PhysicalNetwork, Port, ReferenceGrant, Router, SecurityGroup,
+    Subnet,
 };
 use crate::model::valid::Valid as _;
 use crate::model::{Id, Key, Kind, Remark, Snapshot};
@@ -157,6 +158,19 @@ impl Object {
             Self::ReferenceGrant(_) => None,
         };
         conditions.map_or(&[], Vec::as_slice)
+    }
+
+    /// Its conditions, to change them; none for a kind without status. Copies the object when somebody else holds it.
+    pub fn conditions_mut(&mut self) -> Option<&mut Conditions> {
+        macro_rules! of {
+            ($($kind:ident)+) => {
+                match self {
+                    $(Self::$kind(o) => Some(&mut Arc::make_mut(o).status.get_or_insert_default().conditions),)+
+                    Self::ReferenceGrant(_) => None,
+                }
+            };
+        }
+        of!(Network Subnet Port Router FloatingIP SecurityGroup PhysicalNetwork Agent)
     }
 
     /// Whether both are of one kind with the same status.

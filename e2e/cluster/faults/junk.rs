@@ -78,7 +78,11 @@ fn junk_and_one_impossible_object_of_each_kind_keep_nobody_from_being_served() {
     }
     until("every piece of junk has heard what is wrong with it", || {
         let all = audit::items(&cluster, "tport,trtr,tsub,tfip,tsg");
-        all.iter().all(|object| object["status"]["conditions"].is_array())
+        let judged = |object: &Value| {
+            let conditions = object["status"]["conditions"].as_array();
+            conditions.is_some_and(|conditions| conditions.iter().any(|c| c["type"] == "Accepted"))
+        };
+        all.iter().all(judged)
     });
     audit::balances(&cluster);
 }

@@ -34,7 +34,8 @@ fn speak(cluster: &Cluster) {
 
 fn served(cluster: &Cluster) -> bool {
     let owned: Vec<String> = cluster.owned().into_iter().map(|(name, _)| name).collect();
-    let settled = |port: &str| !cluster.field(&format!("tport/{port}"), "{.status.conditions}").is_empty();
+    let accepted = "{.status.conditions[?(@.type==\"Accepted\")]}";
+    let settled = |port: &str| !cluster.field(&format!("tport/{port}"), accepted).is_empty();
     if owned != ["a-net1", "b-net1", "b-net2", "c-net1"] || !owned.iter().all(|port| settled(port)) {
         return false;
     }

@@ -1,4 +1,5 @@
-// Test tool only: no part of the product. Helm, which installs the chart as users have it installed.
+// Test tool only: no part of the product. Helm, which installs the chart as users have it installed, and waits for our kinds as
+// Flux does: it judges health by the same library.
 module tenet.network/e2e/node/helm
 
 go 1.26.0

@@ -10,7 +10,7 @@ use crate::model::active::Pairs;
 use crate::model::entry::PortEntry;
 use crate::model::id::Key;
 use crate::model::ipam::{Holder, number};
-use crate::model::link::{Rank, Role};
+use crate::model::link::{Rank, Role, wires};
 use crate::model::topology::{Index, PhysicalNode, PortNode, RouterNode, Standing, Topology, Tunnel};
 use crate::model::view::{Node, NodeView, OverlayView, Part, PhysicalView, RouterView, Takeover, TunnelView};
 
@@ -143,11 +143,15 @@ impl<'t> Cut<'t> {
         Some(TunnelView { agent, address: own.address, mtu: own.mtu, others: others.map(|(_, t)| t.address).collect() })
     }
 
-    /// Routers with a port here behind them, that leave to the outside from here, or that such a one hands packets on to.
+    /// Routers with a port here behind them, that leave to a wire from here, or that such a one hands packets on to.
     pub fn routers(&self) -> BTreeSet<Index> {
-        let routers = &self.topology.routers;
-        let leaves = |r: Index| routers[r].external.is_some() && self.part(&routers[r]).is_some();
-        self.reached(&self.here, |r| leaves(r) || self.floating.contains_key(&r))
+        let here = |r: Index| self.leaves(r) && self.part(&self.topology.routers[r]).is_some();
+        self.reached(&self.here, |r| here(r) || self.floating.contains_key(&r))
+    }
+
+    /// Whether a router leads to a wire, be it as the outside or as one network of several: that is its gateway node's.
+    fn leaves(&self, router: Index) -> bool {
+        wires(self.topology, router).next().is_some()
     }
 
     /// Routers that ports lead to, those that `also`, and those that they hand packets on to.
@@ -232,7 +236,7 @@ impl<'t> Cut<'t> {
         let bound: Vec<Bound<'t>> = self.elsewhere.iter().map(|(port, _)| *port).collect();
         // While a router moves, two nodes send from it.
         let moves = |r: Index| routers[r].next_node.is_some() || routers[r].former_node.is_some();
-        let away = |r: Index| routers[r].external.is_some() && (moves(r) || !self.is_gateway(&routers[r]));
+        let away = |r: Index| self.leaves(r) && (moves(r) || !self.is_gateway(&routers[r]));
         let legs = self.reached(&bound, away).into_iter().flat_map(|r| &routers[r].legs);
         let mut found: BTreeMap<Index, OverlayView> = BTreeMap::new();
         let segment = |network: Option<Index>| {

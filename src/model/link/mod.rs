@@ -34,6 +34,7 @@ use crate::model::report::Remark;
 use crate::model::snapshot::Snapshot;
 use crate::model::topology::{Index, Problem, Problems, Standing, Topology};
 
+pub use gateway::wires;
 pub use linker::{Linker, Role};
 pub use rank::Rank;
 use references::References;
