@@ -59,11 +59,12 @@ fn clashes_with_none(object: &Object) -> bool {
 mod tests {
     use super::*;
     use crate::controller::decide::{Controller, Lost};
+    use crate::model::cold::Cold;
     use crate::model::fixtures::{add, at, id, world};
 
     /// What is decided of an object: whether it is accepted, and the write.
     fn decided(snapshot: &Snapshot, object: &str) -> (bool, Write) {
-        let writes = Controller::default().decide(snapshot, &Lost::default(), at(100));
+        let writes = Controller::default().decide(snapshot, &Lost::default(), &Cold::default(), at(100));
         let about = writes.into_iter().find(|write| match write {
             Write::Status(status) => status.id == id(object),
             _ => false,
