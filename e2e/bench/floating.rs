@@ -12,6 +12,7 @@ use crate::paths::outside;
 use crate::plug::Client;
 use crate::row::{Row, Unit};
 use crate::support::traffic::hastened;
+use crate::support::wire::switch;
 use crate::support::{Host, run};
 use crate::yaml;
 
@@ -37,7 +38,7 @@ fn translated(host: &Host) -> Vec<usize> {
 pub fn rows() -> Vec<Row> {
     let mut host = Host::new();
     host.bridge("br-ext", "198.19.255.1/15");
-    let _ = std::fs::write("/proc/sys/net/bridge/bridge-nf-call-iptables", "0");
+    switch();
     let name = |n: u32| format!("m{n}");
     let mut text = yaml::outside("br-ext", "198.18.0.0/15", ("198.19.0.10", "198.19.0.20"));
     text += &(yaml::network("few", "10.1.0.0/24") + &yaml::network("many", "10.64.0.0/16"));
