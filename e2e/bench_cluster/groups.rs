@@ -44,8 +44,9 @@ fn cpu(pid: u32, change: impl FnOnce()) -> f64 {
     work - rest
 }
 
-/// Waits until a process has nothing to do: after many ports were plugged an agent gives each of them a shorter way to its filters.
-fn settle(pid: u32) {
+/// Waits until an agent has nothing to do: after many ports were plugged it gives each of them a shorter way to its filters, and the
+/// kernel, which all nodes here share, lets nobody else change links meanwhile.
+pub fn settle(pid: u32) {
     within(Duration::from_secs(120), "the agent rests", || {
         let before = meter::process(pid);
         std::thread::sleep(Duration::from_secs(1));

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use tenet::agent::protocol::Plugged;
 
 use crate::api::{User, listen};
+use crate::groups::settle;
 use crate::guest::Guest;
 use crate::lane::{self, Lane, PORT};
 use crate::meter::{self, ms, quantile};
@@ -81,6 +82,7 @@ pub fn rows() -> Vec<Row> {
     let own = [&plugged[0], &plugged[NODES * NETWORKS]];
     [from, to].into_iter().zip(own).for_each(|(guest, plugged)| guest.take(plugged));
     let lanes = [Lane::new(from, to, address, PORT)];
+    cluster.nodes.iter().for_each(|node| settle(node.pid()));
     let (restart, flows) = lane::counted(&lanes, || {
         std::thread::sleep(Duration::from_millis(500));
         cluster.nodes[0].kill_agent();
