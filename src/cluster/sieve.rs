@@ -7,7 +7,6 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
 use kube::Resource;
-use kube::ResourceExt as _;
 use kube::runtime::watcher::Event;
 
 use super::guard::Guarded;
@@ -51,24 +50,18 @@ impl Sieve {
     pub fn passes<K: Resource>(&mut self, event: &Event<Guarded<K>>) -> bool {
         match event {
             Event::Init => self.told.clear(),
-            Event::Delete(object) => self.forget(object),
+            Event::Delete(object) => _ = uid(object).and_then(|uid| self.told.remove(&uid)),
             Event::Apply(object) => return self.is_new(object),
             Event::InitApply(_) | Event::InitDone => {}
         }
         true
     }
 
-    fn forget<K: Resource>(&mut self, object: &Guarded<K>) {
-        if let Some(uid) = object.uid() {
-            self.told.remove(&Uid::parse(&uid));
-        }
-    }
-
     fn is_new<K: Resource>(&mut self, object: &Guarded<K>) -> bool {
-        let Some(uid) = object.uid().as_deref().map(Uid::parse) else { return true };
+        let Some(uid) = uid(object) else { return true };
         let text = object.text();
         if text.contains(&self.me) || self.ports && !text.contains(r#""binding":{"#) {
-            self.forget(object);
+            self.told.remove(&uid);
             return true;
         }
         let mut hash = self.keys.build_hasher();
@@ -76,6 +69,10 @@ impl Sieve {
         let hash = hash.finish();
         self.told.insert(uid, hash) != Some(hash)
     }
+}
+
+fn uid(object: &impl Resource) -> Option<Uid> {
+    object.meta().uid.as_deref().map(Uid::parse)
 }
 
 /// The text of an object without the values of passing fields.

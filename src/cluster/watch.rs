@@ -205,7 +205,7 @@ fn start<K>(
     kind: Option<Kind>,
     wrap: fn(Arc<K>) -> Thing,
     (fields, age): (Option<&str>, Age),
-    sieve: Option<Sieve>,
+    mut sieve: Option<Sieve>,
     (source, ear): (Source, &Ear),
 ) -> JoinHandle<()>
 where
@@ -220,7 +220,7 @@ where
     if age == Age::Any {
         config = config.any_semantic();
     }
-    let (ear, mut sieve) = (ear.clone(), sieve);
+    let ear = ear.clone();
     tokio::spawn(async move {
         let mut stream = std::pin::pin!(watcher(api, config).backoff(Patience::default()));
         while let Some(event) = stream.next().await {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use serde::{Serialize, Serializer};
 
-use crate::api::{Condition, ConditionType, Network, Provider, ProviderType, Reference, UNJUDGED};
+use crate::api::{Condition, ConditionType, Network, Provider, ProviderType, Reason, Reference, UNJUDGED};
 use crate::model::cut::bound_to;
 use crate::model::entry::PortEntry;
 use crate::model::id::Key;
@@ -189,7 +189,7 @@ impl Fault {
         let said = causes.iter().filter_map(|type_| type_.find(conditions)).find(|c| c.status == "False");
         let said = said.or_else(|| ConditionType::Ready.find(conditions));
         Some(said.map_or_else(
-            || Self { reason: "Pending".into(), message: UNJUDGED.into() },
+            || Self { reason: Reason::Pending.to_string(), message: UNJUDGED.into() },
             |condition| Self { reason: condition.reason.clone(), message: condition.message.clone() },
         ))
     }

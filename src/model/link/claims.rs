@@ -118,14 +118,18 @@ fn locked(world: &World, holder: Holder) -> Vec<IpAddr> {
     slots.iter().filter_map(|s| if let Slot::Address(_, n) = s { Some(address(*n)) } else { None }).collect()
 }
 
+/// The pool of a subnet's addresses.
+fn uid(node: &SubnetNode) -> Uid {
+    Uid::parse(node.object.metadata.uid.as_deref().unwrap_or_default())
+}
+
 /// What is locked and nobody keeps is not free: whoever held it may still use it.
 fn reserve(world: &mut World) {
     if world.snapshot.allocations.is_empty() {
         return;
     }
     let subnets = world.topology.subnets.iter().enumerate();
-    let uid = |object: &crate::api::Subnet| Uid::parse(object.metadata.uid.as_deref().unwrap_or_default());
-    let by_uid: HashMap<Uid, Index> = subnets.map(|(index, node)| (uid(&node.object), index)).collect();
+    let by_uid: HashMap<Uid, Index> = subnets.map(|(index, node)| (uid(node), index)).collect();
     for (slot, ..) in world.snapshot.allocations.iter() {
         let Slot::Address(pool, number) = *slot else { continue };
         if let Some(node) = by_uid.get(&pool).map(|subnet| &mut world.topology.subnets[*subnet]) {
@@ -221,7 +225,7 @@ fn any(world: &mut World, scope: Scope, holder: Holder) -> Option<(Index, u128)>
         Scope::Subnet(subnet) => (std::slice::from_ref(subnet), None),
         Scope::Network(network, family) => (&networks[*network].subnets[..], *family),
     };
-    let cold = |node: &SubnetNode| world.cold.of(Uid::parse(node.object.metadata.uid.as_deref().unwrap_or_default()));
+    let cold = |node: &SubnetNode| world.cold.of(uid(node));
     let among: Vec<Index> =
         among.iter().copied().filter(|s| family.is_none_or(|f| f == Family::of(subnets[*s].range.cidr))).collect();
     let warm = among.iter().find_map(|subnet| {
