@@ -13,11 +13,12 @@ pub mod plugs;
 mod pods;
 pub mod protocol;
 mod record;
+mod routed;
 pub mod server;
 pub mod sleep;
 mod visit;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::BorrowedFd;
@@ -37,6 +38,7 @@ use crate::model::active::Announcement;
 use crate::model::{Id, Key, Kind, NodeView, Remark, Report};
 pub use record::FILE as RECORD;
 use record::Record;
+use routed::Routed;
 
 /// Where an agent keeps things.
 #[derive(Clone, Debug)]
@@ -67,6 +69,7 @@ pub struct Agent {
     options: Options,
     kernel: Kernel,
     record: Record,
+    routed: Routed,
     rules: router_rules::Memory,
     given: pods::Pods,
     /// Whether the filters were asked for.
@@ -94,9 +97,10 @@ impl Agent {
     pub fn open(options: &Options) -> Result<Self, Error> {
         let kernel = Kernel::open(&options.run_dir, options.filtering)?;
         let record = Record::open(&options.state_dir)?;
+        let routed = Routed::open(&options.run_dir);
         let rules = router_rules::Memory::default();
         let given = pods::Pods::default();
-        Ok(Self { options: options.clone(), kernel, record, rules, given, prepared: false, dhcp: None })
+        Ok(Self { options: options.clone(), kernel, record, routed, rules, given, prepared: false, dhcp: None })
     }
 
     /// MTU of the way to other nodes, bytes: of the link that carries `address`.
@@ -129,6 +133,17 @@ impl Agent {
     #[must_use]
     pub fn attachments(&self) -> &Attachments {
         self.record.attachments()
+    }
+
+    /// Routers and floating IPs that this host may hold: those that were noted last, be it by the agent before.
+    #[must_use]
+    pub fn routed(&self) -> &BTreeSet<Id> {
+        self.routed.ids()
+    }
+
+    /// Notes which routers and floating IPs the next [`Agent::converge`] makes, for the agent after this one.
+    pub fn note_routed(&mut self, ids: BTreeSet<Id>) {
+        self.routed.note(ids);
     }
 
     /// Plugs a guest into `port`; the next [`Agent::converge`] records that durably, then wires it.
@@ -249,6 +264,7 @@ impl Agent {
             if plan.0.is_empty() {
                 self.kernel.forget_filters()?;
                 self.record.remove()?;
+                self.routed.remove()?;
                 return Ok(done);
             }
             let failed = self.kernel.apply(&plan);

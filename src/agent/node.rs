@@ -1,5 +1,6 @@
 //! What the loop asks of a node: an [`Agent`], or in tests a make-believe one.
 
+use std::collections::BTreeSet;
 use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
@@ -7,7 +8,7 @@ use super::{Agent, Error, Outcome};
 use crate::dataplane::attachment::{Attachment, Attachments};
 use crate::model::active::Announcement;
 use crate::model::moved::Moved;
-use crate::model::{Key, NodeView};
+use crate::model::{Id, Key, NodeView};
 
 /// The node side of the loop; every method is [`Agent`]'s method of that name.
 pub trait Node {
@@ -23,6 +24,10 @@ pub trait Node {
     /// # Errors
     /// The record cannot be written.
     fn detach(&mut self, port: &Key) -> Result<(), Error>;
+    /// Routers and floating IPs that it may hold.
+    fn routed(&self) -> &BTreeSet<Id>;
+    /// Notes which of them it is about to hold.
+    fn note_routed(&mut self, ids: BTreeSet<Id>);
     /// Makes the node like `view`.
     fn converge(&mut self, view: &NodeView) -> Outcome;
     /// Brings into force what only rules of security groups have changed.
@@ -57,6 +62,14 @@ impl Node for Agent {
 
     fn detach(&mut self, port: &Key) -> Result<(), Error> {
         Self::detach(self, port)
+    }
+
+    fn routed(&self) -> &BTreeSet<Id> {
+        Self::routed(self)
+    }
+
+    fn note_routed(&mut self, ids: BTreeSet<Id>) {
+        Self::note_routed(self, ids);
     }
 
     fn converge(&mut self, view: &NodeView) -> Outcome {

@@ -1,9 +1,13 @@
 //! What the API server holds, as far as it was told: a snapshot that follows watches and the answers to own writes.
 
+mod part;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use part::Part;
 
 use crate::api::Allocation;
 use crate::model::allocation::Slot;
@@ -61,14 +65,6 @@ impl Name {
             None => Slot::parse(name).map(Self::Slot),
         }
     }
-}
-
-/// One watch's part of the mirror.
-#[derive(Debug, Default)]
-struct Part {
-    whole: bool,
-    here: HashSet<Name>,
-    listing: Option<HashSet<Name>>,
 }
 
 /// The snapshot and where each part of it comes from.
@@ -130,15 +126,16 @@ impl Mirror {
         self.freed.drain(..)
     }
 
-    /// Expects news from a watch; until its first list is whole, nothing is.
-    pub fn expect(&mut self, source: Source) {
-        self.parts.entry(source).or_default();
+    /// Expects news from a watch; until its first list is whole, nothing is. `whole`: it is the only one of all objects of a
+    /// kind.
+    pub fn expect(&mut self, source: Source, whole: Option<Kind>) {
+        self.parts.entry(source).or_insert_with(|| Part::new(whole));
     }
 
     /// Forgets a watch and what only it knew.
     pub fn forget(&mut self, source: Source) {
         let Some(part) = self.parts.remove(&source) else { return };
-        for name in part.here {
+        for name in part.names(&self.snapshot) {
             self.leave(&name);
         }
     }
@@ -158,14 +155,14 @@ impl Mirror {
     /// Whether a watch has told of an object.
     #[must_use]
     pub fn has(&self, source: Source, id: &Id) -> bool {
-        self.parts.get(&source).is_some_and(|part| part.here.contains(&Name::Object(id.clone())))
+        self.parts.get(&source).is_some_and(|part| part.has(&Name::Object(id.clone()), &self.snapshot))
     }
 
     /// Whether any watch has told of an object, be it readable or not.
     #[must_use]
     pub fn tells_of(&self, id: &Id) -> bool {
         let name = Name::Object(id.clone());
-        self.parts.values().any(|part| part.here.contains(&name))
+        self.parts.values().any(|part| part.has(&name, &self.snapshot))
     }
 
     /// Takes in what a watch tells.
@@ -173,15 +170,12 @@ impl Mirror {
         let Some(part) = self.parts.get_mut(&source) else { return Heard::Same };
         match news {
             News::Listing => {
-                part.listing = Some(HashSet::new());
+                part.begin(&self.snapshot);
                 Heard::Same
             }
             News::Listed(thing) | News::Put(thing) => {
                 let Some(name) = name(&thing, &self.snapshot, &mut self.namespace) else { return Heard::Same };
-                if let Some(listing) = &mut part.listing {
-                    listing.insert(name.clone());
-                }
-                part.here.insert(name.clone());
+                part.tell(&name, true);
                 match (thing, name) {
                     (Thing::Object(object), Name::Object(id)) => self.put(object, id, true),
                     (Thing::Allocation(lock), _) => {
@@ -192,15 +186,12 @@ impl Mirror {
                 }
             }
             News::Unreadable(name) => {
-                if let Some(listing) = &mut part.listing {
-                    listing.insert(name.clone());
-                }
-                part.here.insert(name);
+                part.tell(&name, false);
                 Heard::Same
             }
             News::Whole => self.whole(source),
             News::Gone(name) => {
-                part.here.remove(&name);
+                part.lose(&name);
                 self.leave(&name)
             }
         }
@@ -209,23 +200,26 @@ impl Mirror {
     fn whole(&mut self, source: Source) -> Heard {
         let Some(part) = self.parts.get_mut(&source) else { return Heard::Same };
         let first = !part.whole;
-        let Some(listed) = part.listing.take() else {
+        let Some(gone) = part.end(&self.snapshot) else {
             part.whole = true;
             return Heard::Same;
         };
-        if first && listed.is_empty() && self.wary && self.doubted.insert(source, HashSet::new()).is_none() {
+        let here = part.len(&self.snapshot);
+        let empty = gone.len() == here;
+        if first && empty && self.wary && self.doubted.insert(source, HashSet::new()).is_none() {
             return Heard::Empty;
         }
         part.whole = true;
-        let gone: HashSet<Name> = part.here.difference(&listed).cloned().collect();
         // What has gone since the first list was read makes the second one no less of a confirmation.
         let confirmed = self.doubted.get(&source).is_some_and(|doubted| doubted.is_subset(&gone));
-        if gone.len() > FEW && gone.len() * 2 > part.here.len() && !confirmed {
+        if gone.len() > FEW && gone.len() * 2 > here && !confirmed {
             self.doubted.insert(source, gone);
             return Heard::Doubtful;
         }
         self.doubted.remove(&source);
-        part.here = listed;
+        for name in &gone {
+            part.lose(name);
+        }
         let left = gone.iter().filter(|name| self.leave(name) == Heard::Different).count();
         if first || left > 0 { Heard::Different } else { Heard::Same }
     }
@@ -270,7 +264,7 @@ impl Mirror {
 
     /// Takes something away, unless another watch has it.
     fn leave(&mut self, name: &Name) -> Heard {
-        if self.parts.values().any(|part| part.here.contains(name)) {
+        if self.parts.values().any(|part| part.keeps(name)) {
             return Heard::Same;
         }
         match name {

@@ -74,7 +74,7 @@ async fn serve(options: &Options) -> Result<(), String> {
     let (ear, news) = mpsc::channel(watch::BACKLOG);
     let mut mirror = Mirror::new(true);
     let sources = 0..=Kind::ALL.len();
-    sources.clone().for_each(|source| mirror.expect(source));
+    sources.clone().for_each(|source| mirror.expect(source, Kind::ALL.get(source).copied()));
     let watches = sources.map(|source| begin(&client, source, &ear)).collect();
     let (tell_pulse, pulses) = mpsc::channel(watch::BACKLOG);
     let (resign, resigned) = oneshot::channel();

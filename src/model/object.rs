@@ -78,6 +78,18 @@ macro_rules! kinds {
                 match id.kind { $(Kind::$kind => snapshot.$field.get_key_value(&id.key).map(|(key, _)| key.clone()),)+ }
             }
 
+            /// Keys of all objects of one kind, in order.
+            #[must_use]
+            pub fn keys(snapshot: &Snapshot, kind: Kind) -> Vec<Key> {
+                match kind { $(Kind::$kind => snapshot.$field.keys().cloned().collect(),)+ }
+            }
+
+            /// How many objects of one kind there are.
+            #[must_use]
+            pub fn count(snapshot: &Snapshot, kind: Kind) -> usize {
+                match kind { $(Kind::$kind => snapshot.$field.len(),)+ }
+            }
+
             /// Puts the object into a snapshot.
             pub fn put(self, snapshot: &mut Snapshot) {
                 let key = key(self.meta());

@@ -2,8 +2,7 @@
 //! that it is gone.
 //!
 //! A list may be made of a cache that has lost its way, or of a store that was put back from an old copy. This node knows by its
-//! own record what there should be, and once it runs, by what it does. Until list and server agree, nothing changes here, and
-//! packets go on as before.
+//! own records what there should be. Until list and server agree, nothing changes here, and packets go on as before.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -13,10 +12,12 @@ use tracing::warn;
 use super::api::Order;
 use super::world::World;
 use crate::agent::node::Node as Hands;
+use crate::api::{Port, Router};
 use crate::cluster::mirror::{Mirror, Name, News};
 use crate::dataplane::attachment::Attachments;
+use crate::model::group::DEFAULT;
 use crate::model::object::Object;
-use crate::model::{Id, Key, Kind, Uid};
+use crate::model::{Id, Key, Kind, Snapshot, Uid};
 
 /// How long lists are believed to be wrong before they are read again, and a server that did not answer is asked again.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -54,20 +55,20 @@ impl Doubts {
         }
     }
 
-    /// What of all that is plugged, or that these ports are on, is in no list; and of the `lacking`, which are not known.
-    fn missing(&self, attachments: &Attachments, lacking: Vec<Id>, mirror: &Mirror) -> BTreeSet<Id> {
+    /// What of all that is plugged or `routed` here, or that this needs, is in no list. `first`: nothing was known before, so that
+    /// nobody could see a list become shorter.
+    fn missing(&self, attachments: &Attachments, routed: &BTreeSet<Id>, mirror: &Mirror, first: bool) -> BTreeSet<Id> {
         let snapshot = mirror.snapshot();
-        let missing = |key: &Key| {
-            let Some(port) = snapshot.ports.get(key) else {
-                return Some(Id::new(Kind::Port, key.clone()));
-            };
-            let network = key.referred(&port.spec.network_ref);
-            let had = port.status.as_ref().is_some_and(|status| status.network_uid.is_some());
-            (had && !snapshot.networks.contains_key(&network)).then(|| Id::new(Kind::Network, network))
-        };
+        let plugged = attachments.keys().flat_map(|key| match snapshot.ports.get(key) {
+            Some(port) => needed(key, port, snapshot, first),
+            None => vec![Id::new(Kind::Port, key.clone())],
+        });
+        let routers = routed.iter().filter(|_| first).filter_map(|id| Some((&id.key, snapshot.routers.get(&id.key)?)));
+        let legs = routers.flat_map(|(key, router)| routes(key, router));
+        let known = |id: &Id| Object::key_in(snapshot, id).is_some();
         // What cannot be read is there.
-        let unsure = |id: &Id| !self.seen.contains(id) && !mirror.tells_of(id);
-        attachments.keys().filter_map(missing).chain(lacking).filter(unsure).collect()
+        let unsure = |id: &Id| !known(id) && !self.seen.contains(id) && !mirror.tells_of(id);
+        plugged.chain(legs).chain(routed.iter().cloned()).filter(unsure).collect()
     }
 
     /// What to ask for of what is missing; none: all of it is gone.
@@ -91,14 +92,40 @@ impl Doubts {
     }
 }
 
+/// What a port needs; unless it is the `first` time, only its network.
+fn needed(key: &Key, port: &Port, snapshot: &Snapshot, first: bool) -> Vec<Id> {
+    // A port that never had a network has lost nothing.
+    let Some(status) = port.status.as_ref().filter(|status| status.network_uid.is_some()) else { return Vec::new() };
+    let network = key.referred(&port.spec.network_ref);
+    let wire = snapshot.networks.get(&network).filter(|_| first).and_then(|network| network.spec.provider.as_ref());
+    let wire = wire.map(|provider| Id::new(Kind::PhysicalNetwork, Key::new("", &provider.physical_network)));
+    let mut needed: Vec<Id> = wire.into_iter().chain([Id::new(Kind::Network, network)]).collect();
+    if first {
+        let subnets = status.addresses.iter().map(|address| key.referred(&address.subnet_ref));
+        needed.extend(subnets.map(|key| Id::new(Kind::Subnet, key)));
+        // Where a namespace's own group `default` is not known, another one would be in force.
+        let own = Key { namespace: key.namespace.clone(), name: DEFAULT.into() };
+        let groups = port.spec.security_group_refs.iter().flatten().map(|reference| key.referred(reference));
+        needed.extend(groups.chain([own]).map(|key| Id::new(Kind::SecurityGroup, key)));
+    }
+    needed
+}
+
+/// Between what a router routes.
+fn routes(key: &Key, router: &Router) -> impl Iterator<Item = Id> {
+    let subnets = router.spec.interfaces.iter().map(|leg| Id::new(Kind::Subnet, key.referred(&leg.subnet_ref)));
+    let outside = router.spec.external_gateway.iter().map(|gateway| &gateway.network_ref);
+    subnets.chain(outside.map(|network| Id::new(Kind::Network, key.referred(network))))
+}
+
 impl<N: Hands> World<N> {
     /// Whether what lists lack is gone by the server's own word, so far as this node has it.
     pub(super) fn is_sure(&mut self) -> bool {
         let (attachments, snapshot) = (self.node.attachments(), self.mirror.snapshot());
-        let lacking: Vec<Id> = self.translated().filter(|id| Object::find(snapshot, id).is_none()).collect();
-        let plugged = |key: &Key| attachments.contains_key(key) && !snapshot.ports.contains_key(key);
-        self.doubts.seen.retain(|id| lacking.contains(id) || id.kind == Kind::Port && plugged(&id.key));
-        let missing = self.doubts.missing(attachments, lacking, &self.mirror);
+        let routed = self.node.routed();
+        let had = |id: &Id| routed.contains(id) || id.kind == Kind::Port && attachments.contains_key(&id.key);
+        self.doubts.seen.retain(|id| had(id) && Object::key_in(snapshot, id).is_none());
+        let missing = self.doubts.missing(attachments, routed, &self.mirror, !self.walked);
         let ask = self.doubts.ask(&missing);
         let sure = ask.is_none();
         self.orders.extend(ask.into_iter().flatten().map(Order::Ask));

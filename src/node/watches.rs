@@ -170,7 +170,7 @@ impl Watches {
         let source = self.next;
         self.next += 1;
         tracing::debug!(source, ?reason, "a watch begins");
-        mirror.expect(source);
+        mirror.expect(source, if let Reason::Whole(kind) = reason { Some(kind) } else { None });
         orders.push(Order::Watch(source, self.question(&reason)));
         self.running.insert(reason, source);
     }

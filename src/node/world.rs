@@ -82,7 +82,8 @@ impl<N: Hands> World<N> {
     /// A world that knows nothing yet; its first orders are watches.
     pub fn new(node: N, myself: Myself) -> Self {
         // Where something is plugged, there is something.
-        let (mut mirror, mut orders) = (Mirror::new(!node.attachments().is_empty()), Vec::new());
+        let (mut mirror, mut orders) =
+            (Mirror::new(!(node.attachments().is_empty() && node.routed().is_empty())), Vec::new());
         let watches = Watches::begin(&myself.node, &mut mirror, &mut orders);
         // It lives, whatever it knows: until it knows whether it translates, it beats as if it did.
         orders.push(Order::Beat(BEAT.0));
@@ -270,6 +271,8 @@ impl<N: Hands> World<N> {
             self.cut();
         }
         self.walked = true;
+        let routed = self.translated().collect();
+        self.node.note_routed(routed);
         self.mirror.trust();
         let mut outcome = self.node.converge(&self.view);
         if self.half_done() {

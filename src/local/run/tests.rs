@@ -53,6 +53,12 @@ impl Node for Fake {
         Ok(())
     }
 
+    fn routed(&self) -> &BTreeSet<Id> {
+        const { &BTreeSet::new() }
+    }
+
+    fn note_routed(&mut self, _: BTreeSet<Id>) {}
+
     fn converge(&mut self, _: &NodeView) -> Outcome {
         self.log.lock().unwrap().journals.push(std::fs::read_to_string(&self.journal).unwrap());
         let vanished: Vec<_> = std::mem::take(&mut self.vanished).into_iter().collect();

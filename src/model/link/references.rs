@@ -14,7 +14,31 @@ use crate::model::snapshot::{Objects, Snapshot};
 use crate::model::topology::{Index, Topology};
 use crate::model::valid::Valid as _;
 
-type Positions<'a> = HashMap<(&'a str, &'a str), Index>;
+/// Objects by namespace and name, in this order, and where they stand among those of their kind. They come in order and are
+/// needed for a moment: a table would need twice the memory, and hash all to find a few.
+#[derive(Default)]
+struct Positions<'a>(Vec<((&'a str, &'a str), Index)>);
+
+impl<'a> Positions<'a> {
+    fn of<T>(objects: &'a Objects<T>) -> Self {
+        Self(objects.keys().enumerate().map(|(index, key)| ((&*key.namespace, &*key.name), index)).collect())
+    }
+
+    /// Some of `nodes`, as far as they are there.
+    fn some<T>(nodes: &[T], places: impl IntoIterator<Item = (&'a str, &'a str)>, key: impl Fn(&T) -> &Key) -> Self {
+        let find = |place| {
+            let found = nodes.binary_search_by(|node| (&*key(node).namespace, &*key(node).name).cmp(&place));
+            Some((place, found.ok()?))
+        };
+        let mut found: Vec<_> = places.into_iter().filter_map(find).collect();
+        found.sort_unstable();
+        Self(found)
+    }
+
+    fn get(&self, place: (&str, &str)) -> Option<Index> {
+        self.0.binary_search_by(|(known, _)| known.cmp(&place)).ok().map(|found| self.0[found].1)
+    }
+}
 
 /// Where every reference leads.
 #[derive(Default)]
@@ -23,20 +47,6 @@ pub struct References<'a> {
     subnets: Positions<'a>,
     groups: Positions<'a>,
     grants: HashMap<&'a str, Vec<&'a ReferenceGrantSpec>>,
-}
-
-fn positions<T>(objects: &Objects<T>) -> Positions<'_> {
-    objects.keys().enumerate().map(|(index, key)| ((&*key.namespace, &*key.name), index)).collect()
-}
-
-/// One of them, if it is there.
-fn position<'a, T>(
-    nodes: &[T],
-    place: (&'a str, &'a str),
-    key: impl Fn(&T) -> &Key,
-) -> Option<((&'a str, &'a str), Index)> {
-    let found = nodes.binary_search_by(|node| (&*key(node).namespace, &*key(node).name).cmp(&place));
-    Some((place, found.ok()?))
 }
 
 /// Grants that count.
@@ -56,9 +66,9 @@ impl<'a> References<'a> {
     /// Indexes what can be referred to.
     pub fn of(snapshot: &'a Snapshot) -> Self {
         Self {
-            networks: positions(&snapshot.networks),
-            subnets: positions(&snapshot.subnets),
-            groups: positions(&snapshot.security_groups),
+            networks: Positions::of(&snapshot.networks),
+            subnets: Positions::of(&snapshot.subnets),
+            groups: Positions::of(&snapshot.security_groups),
             grants: by_namespace(snapshot.reference_grants.iter()),
         }
     }
@@ -78,22 +88,22 @@ impl<'a> References<'a> {
             found.grants.extend(by_namespace(there));
         }
         let Topology { networks: all, subnets: ranges, security_groups, .. } = topology;
-        found.networks.extend(position(all, network, |node| &node.key));
-        found.subnets.extend(subnets.into_iter().filter_map(|place| position(ranges, place, |node| &node.key)));
-        found.groups.extend(groups.into_iter().filter_map(|place| position(security_groups, place, |node| &node.key)));
+        found.networks = Positions::some(all, [network], |node| &node.key);
+        found.subnets = Positions::some(ranges, subnets, |node| &node.key);
+        found.groups = Positions::some(security_groups, groups, |node| &node.key);
         found
     }
 
     /// Where a reference to a network leads.
     pub fn network(&self, from: &Key, reference: &Reference) -> Result<Index, Remark> {
         let place = self.permitted(GrantKind::Network, from, reference)?;
-        self.networks.get(&place).copied().ok_or_else(|| not_found(Kind::Network, place))
+        self.networks.get(place).ok_or_else(|| not_found(Kind::Network, place))
     }
 
     /// Where a reference to a subnet leads.
     pub fn subnet(&self, from: &Key, reference: &Reference) -> Result<Index, Remark> {
         let place = self.permitted(GrantKind::Subnet, from, reference)?;
-        self.subnets.get(&place).copied().ok_or_else(|| not_found(Kind::Subnet, place))
+        self.subnets.get(place).ok_or_else(|| not_found(Kind::Subnet, place))
     }
 
     /// Where a reference to a security group leads. Every namespace has a group `default`.
@@ -109,7 +119,7 @@ impl<'a> References<'a> {
 
     fn lead(&self, place: (&str, &str)) -> Option<Lead> {
         let implied = || (place.1 == DEFAULT).then(|| Lead::Implied(default_number(place.0)));
-        self.groups.get(&place).map(|index| Lead::Object(*index)).or_else(implied)
+        self.groups.get(place).map(Lead::Object).or_else(implied)
     }
 
     /// Namespace and name that a reference leads to, if it may.
