@@ -35,10 +35,10 @@ pub fn all() -> Vec<CustomResourceDefinition> {
                 // kube describes an object as derived; what the kind is for stands at its spec.
                 schema.description = schema.properties.as_ref().and_then(|p| p.get("spec")?.description.clone());
                 settle(schema);
+                let Some(status) = schema.properties.as_mut().and_then(|all| all.get_mut("status")) else { continue };
+                status.properties.get_or_insert_default().insert(OBSERVED.into(), observed());
                 // Of an Agent `Ready` is Unknown when its node falls silent; one that has said nothing yet has not.
-                if crd.spec.names.kind != "Agent"
-                    && let Some(status) = schema.properties.as_mut().and_then(|all| all.get_mut("status"))
-                {
+                if crd.spec.names.kind != "Agent" {
                     status.default = Some(unjudged());
                 }
             }
@@ -76,6 +76,20 @@ fn unjudged() -> JSON {
             "lastTransitionTime": "1970-01-01T00:00:00Z",
         }],
     }))
+}
+
+/// The field of a status by which kstatus (Helm, Flux) knows that it is about the present spec. It says what the condition
+/// `Ready` says, so nobody here reads it: it is put in where a status is written.
+pub const OBSERVED: &str = "observedGeneration";
+
+fn observed() -> JSONSchemaProps {
+    JSONSchemaProps {
+        type_: Some("integer".into()),
+        format: Some("int64".into()),
+        minimum: Some(0.0),
+        description: Some("metadata.generation of the spec that Ready speaks of.".into()),
+        ..JSONSchemaProps::default()
+    }
 }
 
 /// Takes out what Rust's types bring and Kubernetes does not know.

@@ -29,7 +29,7 @@ mod values;
 pub use agent::{Agent, AgentFailure, AgentKernel, AgentSpec, AgentStatus};
 pub use allocation::{Allocation, AllocationParty, AllocationSpec};
 pub use condition::{Condition, ConditionType, Conditions, Reason, UNJUDGED};
-pub use crd::{all, crd_yaml, crds_yaml};
+pub use crd::{OBSERVED, all, crd_yaml, crds_yaml};
 pub use floating_ip::{FloatingIP, FloatingIPSpec, FloatingIPStatus, PortForwarding, Protocol};
 pub use network::{Network, NetworkSpec, NetworkStatus, Provider, ProviderType};
 pub use physical_network::{

@@ -16,7 +16,7 @@ use super::mirror::{Thing, thing};
 use super::pods::{self, Came, Chore};
 use super::watch;
 use crate::api::{
-    API_VERSION, Agent, AgentSpec, Allocation, ConditionType, FloatingIP, Network, PhysicalNetwork, Port,
+    API_VERSION, Agent, AgentSpec, Allocation, ConditionType, FloatingIP, Network, OBSERVED, PhysicalNetwork, Port,
     ReferenceGrant, Router, SecurityGroup, Subnet,
 };
 use crate::model::allocation::Slot;
@@ -211,8 +211,19 @@ fn gone_is_fine(answer: Result<Thing, kube::Error>) -> Result<Done, kube::Error>
     }
 }
 
+/// A status that says of which generation it is, where it says whether the object is ready.
+fn dated(mut status: Value) -> Value {
+    let ready = |c: &&Value| c["type"] == ConditionType::Ready.as_str();
+    let of = status["conditions"].as_array().and_then(|conditions| conditions.iter().find(ready));
+    if let Some(generation) = of.and_then(|ready| ready.get(OBSERVED)).cloned() {
+        status[OBSERVED] = generation;
+    }
+    status
+}
+
 async fn say(client: &Client, manager: &str, status: Status) -> Result<Thing, kube::Error> {
     let Status { id, uid, version, status, note, .. } = status;
+    let status = dated(status);
     let mut metadata = json!({ "name": &*id.key.name });
     if id.kind.namespaced() {
         metadata["namespace"] = (&*id.key.namespace).into();
