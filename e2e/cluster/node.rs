@@ -201,7 +201,7 @@ impl Node {
     /// What our namespaces of the node hold, counters aside.
     pub fn kernel(&self) -> String {
         let (mut text, run) = (String::new(), self.folder.join("run").display().to_string());
-        let spaces = self.run(&format!("find {run} -mindepth 1 -maxdepth 1 -type f")).expect_ok();
+        let spaces = self.run(&format!("find {run} -mindepth 1 -maxdepth 1 -type f ! -name '*.json'")).expect_ok();
         let mut spaces: Vec<&str> = spaces.lines().collect();
         spaces.sort_unstable();
         for space in spaces {
@@ -209,7 +209,9 @@ impl Node {
             for show in shows.into_iter().chain(["ip neigh show nud permanent"]) {
                 let said = self.run(&format!("nsenter --net={space} {show}"));
                 let mut lines: Vec<&str> = said.out.lines().collect();
-                if !show.starts_with("nft") {
+                if show.starts_with("nft") {
+                    lines = lasting(&lines);
+                } else {
                     lines.sort_unstable();
                 }
                 text.extend([format!("# {show} in {space}\n{}\n", lines.join("\n"))]);
@@ -255,4 +257,18 @@ impl Node {
     pub fn station(&self) -> Guest {
         Guest::named(&self.name)
     }
+}
+
+/// A ruleset without what packets put into its sets: that goes by itself when no more come.
+fn lasting<'a>(ruleset: &[&'a str]) -> Vec<&'a str> {
+    let (mut dynamic, mut inside) = (false, false);
+    let stays = |line: &&&str| {
+        let line = line.trim();
+        dynamic = if line.starts_with("flags ") { line.contains("dynamic") } else { dynamic && line != "}" };
+        inside |= dynamic && line.starts_with("elements = {");
+        let skip = inside;
+        inside &= !line.ends_with('}');
+        !skip
+    };
+    ruleset.iter().filter(stays).copied().collect()
 }
