@@ -77,6 +77,7 @@ impl Unit {
         match self {
             Self::Count => format!("{value:.0}"),
             Self::Ratio => format!("{value:.3}x"),
+            Self::Ms if value < 0.1 => format!("{value:.3} ms"),
             Self::Ms | Self::MiB => format!("{value:.1} {}", self.word()),
             Self::S => format!("{value:.2} s"),
             Self::PerSecond => format!("{value:.2}/s"),
