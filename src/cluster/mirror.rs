@@ -80,6 +80,7 @@ pub struct Mirror {
     wary: bool,
     /// Values whose locks are gone, since that was asked last.
     freed: Vec<Slot>,
+    left: u64,
 }
 
 /// What became of news.
@@ -124,6 +125,12 @@ impl Mirror {
     /// Values whose locks have gone since this was asked last.
     pub fn freed(&mut self) -> impl Iterator<Item = Slot> {
         self.freed.drain(..)
+    }
+
+    /// How many things have gone so far.
+    #[must_use]
+    pub fn left(&self) -> u64 {
+        self.left
     }
 
     /// Expects news from a watch; until its first list is whole, nothing is. `whole`: it is the only one of all objects of a
@@ -267,6 +274,7 @@ impl Mirror {
         if self.parts.values().any(|part| part.keeps(name)) {
             return Heard::Same;
         }
+        self.left += 1;
         match name {
             Name::Object(id) => drop(Object::take(&mut self.snapshot, id)),
             Name::Slot(slot) => {

@@ -28,6 +28,8 @@ pub struct Doubts {
     /// What a watch saw going: nobody has to be asked.
     seen: BTreeSet<Id>,
     words: BTreeMap<Id, Word>,
+    /// How much had gone when nothing was missing that what is plugged needs; none: nobody has looked yet.
+    looked: Option<u64>,
 }
 
 /// What the server says of an object that lists lack.
@@ -55,12 +57,14 @@ impl Doubts {
         }
     }
 
-    /// What of all that is plugged or `routed` here, or that this needs, is in no list. `first`: nothing was known before, so that
-    /// nobody could see a list become shorter.
-    fn missing(&self, attachments: &Attachments, routed: &BTreeSet<Id>, mirror: &Mirror, first: bool) -> BTreeSet<Id> {
-        let snapshot = mirror.snapshot();
+    /// What of all that is plugged or `routed` here, or that this needs, is in no list. The first time all is asked for: nobody
+    /// could see a list become shorter. What what is plugged needs is looked for only when something has gone: it is a long walk.
+    fn missing(&self, attachments: &Attachments, routed: &BTreeSet<Id>, mirror: &Mirror) -> BTreeSet<Id> {
+        let (snapshot, first) = (mirror.snapshot(), self.looked.is_none());
+        let walk = self.looked != Some(mirror.left());
         let plugged = attachments.keys().flat_map(|key| match snapshot.ports.get(key) {
-            Some(port) => needed(key, port, snapshot, first),
+            Some(port) if walk => needed(key, port, snapshot, first),
+            Some(_) => Vec::new(),
             None => vec![Id::new(Kind::Port, key.clone())],
         });
         let routers = routed.iter().filter(|_| first).filter_map(|id| Some((&id.key, snapshot.routers.get(&id.key)?)));
@@ -125,9 +129,12 @@ impl<N: Hands> World<N> {
         let routed = self.node.routed();
         let had = |id: &Id| routed.contains(id) || id.kind == Kind::Port && attachments.contains_key(&id.key);
         self.doubts.seen.retain(|id| had(id) && Object::key_in(snapshot, id).is_none());
-        let missing = self.doubts.missing(attachments, routed, &self.mirror, !self.walked);
+        let missing = self.doubts.missing(attachments, routed, &self.mirror);
         let ask = self.doubts.ask(&missing);
         let sure = ask.is_none();
+        if sure {
+            self.doubts.looked = Some(self.mirror.left());
+        }
         self.orders.extend(ask.into_iter().flatten().map(Order::Ask));
         sure
     }
