@@ -55,7 +55,7 @@ impl Routed {
         &self.ids
     }
 
-    /// Says something else from now on. Nothing waits for the disk: what it does not take is in memory.
+    /// Says something else from now on. What the disk does not take is known as long as this agent runs.
     pub fn note(&mut self, ids: BTreeSet<Id>) {
         if ids == self.ids {
             return;

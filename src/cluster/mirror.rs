@@ -80,6 +80,7 @@ pub struct Mirror {
     wary: bool,
     /// Values whose locks are gone, since that was asked last.
     freed: Vec<Slot>,
+    /// How many things have gone.
     left: u64,
 }
 
@@ -127,7 +128,7 @@ impl Mirror {
         self.freed.drain(..)
     }
 
-    /// How many things have gone so far.
+    /// How many things have gone so far: where it is the same as before, nothing lacks that was there.
     #[must_use]
     pub fn left(&self) -> u64 {
         self.left
