@@ -42,11 +42,7 @@ impl Routed {
             warn!(file = %path.display(), %error, "what was routed here is not known");
             Vec::new()
         });
-        let kinds = [Kind::Router, Kind::FloatingIP];
-        let id = |line: Line| {
-            let kind = kinds.into_iter().find(|kind| kind.to_string() == line.kind)?;
-            Some(Id::new(kind, Key::new(&line.namespace, &line.name)))
-        };
+        let id = |line: Line| Some(Id::new(Kind::named(&line.kind)?, Key::new(&line.namespace, &line.name)));
         Self { path, ids: lines.into_iter().filter_map(id).collect() }
     }
 
@@ -83,7 +79,7 @@ impl Routed {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot begin ends there")]
 mod tests {
     use super::*;
 

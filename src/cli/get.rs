@@ -80,7 +80,7 @@ fn answer(args: &Get, snapshot: &Snapshot, now: Timestamp) -> Result<Option<Stri
 
 /// The objects of one kind that are asked for, as JSON.
 fn select(args: &Get, snapshot: &Snapshot, crd: &CustomResourceDefinition) -> Result<Vec<Value>, serde_json::Error> {
-    let Some(kind) = Kind::ALL.into_iter().find(|k| k.to_string() == crd.spec.names.kind) else {
+    let Some(kind) = Kind::named(&crd.spec.names.kind) else {
         return Ok(Vec::new());
     };
     let wanted = |object: &Object| {

@@ -344,7 +344,7 @@ async fn make_lock(client: &Client, manager: &str, lock: Lock) -> Result<Done, k
 #[must_use]
 pub fn owner(lock: &Allocation) -> Option<Id> {
     let owner = &lock.spec.owner;
-    let kind = Kind::ALL.into_iter().find(|kind| kind.to_string() == owner.kind)?;
+    let kind = Kind::named(&owner.kind)?;
     Some(Id::new(kind, Key::new(owner.namespace.as_deref().unwrap_or_default(), &owner.name)))
 }
 

@@ -149,7 +149,7 @@ fn heard(snapshot: &Snapshot) -> Report {
 }
 
 fn subject(failure: &AgentFailure) -> Option<Id> {
-    let kind = Kind::ALL.into_iter().find(|kind| kind.to_string() == failure.kind)?;
+    let kind = Kind::named(&failure.kind)?;
     Some(Id::new(kind, Key::new(failure.namespace.as_deref().unwrap_or_default(), &failure.name)))
 }
 

@@ -182,7 +182,7 @@ pub enum Detail {
 pub fn owner(alias: &str) -> Option<Id> {
     let mut words = alias.split(' ');
     let (kind, name) = (words.next()?, words.next()?);
-    let kind = Kind::ALL.into_iter().find(|k| k.to_string() == kind)?;
+    let kind = Kind::named(kind)?;
     let key = name.split_once('/').map_or_else(|| Key::new("", name), |(ns, name)| Key::new(ns, name));
     Some(Id::new(kind, key))
 }

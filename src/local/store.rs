@@ -76,7 +76,7 @@ impl Store {
                 object.put(&mut self.snapshot);
             }
             Record::Gone { kind, namespace, name } => {
-                let Some(kind) = Kind::ALL.into_iter().find(|k| k.to_string() == kind) else { return };
+                let Some(kind) = Kind::named(&kind) else { return };
                 let id = Id::new(kind, Key::new(&namespace, &name));
                 self.sources.remove(&id);
                 Object::take(&mut self.snapshot, &id);

@@ -131,7 +131,7 @@ fn object(version: &str, kind: &str, mut value: Value) -> Result<Object, String>
     if version != api::API_VERSION {
         return Err(format!("apiVersion {version} is not served; write {}", api::API_VERSION));
     }
-    let known = Kind::ALL.into_iter().find(|k| k.to_string() == kind);
+    let known = Kind::named(kind);
     let (Some(kind), Some(schema)) = (known, SCHEMAS.get(kind)) else {
         let kinds: Vec<_> = Kind::ALL.into_iter().filter(|k| k.declared()).map(|k| k.to_string()).collect();
         return Err(format!("there is no such kind; the kinds are {}", kinds.join(", ")));

@@ -176,7 +176,7 @@ impl Diagnosis {
             for AgentFailure { kind, namespace, name, reason, message } in
                 agent.status.iter().flat_map(|status| &status.failures)
             {
-                let kind_known = Kind::ALL.into_iter().find(|k| k.to_string() == *kind);
+                let kind_known = Kind::named(kind);
                 let key = Key::new(namespace.as_deref().unwrap_or_default(), name);
                 if kind_known.is_some_and(|kind| !here(&Id::new(kind, key.clone()))) {
                     continue;

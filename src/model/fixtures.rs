@@ -44,7 +44,7 @@ pub fn key(name: &str) -> Key {
 /// An id as tests write it: `Port web-0`.
 pub fn id(text: &str) -> Id {
     let (kind, name) = text.split_once(' ').unwrap();
-    let kind = Kind::ALL.into_iter().find(|k| k.to_string() == kind).unwrap();
+    let kind = Kind::named(kind).unwrap();
     Id::new(kind, if kind.namespaced() { key(name) } else { Key::new("", name) })
 }
 

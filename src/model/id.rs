@@ -42,6 +42,12 @@ impl Kind {
         Self::Agent,
     ];
 
+    /// The kind of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.to_string() == name)
+    }
+
     /// Whether objects of the kind live in a namespace.
     #[must_use]
     pub fn namespaced(self) -> bool {

@@ -18,6 +18,7 @@ use super::migration::Migrations;
 use super::myself::Myself;
 use super::watches::Watches;
 use super::words::Words;
+use crate::agent::Outcome;
 use crate::agent::ears::Ears;
 use crate::agent::node::Node as Hands;
 use crate::cluster::mirror::{Heard, Mirror, Name, News, Thing};
@@ -271,14 +272,12 @@ impl<N: Hands> World<N> {
             self.cut();
         }
         self.walked = true;
-        let routed = self.translated().collect();
-        self.node.note_routed(routed);
         self.mirror.trust();
-        let mut outcome = self.node.converge(&self.view);
+        let mut outcome = self.realise();
         if self.half_done() {
             self.cut();
             let before = outcome;
-            outcome = self.node.converge(&self.view);
+            outcome = self.realise();
             outcome.changes += before.changes;
             outcome.vanished.extend(before.vanished);
         }
@@ -323,6 +322,13 @@ impl<N: Hands> World<N> {
         self.view = self.topology.view(self.eye());
     }
 
+    /// Makes the node like the view; first what that routes is noted, so that it is known whenever the kernel has it.
+    fn realise(&mut self) -> Outcome {
+        let routed = self.translated().collect();
+        self.node.note_routed(routed);
+        self.node.converge(&self.view)
+    }
+
     /// This node, as views are cut for it.
     pub(super) fn eye(&self) -> Node<'_> {
         let (name, labels) = (&*self.myself.node, Some(&self.labels));
@@ -342,7 +348,7 @@ impl<N: Hands> World<N> {
             return true;
         }
         let start = Instant::now();
-        let outcome = self.node.converge(&self.view);
+        let outcome = self.realise();
         self.figures.converged(start.elapsed(), &outcome);
         if outcome.changes > 0 {
             info!(changes = outcome.changes, "repaired");
